@@ -1,0 +1,87 @@
+r"""The one coordinate convention of the project, and every operation that depends on it.
+
+* Images are `B C H W`, float32 in [0, 1].
+* Flows are `B 2 H W`; channel 0 is x (columns, to the right), channel 1 is y (rows, downwards); the unit is the
+  pixel **of the flow's own lattice**.
+* A motion is a *backward* flow: it lives on the lattice of the frame that is produced and says where to look,
+
+  $$\hat x_t(u) = x_s(u + \Phi(u)).$$
+
+* Pixel centres have integer coordinates. Normalised coordinates run from -1 (centre of the first pixel) to 1 (centre
+  of the last), which is `align_corners=True` everywhere. Building a grid with one rule and sampling it with the other
+  shifts an image by up to half a pixel, as much as a micro-expression moves it.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+def identity_grid(height: int, width: int, *, device=None, dtype=torch.float32) -> Float[Tensor, "2 h w"]:
+    """Pixel coordinates of a lattice, x first."""
+    y, x = torch.meshgrid(
+        torch.arange(height, device=device, dtype=dtype), torch.arange(width, device=device, dtype=dtype), indexing="ij"
+    )
+    return torch.stack([x, y])
+
+
+def to_normalised(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[Tensor, "*b 2"]:
+    """Pixel coordinates (x, y) -> normalised ones, corners at ±1."""
+    extent = points.new_tensor([width - 1, height - 1])
+    return 2 * points / extent - 1
+
+
+def to_pixels(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[Tensor, "*b 2"]:
+    """Normalised coordinates (x, y) -> pixel ones: the inverse of `to_normalised`."""
+    extent = points.new_tensor([width - 1, height - 1])
+    return (points + 1) / 2 * extent
+
+
+def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b c h w"]:
+    r"""Backward warping $\hat x(u) = x(u + \Phi(u))$, bilinear; outside the image its border goes on.
+
+    Args:
+        image: what is looked at; any number of channels.
+        flow: where to look, in pixels.
+
+    Raises:
+        ValueError: the lattices of image and flow differ.
+    """
+    if image.shape[0] != flow.shape[0] or image.shape[-2:] != flow.shape[-2:]:
+        raise ValueError(f"expected a flow of shape {image.shape[0]} 2 {image.shape[2]} {image.shape[3]}, "
+                         f"got {' '.join(map(str, flow.shape))}")
+    height, width = image.shape[-2:]
+    position = identity_grid(height, width, device=flow.device, dtype=flow.dtype) + flow  # (b, 2, h, w)
+    grid = to_normalised(position.permute(0, 2, 3, 1), height, width)  # (b, h, w, 2)
+    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def resize_flow(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "b 2 h2 w2"]:
+    """Bilinear resize onto a lattice of `size` (height, width); the values are rescaled to pixels of the new lattice."""
+    height, width = flow.shape[-2:]
+    if (height, width) == tuple(size):
+        return flow
+    resized = F.interpolate(flow, size=size, mode="bilinear", align_corners=True)
+    scale = flow.new_tensor([(size[1] - 1) / (width - 1), (size[0] - 1) / (height - 1)])
+    return resized * scale[:, None, None]
+
+
+def compose(first: Float[Tensor, "b 2 h w"], second: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+    r"""The displacement of $u \mapsto g(f(u))$ with $f = id + first$ and $g = id + second$.
+
+    For images: `warp(x, compose(first, second))` is `warp(warp(x, second), first)` up to interpolation.
+    """
+    return first + warp(second, first)
+
+
+def jacobian_determinant(flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h-1 w-1"]:
+    r"""$\det J$ of $u \mapsto u + \Phi(u)$ on each cell, by forward differences; a value ≤ 0 means that the map folds."""
+    dx = flow[:, :, :-1, 1:] - flow[:, :, :-1, :-1]  # (b, 2, h-1, w-1): derivative along x
+    dy = flow[:, :, 1:, :-1] - flow[:, :, :-1, :-1]
+    return (1 + dx[:, 0]) * (1 + dy[:, 1]) - dx[:, 1] * dy[:, 0]
+
+
+def end_point_error(flow: Float[Tensor, "b 2 h w"], truth: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h w"]:
+    """Length of the difference of two flows, in pixels."""
+    return torch.linalg.vector_norm(flow - truth, dim=1)

@@ -1,0 +1,13 @@
+"""Every public signature's shapes are checked while the tests run; in production the annotations cost nothing."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook("selfme_lib", "beartype.beartype")
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers():
+    torch.manual_seed(0)
