@@ -1,0 +1,36 @@
+"""Clips from the data sets of the field, and a doctor that says what is wrong with a copy of one.
+
+from selfme_lib.data import load_clips, load_onset_apex
+clips = load_clips("casme2", root)
+onset, apex = load_onset_apex(clips, size=224)
+"""
+
+from selfme_lib.data.clips import (
+    CLASSES,
+    Clip,
+    Fault,
+    LeftOut,
+    SelectionReport,
+    count_classes,
+    dataset_fingerprint,
+)
+from selfme_lib.data.doctor import Examination, examine
+from selfme_lib.data.images import frame_size, load_onset_apex, read_frame
+from selfme_lib.data.readers import load_clips, selection_report
+
+__all__ = [
+    "CLASSES",
+    "Clip",
+    "Examination",
+    "Fault",
+    "LeftOut",
+    "SelectionReport",
+    "count_classes",
+    "dataset_fingerprint",
+    "examine",
+    "frame_size",
+    "load_clips",
+    "load_onset_apex",
+    "read_frame",
+    "selection_report",
+]

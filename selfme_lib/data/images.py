@@ -1,0 +1,112 @@
+"""Frames from disk: decoded, checked, resized.
+
+Image libraries are lenient: OpenCV returns half a face and grey for a truncated JPEG, with a warning at most. Motion
+between such frames would be nonsense, so here a frame is whole or an error.
+"""
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from tqdm import tqdm
+
+from selfme_lib.data.clips import Clip, FaultyData
+
+_FORMATS = ("JPEG", "BMP", "PNG")
+_TAIL = 1024  # bytes at the end in which an image must announce that it is over; some writers append a few
+_COPY_AGAIN = "copy the file again"
+
+
+def read_frame(path: Path, size: int | None = None) -> Float[Tensor, "3 h w"]:
+    """An RGB frame in [0, 1], resized to `size` x `size` when `size` is given (by area when it gets smaller).
+
+    Raises:
+        DataError: the file cannot be read, is empty, is no JPEG, BMP or PNG, or ends too early.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FaultyData(file=path, problem=f"cannot be read ({error.strerror})", remedy=_COPY_AGAIN) from None
+    _check(path, content[:64], content[-_TAIL:], len(content))
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+    except UnidentifiedImageError:
+        raise FaultyData(file=path, problem="not a JPEG, BMP or PNG image", remedy=_COPY_AGAIN) from None
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:  # all that Pillow's decoders raise
+        raise FaultyData(file=path, problem=f"damaged image ({error})", remedy=_COPY_AGAIN) from None
+    if size is not None and pixels.shape[:2] != (size, size):
+        smaller = size < min(pixels.shape[:2])
+        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def frame_size(path: Path) -> tuple[int, int]:
+    """Width and height by the file's header alone; its end is looked at too, to notice a file that was cut off.
+
+    Raises:
+        DataError: as `read_frame`, except for damage between header and end.
+    """
+    try:
+        with path.open("rb") as file:
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(0, length - _TAIL))
+            tail = file.read()
+            file.seek(0)
+            _check(path, file.read(64), tail, length)
+            file.seek(0)
+            with Image.open(file, formats=_FORMATS) as image:
+                return image.size
+    except UnidentifiedImageError:
+        raise FaultyData(file=path, problem="not a JPEG, BMP or PNG image", remedy=_COPY_AGAIN) from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FaultyData(file=path, problem=f"damaged image ({error})", remedy=_COPY_AGAIN) from None
+
+
+def _check(path: Path, head: bytes, tail: bytes, length: int) -> None:
+    """Refuse a file that is empty or ends before its image does."""
+    if length == 0:
+        raise FaultyData(file=path, problem="empty file (0 bytes)", remedy=_COPY_AGAIN)
+    cut_off = (
+        (head.startswith(b"\xff\xd8") and b"\xff\xd9" not in tail)
+        or (head.startswith(b"\x89PNG") and b"IEND" not in tail)
+        or (head.startswith(b"BM") and length < int.from_bytes(head[2:6], "little"))
+    )
+    if cut_off:
+        raise FaultyData(file=path, problem=f"truncated image ({length} bytes)", remedy=_COPY_AGAIN)
+
+
+def load_onset_apex(clips: list[Clip], size: int) -> tuple[Float[Tensor, "n 3 s s"], Float[Tensor, "n 3 s s"]]:
+    """Onset and apex of every clip, RGB in [0, 1], `size` x `size`, read by threads.
+
+    Raises:
+        DataError: a clip has no apex, a frame is damaged, or the two frames of a clip differ in size.
+    """
+    onset = torch.empty(len(clips), 3, size, size)
+    apex = torch.empty_like(onset)
+
+    def load(index: int) -> None:
+        clip = clips[index]
+        before, after = frame_size(clip.onset_path), frame_size(clip.apex_path)
+        if before != after:
+            problem = f"{before[0]}x{before[1]} pixels, but the apex frame {clip.apex_path.name} {after[0]}x{after[1]}"
+            raise FaultyData(file=clip.onset_path, problem=problem, remedy="crop all frames of a clip alike")
+        onset[index] = read_frame(clip.onset_path, size)
+        apex[index] = read_frame(clip.apex_path, size)
+
+    with ThreadPoolExecutor() as pool:
+        for _ in tqdm(pool.map(load, range(len(clips))), total=len(clips), desc="frames", unit="clip", disable=None):
+            pass
+    return onset, apex

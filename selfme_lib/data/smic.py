@@ -1,0 +1,147 @@
+"""SMIC-HS (Li et al., FG 2013): 16 subjects, 100 frames a second, labels in the names of the folders.
+
+    SMIC_all_cropped/HS/s1/micro/positive/s1_po_01/reg_image036237.bmp
+    SMIC_HS_E/s20/s20_ne_01/image17581039.jpg           as recorded
+
+`ne`, `po` and `su(r)` are the three classes. There is no label file and no apex: a clip runs from onset to offset, and
+an apex comes from a rule (`apex_rule="middle"`). Beside `micro` lies `non_micro`, beside `HS` lie `NIR` and `VIS`: none
+of them is read. Subjects are `s3` in one release and `s03` in the next. The official list has 164 clips.
+"""
+
+import re
+from pathlib import Path
+
+from selfme_lib.data.clips import CLASSES, Clip, Fault, FaultyData, Reading
+from selfme_lib.data.tree import FrameFolder, folders_of_subjects, list_folder, list_frames, subject_folders
+
+_SUBJECT = re.compile(r"s([0-9]{1,4})", re.IGNORECASE)
+_CLIP = re.compile(r"s([0-9]{1,4})_(ne|po|su)[a-z]*_([0-9]+)", re.IGNORECASE)
+_EMOTIONS = {"ne": "negative", "po": "positive", "su": "surprise"}
+_OTHER_CAMERAS = {"nir", "vis"}
+_NO_MICRO = {"non_micro", "nonmicro", "non-micro"}
+_LONGEST = 58  # frames of the longest clip in SMIC-HS
+_DEPTH = 3  # micro/positive/s1_po_01
+
+
+def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
+    """Read SMIC-HS, or a data set that lies on disk as SMIC-HS does.
+
+    Args:
+        root: the data set's folder, or the folder that holds `s1`, `s2`, …
+        dataset: the name that the clips get.
+        fps: their frame rate.
+
+    Raises:
+        DataError: there are no folders `s1`, `s2`, … or two of them belong to one subject. What is wrong with single
+            clips is returned as faults.
+    """
+    frames_folder, faults = _find_frames(root)
+    clips: dict[tuple[str, str, int], Clip] = {}
+    strays, incomplete, long = list_folder(frames_folder)[1], [], []
+    for subject, subject_folder in subject_folders(frames_folder, _SUBJECT).items():
+        folders, files = _clip_folders(subject_folder)
+        strays += files
+        for folder in folders:
+            try:
+                emotion, number = _read_name(folder, subject, subject_folder)
+                if (subject, emotion, number) in clips:
+                    first = clips[subject, emotion, number].frames[0].parent
+                    raise FaultyData(file=folder, problem=f"the same clip as {first}", remedy="keep one of them")
+                frames = _frames(folder)
+            except FaultyData as error:
+                faults.append(error.fault)
+                continue
+            clips[subject, emotion, number] = _clip(subject, folder.name, emotion, frames, dataset, fps)
+            strays += frames.strays
+            incomplete += [folder] if frames.missing(frames.numbers[0], frames.numbers[-1]) else []
+            long += [folder] if len(frames.numbers) > _LONGEST else []
+
+    notes = [
+        (incomplete, "have gaps in their frame numbers", "nothing to do, or copy them again"),
+        (long, f"are longer than {_LONGEST} frames, as none in SMIC-HS is", "extended clips start before the onset"),
+    ]
+    for folders, problem, remedy in notes:
+        if folders:
+            problem = f"{len(folders)} clips {problem}, the first is {folders[0].name}"
+            faults.append(Fault(severity="note", file=frames_folder, problem=problem, remedy=remedy))
+    if strays:
+        problem = f"{len(strays)} files that are no frames, such as {min(strays).relative_to(frames_folder)}"
+        faults.append(Fault(severity="note", file=frames_folder, problem=problem, remedy="they are ignored"))
+    found = tuple(sorted(clips.values(), key=lambda clip: (clip.subject, clip.name)))
+    return Reading(clips=found, left_out=(), faults=tuple(faults))
+
+
+def _find_frames(root: Path) -> tuple[Path, list[Fault]]:
+    found = folders_of_subjects(root, _SUBJECT)
+    high_speed = [folder for folder in found if not _OTHER_CAMERAS & {part.lower() for part in folder.parts[-2:]}]
+    if not high_speed:
+        problem = "no folders s1, s2, … in it or up to two levels below"
+        if found:
+            problem = f"only frames of another camera ({found[0].name}), not of SMIC-HS"
+        remedy = "give the folder of SMIC-HS, such as SMIC_all_cropped/HS"
+        raise FaultyData(file=root, problem=problem, remedy=remedy)
+    high_speed.sort(key=lambda folder: "crop" not in str(folder).lower())
+    if len(high_speed) == 1:
+        return high_speed[0], []
+    others = ", ".join(str(folder.relative_to(root)) for folder in high_speed[1:])
+    problem = f"of several folders with frames this one is read, not {others}"
+    remedy = "give another as root to read it"
+    return high_speed[0], [Fault(severity="note", file=high_speed[0], problem=problem, remedy=remedy)]
+
+
+def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[Path]]:
+    """Folders below `folder` that are named like a clip or hold frames, and files where only folders belong."""
+    folders, strays = list_folder(folder)
+    found = []
+    for child in folders:
+        if child.name.lower() in _NO_MICRO:
+            continue
+        if _CLIP.fullmatch(child.name) or list_frames(child).numbers:
+            found.append(child)
+        elif depth > 1:
+            deeper, files = _clip_folders(child, depth - 1)
+            found += deeper
+            strays += files
+    return found, strays
+
+
+def _read_name(folder: Path, subject: str, subject_folder: Path) -> tuple[str, int]:
+    """The class and the number of a clip by its folder's name, which the folders around it must confirm."""
+    match = _CLIP.fullmatch(folder.name)
+    if match is None:
+        problem = "holds frames but is not named like s1_po_01 (ne, po or sur)"
+        raise FaultyData(file=folder, problem=problem, remedy="give it its name again or remove it")
+    if int(match[1]) != int(subject):
+        problem = f"a clip of subject {int(match[1])} in the folder of subject {int(subject)}"
+        raise FaultyData(file=folder, problem=problem, remedy="move it to its own subject")
+    emotion = _EMOTIONS[match[2].lower()]
+    around = {part.lower() for part in folder.relative_to(subject_folder).parts[:-1]} & set(CLASSES)
+    if around - {emotion}:
+        problem = f"named {emotion} but lies in a folder {min(around)}"
+        raise FaultyData(file=folder, problem=problem, remedy="move it where it belongs")
+    return emotion, int(match[3])
+
+
+def _frames(folder: Path) -> FrameFolder:
+    frames = list_frames(folder)
+    if len(frames.numbers) < 2:
+        problem = f"{len(frames.numbers)} frames named like reg_image1.bmp or image1.jpg, a motion takes two"
+        raise FaultyData(file=folder, problem=problem, remedy="copy the clip again or remove its folder")
+    return frames
+
+
+def _clip(subject: str, name: str, emotion: str, frames: FrameFolder, dataset: str, fps: float) -> Clip:
+    return Clip(
+        dataset=dataset,
+        subject=subject,
+        name=name,
+        frames=frames.paths,
+        frame_numbers=frames.numbers,
+        onset=frames.numbers[0],
+        apex=None,
+        offset=frames.numbers[-1],
+        emotion=emotion,
+        label=CLASSES.index(emotion),
+        action_units="",
+        fps=fps,
+    )

@@ -1,0 +1,108 @@
+"""What lies on disk: subject folders, clip folders and the frames in them.
+
+The traps: frame numbers are not zero-padded (`img9.jpg` sorts behind `img10.jpg` by name), shortcuts and thumbnails
+lie among the frames, and an archive unpacked twice nests its folder in one of the same name.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfme_lib.data.clips import FaultyData
+
+_FRAME = re.compile(r"(?P<prefix>reg_|)(?P<stem>img|image)(?P<number>[0-9]+)\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameFolder:
+    """The frames of one folder by number, and the files in it that are no frames."""
+
+    paths: tuple[Path, ...]
+    numbers: tuple[int, ...]
+    strays: tuple[Path, ...]
+
+    def missing(self, first: int, last: int) -> list[int]:
+        """Numbers in first..last (both included) that have no frame."""
+        there = set(self.numbers)
+        return [number for number in range(first, last + 1) if number not in there]
+
+
+def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders and the files in `folder`, each sorted by name; hidden ones are left out.
+
+    Raises:
+        DataError: there is no such folder, or it may not be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.is_dir(), folder / entry.name) for entry in entries if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        raise FaultyData(file=folder, problem="no such folder", remedy="check the path given as root") from None
+    except NotADirectoryError:
+        raise FaultyData(file=folder, problem="this is a file", remedy="give the folder of the data set") from None
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise FaultyData(file=folder, problem=problem, remedy="check its permissions") from None
+    folders = sorted(path for is_folder, path in found if is_folder)
+    return folders, sorted(path for is_folder, path in found if not is_folder)
+
+
+def list_frames(folder: Path) -> FrameFolder:
+    """The frames of a clip (`img46.jpg`, `reg_img46.jpg`, `image036237.bmp`), sorted by number.
+
+    Raises:
+        DataError: two frames have the same number, or raw and cropped frames are mixed.
+    """
+    frames: dict[int, Path] = {}
+    namings: dict[str, Path] = {}
+    strays = []
+    for path in list_folder(folder)[1]:
+        match = _FRAME.fullmatch(path.name)
+        if match is None:
+            strays.append(path)
+            continue
+        number = int(match["number"])
+        if number in frames:
+            problem = f"{frames[number].name} and {path.name} are both frame {number}"
+            raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+        frames[number] = path
+        namings[(match["prefix"] + match["stem"]).lower()] = path
+    if len(namings) > 1:
+        first, second = sorted(path.name for path in namings.values())[:2]
+        problem = f"frames of two kinds are mixed ({first}, {second})"
+        raise FaultyData(file=folder, problem=problem, remedy="keep the raw or the cropped ones")
+    numbers = tuple(sorted(frames))
+    return FrameFolder(paths=tuple(frames[number] for number in numbers), numbers=numbers, strays=tuple(strays))
+
+
+def subject_folders(folder: Path, naming: re.Pattern) -> dict[str, Path]:
+    """Subject ("01") → its folder. The first group of `naming` is the subject's number.
+
+    Raises:
+        DataError: two folders belong to one subject, such as `s3` and `s03`.
+    """
+    found: dict[str, Path] = {}
+    for path in list_folder(folder)[0]:
+        if match := naming.fullmatch(path.name):
+            subject = f"{int(match[1]):02d}"
+            if subject in found:
+                problem = f"{found[subject].name} and {path.name} are both subject {subject}"
+                raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+            found[subject] = path
+    return found
+
+
+def folders_of_subjects(root: Path, naming: re.Pattern) -> list[Path]:
+    """The folders that hold subject folders: `root` itself or up to two levels below it, the nearest first."""
+    level, found = [root], []
+    for _ in range(3):
+        below = []
+        for folder in level:
+            folders = list_folder(folder)[0]
+            if any(naming.fullmatch(path.name) for path in folders):
+                found.append(folder)
+            else:
+                below += folders
+        level = below
+    return found
