@@ -1,0 +1,332 @@
+r"""SCViT: from a motion to an expression (paper §3.3, Eq 10, 11, 15, 16), and how it is trained (§4.3).
+
+The motion is cut into $N$ patches, each flattened and projected to $D$ numbers, $\Phi_d^i = \Phi_p^i E$ (Eq 10, 11). A
+class token is put in front, position embeddings are added, and a transformer encoder follows. What it makes of the
+class token goes through a layer norm and an MLP with one hidden layer, $\hat y = MLP(LN(z_{cls}))$ (Eq 15). The
+objective adds the symmetric contrastive loss of `symmetry` to the cross-entropy, $L_c = L_{cls} + \omega L_{sc}$ (Eq 16).
+
+As the paper writes it, that loss acts on the patch embeddings *before* the encoder: its gradient reaches the patch
+embedding and nothing else. `contrast_on="encoder"` is the other reading.
+
+The paper does not say which epoch it reports. Here the number of epochs is fixed and the last one counts, so that
+nothing is chosen by looking at a test subject. Motions are `b 2 h w`, x first, in pixels of their own lattice.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import timm
+import torch
+import torch.nn.functional as F
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from jaxtyping import Float, Int
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from .errors import UsageError
+from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastive_loss
+
+VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/16, the paper's
+VIT_SMALL_WEIGHTS = "vit_small_patch16_224.augreg_in21k_ft_in1k"  # timm's name of its ImageNet weights
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    r"""The classifier and its training. The defaults are the paper's, but for `pretrained`.
+
+    Attributes:
+        image_size: side of the square motion in px.
+        patch_size: side of a patch in px; the grid of patches must be even, so that quadrants exist.
+        channels: 2 for (u, v), 3 for (u, v, optical strain).
+        depth, width, heads: of the encoder.
+        pretrained: start from ImageNet weights (ViT-S/16 only).
+        epochs, batch_size: fixed; the last epoch counts.
+        lr: learning rate: the first one, or the peak of the one-cycle schedule.
+        schedule: `exponential` multiplies `lr` by `lr_decay` after each epoch; `one-cycle` rises and falls once.
+        lr_decay: see `schedule`.
+        weight_decay: decoupled (AdamW); 0 is Adam.
+        omega: $\omega$, weight of the symmetric contrastive loss; 0 is the plain ViT.
+        tau: $\tau$, its temperature.
+        denominator: `pair` as Eq 14, or `all` regions together.
+        contrast_on: `patches` before the encoder as the paper writes, or the output of the `encoder`.
+        mirror: extension: the loss sees the right half of the motion flipped, with dx negated.
+        input_scale: every motion is multiplied by it: one fixed number, never per sample, or $\gamma$ would cancel.
+        flip: augmentation: mirror the face at random, which negates dx.
+        shift: augmentation: move the motion by up to so many px.
+        zoom: augmentation: enlarge or shrink it by up to this fraction.
+        precision: `bf16` runs the network in bfloat16 (the losses stay in float32).
+    """
+
+    image_size: int = 224
+    patch_size: int = 16
+    channels: Literal[2, 3] = 2
+    depth: int = 12
+    width: int = 384
+    heads: int = 6
+    pretrained: bool = False
+    epochs: int = 60
+    batch_size: int = 32
+    lr: float = 1e-4
+    schedule: Literal["exponential", "one-cycle"] = "exponential"
+    lr_decay: float = 0.9
+    weight_decay: float = 0.0
+    omega: float = 0.1
+    tau: float = 0.07
+    denominator: Literal["pair", "all"] = "pair"
+    contrast_on: Literal["patches", "encoder"] = "patches"
+    mirror: bool = False
+    input_scale: float = 1.0
+    flip: bool = False
+    shift: float = 0.0
+    zoom: float = 0.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    def __post_init__(self):
+        if self.image_size % (2 * self.patch_size):
+            patches = f"{self.image_size}/{self.patch_size} = {self.image_size / self.patch_size:g}"
+            raise UsageError(f"classifier: four quadrants need an even number of patches a side, not {patches}")
+        if self.width % self.heads:
+            raise UsageError(f"classifier: width {self.width} cannot be shared among {self.heads} heads")
+        if self.pretrained and any(getattr(self, name) != value for name, value in VIT_SMALL.items()):
+            raise UsageError(f"classifier: pretrained weights exist for ViT-S/16 only: set {VIT_SMALL}")
+
+
+class SCViT(nn.Module):
+    """A vision transformer that takes a motion and gives class logits.
+
+    Args:
+        image_size, patch_size, channels, depth, width, heads, input_scale: see `ClassifierConfig`.
+        classes: number of classes.
+        weights: file with timm's ImageNet weights of ViT-S/16 (see `pretrained_weights`); None: random weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        patch_size: int = 16,
+        channels: Literal[2, 3] = 2,
+        classes: int = 3,
+        depth: int,
+        width: int,
+        heads: int,
+        input_scale: float = 1.0,
+        weights: Path | None = None,
+    ):
+        super().__init__()
+        self.channels, self.input_scale, self.patch_size = channels, input_scale, patch_size
+        if weights is None:
+            self.vit = VisionTransformer(
+                img_size=image_size,
+                patch_size=patch_size,
+                in_chans=channels,
+                num_classes=0,
+                embed_dim=width,
+                depth=depth,
+                num_heads=heads,
+            )
+        else:
+            self.vit = timm.create_model(
+                VIT_SMALL_WEIGHTS,
+                pretrained=True,
+                pretrained_cfg_overlay={"file": str(weights), "custom_load": False},
+                img_size=image_size,
+                in_chans=channels,
+                num_classes=0,
+            )
+        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, classes))
+
+    def embed_patches(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b n d"]:
+        r"""$\Phi_d$ of Eq 10 and 11: each patch, flattened and projected."""
+        inputs = motion
+        if self.channels == 3:  # strain x patch size: by how much the motion changes across a patch, in pixels again
+            inputs = torch.cat([motion, optical_strain(motion) * self.patch_size], dim=1)
+        return self.vit.patch_embed(inputs * self.input_scale)
+
+    def encode(self, patches: Float[Tensor, "b n d"]) -> Float[Tensor, "b n+1 d"]:
+        """Class token in front, position embedding added, encoder, layer norm."""
+        class_token = self.vit.cls_token.expand(len(patches), -1, -1)  # (b, 1, d)
+        tokens = torch.cat([class_token, patches], dim=1) + self.vit.pos_embed
+        return self.vit.norm(self.vit.blocks(tokens))
+
+    def classify(self, tokens: Float[Tensor, "b n+1 d"]) -> Float[Tensor, "b k"]:
+        r"""Eq 15: $\hat y = MLP(LN(z_{cls}))$; the layer norm is `encode`'s last step."""
+        return self.head(tokens[:, 0])
+
+    def forward(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b k"]:
+        return self.classify(self.encode(self.embed_patches(motion)))
+
+
+def optical_strain(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]:
+    r"""Size of the strain, $\sqrt{u_x^2 + v_y^2 + \frac12 (u_y + v_x)^2}$: by how much skin stretches."""
+    along_y, along_x = torch.gradient(motion, dim=(-2, -1))  # each (b, 2, h, w)
+    shear = along_y[:, 0] + along_x[:, 1]
+    return (along_x[:, 0] ** 2 + along_y[:, 1] ** 2 + shear**2 / 2).sqrt().unsqueeze(1)
+
+
+def augment(
+    motion: Float[Tensor, "b 2 h w"], *, flip: bool, shift: float, zoom: float, generator: torch.Generator
+) -> Float[Tensor, "b 2 h w"]:
+    r"""The same motion seen from elsewhere: $\Phi'(u) = A^{-1} \Phi(A u + t)$ with a random diagonal $A$ per sample.
+
+    A mirrored face (`flip`) has $A_{xx} < 0$, so the formula negates dx; an enlarged face moves by more pixels.
+
+    Args:
+        flip: mirror half of the samples.
+        shift: greatest |t|, in pixels, along x and y.
+        zoom: greatest relative change of size.
+    """
+    batch, _, height, width = motion.shape
+    random = torch.rand(4, batch, generator=generator).to(motion.device)
+    side = torch.where(random[0] < 0.5, -1.0, 1.0) if flip else torch.ones_like(random[0])
+    size = 1 + zoom * (2 * random[1] - 1)
+    offset = shift * (2 * random[2:] - 1)  # (2, b)
+    transform = motion.new_zeros(batch, 2, 3)  # in normalised coordinates
+    transform[:, 0, 0], transform[:, 1, 1] = side * size, size
+    transform[:, 0, 2], transform[:, 1, 2] = 2 * offset[0] / (width - 1), 2 * offset[1] / (height - 1)
+    grid = F.affine_grid(transform, list(motion.shape), align_corners=True)
+    seen = F.grid_sample(motion, grid, padding_mode="border", align_corners=True)
+    return seen / torch.stack([side * size, size], dim=1)[:, :, None, None]
+
+
+def pretrained_weights() -> Path:
+    """timm's ImageNet weights of ViT-S/16: from the cache, else downloaded.
+
+    Raises:
+        OSError or the HTTP client's error: within seconds when there is no network (timm itself retries for 47 s).
+    """
+    repository, name = f"timm/{VIT_SMALL_WEIGHTS}", "model.safetensors"
+    cached = try_to_load_from_cache(repository, name)
+    if isinstance(cached, str):
+        return Path(cached)
+    get_hf_file_metadata(hf_hub_url(repository, name), timeout=5)  # one question, no retries: is anybody there?
+    return Path(hf_hub_download(repository, name))
+
+
+def with_available_weights(config: ClassifierConfig) -> ClassifierConfig:
+    """The same settings, but random weights (and a line on stderr) if the ImageNet weights cannot be had."""
+    if not config.pretrained:
+        return config
+    try:
+        pretrained_weights()
+    except Exception as error:  # the classes of network errors differ between versions of the client
+        reason = str(error).splitlines()[0]
+        print(f"ImageNet weights of ViT-S/16 cannot be had ({reason}): starting from random weights", file=sys.stderr)
+        return replace(config, pretrained=False)
+    return config
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for this process's tensor operations, as before afterwards.
+
+    Sums come out the same on every machine, and two trainings side by side are faster than one on two threads.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
+def train_classifier(
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    *,
+    seed: int,
+    device: str = "cpu",
+    classes: int = 3,
+    progress: bool = True,
+) -> SCViT:
+    """Train for a fixed number of epochs. The same seed gives the same weights, bit for bit on a CPU.
+
+    Args:
+        motion: in px; all samples as one tensor.
+        labels: 0 … classes-1.
+        progress: show a bar over the epochs.
+    """
+    config = with_available_weights(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = SCViT(
+            image_size=config.image_size,
+            patch_size=config.patch_size,
+            channels=config.channels,
+            classes=classes,
+            depth=config.depth,
+            width=config.width,
+            heads=config.heads,
+            input_scale=config.input_scale,
+            weights=pretrained_weights() if config.pretrained else None,
+        )
+    model.to(device).train()
+    motion, labels = motion.to(device), labels.to(device)
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    steps_per_epoch = -(-len(motion) // config.batch_size)
+    if config.schedule == "one-cycle":
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, config.epochs * steps_per_epoch)
+    else:
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: config.lr_decay ** (step // steps_per_epoch)
+        )
+    for _ in tqdm(range(config.epochs), desc="SCViT", unit="epoch", disable=None if progress else True):
+        for batch in torch.randperm(len(motion), generator=generator).to(device).split(config.batch_size):
+            inputs = motion[batch]
+            if config.flip or config.shift or config.zoom:
+                inputs = augment(inputs, flip=config.flip, shift=config.shift, zoom=config.zoom, generator=generator)
+            loss = classification_loss(config, model, inputs, labels[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return model.eval()
+
+
+def classification_loss(
+    config: ClassifierConfig, model: SCViT, motion: Float[Tensor, "b 2 h w"], labels: Int[Tensor, "b"]
+) -> Float[Tensor, ""]:
+    r"""Eq 16: $L_c = L_{cls} + \omega L_{sc}$."""
+    with torch.autocast(motion.device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
+        patches = model.embed_patches(motion)  # (b, n, d)
+        tokens = model.encode(patches)  # (b, n+1, d)
+        logits = model.classify(tokens)  # (b, k)
+        if config.omega and config.mirror:
+            patches = model.embed_patches(mirror_right_half(motion))
+            tokens = model.encode(patches) if config.contrast_on == "encoder" else tokens
+    loss = F.cross_entropy(logits.float(), labels)
+    if config.omega:
+        regions = region_embeddings(patches if config.contrast_on == "patches" else tokens[:, 1:])
+        loss = loss + config.omega * symmetric_contrastive_loss(
+            regions, labels, tau=config.tau, denominator=config.denominator
+        )
+    return loss
+
+
+@one_thread()
+@torch.inference_mode()
+def predict(model: SCViT, motion: Float[Tensor, "n 2 h w"], *, batch_size: int = 64) -> Float[Tensor, "n k"]:
+    """Class probabilities, on the CPU."""
+    device = next(model.parameters()).device
+    return torch.cat([model(batch.to(device)).float().softmax(-1).cpu() for batch in motion.split(batch_size)])
+
+
+def fit_predict(
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    test_motion: Float[Tensor, "m 2 h w"],
+    *,
+    seed: int,
+    device: str = "cpu",
+) -> Float[Tensor, "m k"]:
+    """Train on some clips and give the class probabilities of others: one fold of `evaluation.loso`."""
+    return predict(train_classifier(config, motion, labels, seed=seed, device=device, progress=False), test_motion)

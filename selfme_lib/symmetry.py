@@ -1,0 +1,106 @@
+r"""The symmetric contrastive loss: telling a transformer that a face has two halves (paper §3.3, Eq 12-14).
+
+A transformer sees the patches of a motion as an unordered set of tokens. Here the patch embeddings are averaged over
+the four quadrants of the image,
+
+$$\bar\Phi^\alpha = \tfrac1{N_0} \sum_{i=1}^{N_0} \Phi_d^{\alpha i},\qquad \alpha \in R = \{UL, UR, BL, BR\},$$
+
+and a quadrant is pulled towards the same quadrant, and towards the one across the face, of the samples of its class.
+As Eq 14 is printed, its ratio has the same exponential above and below the line: it is $1/|A|$ whatever the weights,
+and its gradient is exactly zero. We read it as supervised contrastive learning (Khosla et al. 2020) for each ordered
+pair of regions $(\alpha, \beta)$ that are identical or symmetrical:
+
+$$L_{sc} = \operatorname{mean}_{(i,\alpha,\beta)} \frac{-1}{|P(i,\alpha,\beta)|} \sum_{p \in P(i,\alpha,\beta)}
+  \log \frac{\exp(\bar\Phi_i^\alpha \cdot \bar\Phi_p^\beta / \tau)}
+            {\sum_{a \in A(i,\alpha,\beta)} \exp(\bar\Phi_i^\alpha \cdot \bar\Phi_a^\beta / \tau)}$$
+
+with unit vectors $\bar\Phi$; $P$ holds the samples of $i$'s class and $A$ the whole batch, both without $i$ itself
+where $\alpha = \beta$. Pairs of regions that are neither identical nor symmetrical add nothing, anchors without
+positives are left out, and the sum of the paper is a mean: the sum is a hundred times the cross-entropy beside it.
+
+"Left" and "right" are those of the image. Motions are `b 2 h w`, x first, as everywhere (see `grids`).
+"""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def region_embeddings(patches: Float[Tensor, "b n d"]) -> Float[Tensor, "b 4 d"]:
+    """Eq 12 and 13: the mean patch embedding of each quadrant, in the order UL, UR, BL, BR of the image.
+
+    Raises:
+        ValueError: the patches are not an even, square grid.
+    """
+    side = math.isqrt(patches.shape[1])
+    if side * side != patches.shape[1] or side % 2:
+        raise ValueError(f"expected an even, square grid of patches, got {patches.shape[1]} patches")
+    grid = patches.unflatten(1, (2, side // 2, 2, side // 2))  # (b, 2, s/2, 2, s/2, d): half, row, half, column
+    return grid.mean(dim=(2, 4)).flatten(1, 2)
+
+
+def flip_motion(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+    """The motion of the mirrored face: flipped left to right, with dx negated."""
+    return motion.flip(-1) * motion.new_tensor([-1, 1])[:, None, None]
+
+
+def mirror_right_half(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+    """Our extension `mirror`: the right half replaced by its own mirror image.
+
+    When both corners of a mouth are pulled outwards, dx is opposite left and right, and the loss as written asks for
+    equal embeddings of opposite inputs. After this, a motion that is symmetric about the middle has equal halves.
+    """
+    left, right = motion.chunk(2, dim=-1)
+    return torch.cat([left, flip_motion(right)], dim=-1)
+
+
+_LEFT_RIGHT = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
+_PAIRS = [(region, other) for region in range(4) for other in (region, _LEFT_RIGHT[region])]
+
+
+def symmetric_contrastive_loss(
+    regions: Float[Tensor, "b 4 d"],
+    labels: Int[Tensor, "b"],
+    *,
+    tau: float = 0.07,
+    denominator: Literal["pair", "all"] = "pair",
+) -> Float[Tensor, ""]:
+    """Eq 14 in the reading of the module's docstring.
+
+    Args:
+        regions: what `region_embeddings` gives; normalised here.
+        labels: class of each sample.
+        tau: temperature.
+        denominator: "pair" compares an anchor with the regions β of the batch, a pair (α, β) at a time; "all" with all
+            other 4b-1 regions at once, which is SupCon whose classes are (label, upper or bottom half).
+    """
+    batch, device = len(regions), regions.device
+    unit = F.normalize(regions.float(), dim=-1)
+    if denominator == "all":
+        unit = unit.flatten(0, 1)  # (4b, d)
+        similarity = unit @ unit.T / tau  # (4b, 4b)
+        candidate = ~torch.eye(4 * batch, dtype=torch.bool, device=device)
+        group = (2 * labels[:, None] + torch.tensor([0, 0, 1, 1], device=device)).flatten()  # label and half, (4b,)
+        return contrast(similarity, positive=candidate & (group[:, None] == group), candidate=candidate)
+    alpha, beta = torch.tensor(_PAIRS, device=device).T
+    similarity = torch.einsum("ird,jrd->rij", unit[:, alpha], unit[:, beta]) / tau  # (8, b, b)
+    itself = torch.eye(batch, dtype=torch.bool, device=device) & (alpha == beta)[:, None, None]
+    return contrast(similarity, positive=~itself & (labels[:, None] == labels), candidate=~itself)
+
+
+def contrast(
+    similarity: Float[Tensor, "*r n m"], *, positive: Bool[Tensor, "*r n m"], candidate: Bool[Tensor, "*r n m"]
+) -> Float[Tensor, ""]:
+    """Supervised contrastive loss: -log softmax over the candidates, averaged over an anchor's positives, then anchors.
+
+    Rows are anchors. An anchor without positives is left out; if none has any, the loss is zero.
+    """
+    lowest = torch.finfo(similarity.dtype).min  # not -inf: a row without candidates must not make NaN gradients
+    log_ratio = similarity.masked_fill(~candidate, lowest).log_softmax(-1)
+    positives = positive.sum(-1)
+    per_anchor = -(log_ratio * positive).sum(-1) / positives.clamp(min=1)
+    return per_anchor.sum() / (positives > 0).sum().clamp(min=1)
