@@ -1,0 +1,199 @@
+"""The `selfme` command.
+
+JSON on standard output is nothing but JSON; words for people go to standard error. Exit codes: 0 all went well, 1
+something is wrong with the user's data, 2 wrong usage. A failure that the user can mend is one line: which file, what
+is wrong, what to do. What is slow to import is imported by the command that needs it.
+"""
+
+import importlib.metadata
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from .errors import DataError, UsageError
+
+app = typer.Typer(
+    name="selfme",
+    help="SelfME (CVPR 2023) reproduced: learned motion for micro-expression recognition.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+bench = typer.Typer(no_args_is_help=True, help="Measure methods against known truth.")
+app.add_typer(bench, name="bench")
+
+
+def main() -> None:
+    """Entry point: runs the command and turns failures into one line and an exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        code = app(arguments, prog_name="selfme", standalone_mode=False)
+    except DataError as error:
+        return _complain(error, 1)
+    except UsageError as error:
+        return _complain(error, 2)
+    except typer.TyperException as error:  # wrong options; a call without a command has shown its help already
+        return _complain(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: object, code: int) -> int:
+    line = " ".join(str(message).split())
+    if line:
+        print(f"selfme: {line}", file=sys.stderr)
+    return code
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"selfme {importlib.metadata.version('selfme')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    layout: Annotated[
+        Literal["casme2", "smic"], typer.Option(help="Whose files and labels it looks like on disk.")
+    ] = "casme2",
+    subjects: Annotated[int, typer.Option(min=1, help="Number of people.")] = 12,
+    clips: Annotated[int, typer.Option(min=1, help="Labelled clips a person.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
+    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
+) -> None:
+    """Render the SynthME data set: faces whose motion is known."""
+    from .synthme.dataset import SynthConfig, write_dataset
+
+    write_dataset(out, SynthConfig(layout=layout, subjects=subjects, clips=clips, seed=seed, size=size))
+    print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
+
+
+@app.command()
+def doctor(
+    dataset: Annotated[str, typer.Option(help="casme2, smic or synthme.", show_default=False)],
+    root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
+) -> None:
+    """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
+    from .data import examine
+
+    examination = examine(dataset, root)
+    for fault in examination.faults:
+        print(f"{fault.severity:5}  {fault.line}")
+    print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
+    if examination.errors:
+        raise DataError(
+            f"{root}: {len(examination.errors)} errors in this copy of {dataset}; each line above says what to do"
+        )
+
+
+@app.command()
+def reproduce(
+    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
+    dataset: Annotated[str, typer.Option(help="synthme, casme2 or smic, if not the profile's.")] = "",
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler that trains the folds.")] = "",
+) -> None:
+    """Run the notebooks in order and write report.html. The same command goes on where an interrupted run stopped."""
+    if more and not only:
+        raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
+    from . import profiles
+    from .report import write_report
+    from .reproduce import NOTEBOOKS, find_notebooks
+    from .reproduce import reproduce as run_notebooks
+    from .results import RunFolder
+
+    data = {"dataset": dataset} if dataset else {}
+    if root is not None:
+        if not root.is_dir():
+            raise DataError(f"--root {root}: no such folder")
+        data["root"] = os.path.relpath(root, NOTEBOOKS)  # the notebooks' working directory
+    settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
+    if settings.data.dataset != "synthme" and not settings.data.root:
+        raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
+    folder = RunFolder(out or Path("runs") / settings.name)
+    notebooks = find_notebooks(only=[*(only or []), *(more or [])])
+    outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
+    failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
+    if folder.items():
+        print(write_report(folder), file=sys.stderr)
+    if failed:
+        print(f"selfme: {len(failed)} of {len(outcomes)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def motion(
+    onset: Annotated[Path, typer.Argument(help="Image of the face before it moves.", show_default=False)],
+    apex: Annotated[Path, typer.Argument(help="Image of the same face when it has moved most.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write: float32, 2 x H x W, pixels.", show_default=False)],
+    gamma: Annotated[float, typer.Option(help="Motion amplification.")] = 1.0,
+    png: Annotated[Path | None, typer.Option(help="Picture of the motion, too.", show_default=False)] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
+    checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
+    size: Annotated[int | None, typer.Option(min=32, help="Side at which motion is measured.")] = None,
+) -> None:
+    """Learned motion between two images of a face."""
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Argument(help="CSV: subject, clip, label, prediction.", show_default=False)],
+) -> None:
+    """Pooled and per-fold scores of predictions, as JSON."""
+
+
+@bench.command(name="motion")
+def bench_motion(
+    root: Annotated[Path, typer.Option(help="A data set with truth (SynthME).", show_default=False)],
+    size: Annotated[int | None, typer.Option(min=32, help="Side at which motion is measured.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """End-point error and speed of every motion method."""
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)],
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Also refresh figures/ and the notebooks' outputs.")
+    ] = False,
+) -> None:
+    """Write report.html again from what the notebooks of a run left."""
+    from .report import write_report
+    from .results import RunFolder
+
+    print(write_report(RunFolder(folder)), file=sys.stderr)
+    if publish:
+        from .publish import publish as publish_run
+
+        for path in publish_run(RunFolder(folder)):
+            print(f"published {path}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

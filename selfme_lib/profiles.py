@@ -1,0 +1,234 @@
+"""The settings of a run: one frozen tree of dataclasses, filled from `notebooks/profiles/*.yaml`.
+
+A profile file holds every value, so that nothing is hidden in a default; papermill reads the same file with `-f`.
+A file of your own needs only what differs: `profile: quick` and the values to change. A name that does not exist is an
+error that tells the nearest one that does: a misspelt option that is silently ignored has spoilt many an experiment.
+"""
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from .errors import UsageError
+from .scvit import ClassifierConfig
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "profiles"
+
+
+@dataclass(frozen=True)
+class DataProfile:
+    """Which clips.
+
+    Attributes:
+        dataset: whose layout and labels are read.
+        root: folder of the data set; empty for SynthME means: rendered on first use under `data/` of the project.
+        size: side in px of the square frames on which motion is measured.
+        apex_rule: `label`, or `middle` of the clip for a data set without apex labels (SMIC).
+        layout: SynthME only: as which data set it lies on disk.
+        subjects: SynthME only: number of people.
+        clips: SynthME only: labelled clips a person.
+        render_size: SynthME only: side in px of the rendered frames.
+        first_identity: SynthME only: number of the first person; the shipped motion learner has seen none of these.
+        seed: SynthME only: seed of the rendering; the seed of the experiment does not change the data.
+    """
+
+    dataset: Literal["synthme", "casme2", "smic"]
+    root: str
+    size: int
+    apex_rule: Literal["label", "middle"]
+    layout: Literal["casme2", "smic"]
+    subjects: int
+    clips: int
+    render_size: int
+    first_identity: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class MotionProfile:
+    r"""The motion learner and what is done with its motion.
+
+    Attributes:
+        checkpoint: file to start from; empty means the one that comes with the package.
+        fine_tune_steps: optimiser steps on the frames of the data set before motion is extracted; 0 leaves it as it is.
+        learning_rate: of fine-tuning (paper: 2e-6).
+        batch_size: pairs of frames a step.
+        gamma: motion amplification $\gamma$ at inference (Eq 2; paper: 2).
+        bspline: expand by cubic B-spline and exponential (Eq 9), else bilinearly.
+        methods: what is compared with the learned motion.
+    """
+
+    checkpoint: str
+    fine_tune_steps: int
+    learning_rate: float
+    batch_size: int
+    gamma: float
+    bspline: bool
+    methods: tuple[Literal["zero", "tvl1", "farneback", "dis", "selfme", "truth"], ...]
+
+
+@dataclass(frozen=True)
+class EvaluationProfile:
+    """How results are made and how sure they are.
+
+    Attributes:
+        seeds: trainings of each fold that differ by their seed alone; their predictions are pooled by majority vote
+            never: each seed is a row of its own, and tables show the mean.
+        bootstrap: resamples of the subjects for the 95 % intervals.
+        workers: processes that train folds side by side, one thread each; 1 trains in this process.
+        cluster: address of a Dask scheduler that takes the folds instead; empty for none.
+    """
+
+    seeds: int
+    bootstrap: int
+    workers: int
+    cluster: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that determines a run. `name` is the file's name; `seed` is that of every training."""
+
+    name: str
+    seed: int
+    data: DataProfile
+    motion: MotionProfile
+    classifier: ClassifierConfig
+    evaluation: EvaluationProfile
+
+
+SECTIONS = {
+    "data": DataProfile,
+    "motion": MotionProfile,
+    "classifier": ClassifierConfig,
+    "evaluation": EvaluationProfile,
+}
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The profiles that exist."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load(profile: str, *, seed: int | None = None, folder: Path = FOLDER, **sections: Mapping[str, Any]) -> Profile:
+    """Read a profile and change some of its values.
+
+    Args:
+        profile: `smoke`, `quick`, `paper`, or a YAML file with `profile: NAME` and the values that differ from it.
+        seed: seed of every training; the profile's own when None.
+        sections: values to change: `load("quick", classifier={"epochs": 5})`.
+
+    Raises:
+        UsageError: an unknown profile, section or name, or a value of the wrong type.
+    """
+    values = _read(profile, folder)
+    for section, changes in sections.items():
+        _merge(values, section, changes, f"{profile}: ")
+    unknown = sorted(set(values) - {"profile", "seed", *SECTIONS})
+    if unknown:
+        raise UsageError(f"profile {profile}: {_unknown(unknown[0], ['profile', 'seed', *SECTIONS])}")
+    trees = {name: _build(kind, values.get(name, {}), name) for name, kind in SECTIONS.items()}
+    number = _convert(int, values["seed"] if seed is None else seed, "seed")
+    return Profile(name=values["profile"], seed=number, **trees)
+
+
+def to_dict(profile: Profile) -> dict[str, Any]:
+    """A profile as the parameters of a notebook: plain values under `profile`, `seed` and the sections."""
+    tree = {section: _lists(asdict(getattr(profile, section))) for section in SECTIONS}
+    return {"profile": profile.name, "seed": profile.seed, **tree}
+
+
+def _read(profile: str, folder: Path) -> dict[str, Any]:
+    if profile.endswith((".yaml", ".yml")):
+        path = Path(profile)
+        if not path.is_file():
+            raise UsageError(f"--profile {profile}: no such file")
+        own = _parse(path)
+        base = own.pop("profile", None)
+        if base not in names(folder):
+            raise UsageError(f"{profile}: expected a line `profile: NAME` with one of {', '.join(names(folder))}")
+        values = _read(base, folder)
+        values["seed"] = own.pop("seed", values["seed"])
+        for section, changes in own.items():
+            _merge(values, section, changes, f"{profile}: ")
+        return values
+    if profile not in names(folder):
+        raise UsageError(f"profile {_unknown(profile, names(folder))}")
+    return _parse(folder / f"{profile}.yaml")
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        raise UsageError(f"{path}: not valid YAML{f' in line {where.line + 1}' if where else ''}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: expected `name: value` lines")
+    return values
+
+
+def _merge(values: dict[str, Any], section: str, changes: Any, where: str) -> None:
+    if section not in SECTIONS:
+        raise UsageError(f"{where}{_unknown(section, list(SECTIONS))}")
+    if not isinstance(changes, Mapping):
+        raise UsageError(f"{where}{section}: expected names and values, got {changes!r}")
+    values[section] = {**values[section], **changes}
+
+
+def _build(kind: type, values: Any, where: str) -> Any:
+    hints = get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            raise UsageError(_unknown(str(name), list(hints), f"{where}."))
+    missing = [field.name for field in fields(kind) if field.name not in values]
+    if missing:
+        raise UsageError(f"{where}.{missing[0]}: no value given")
+    converted = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()}
+    try:
+        return kind(**converted)
+    except ValueError as error:  # a dataclass that checks its own values
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    """`value` as an instance of `kind`, without guessing: an int may stand for a float, a list for a tuple, no more."""
+    origin = get_origin(kind)
+    if is_dataclass(kind) and isinstance(value, Mapping):
+        return _build(kind, value, where)
+    if origin is Literal:
+        if value not in get_args(kind):
+            raise UsageError(f"{where}: {_unknown(str(value), [str(option) for option in get_args(kind)])}")
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in get_args(kind):
+            return None
+        kind = next(option for option in get_args(kind) if option is not type(None))
+        return _convert(kind, value, where)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_convert(get_args(kind)[0], item, where) for item in value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    plain = origin or kind
+    if isinstance(value, plain) and not (plain is int and isinstance(value, bool)):
+        return value
+    expected = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list"}
+    hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if kind is float and isinstance(value, str) else ""
+    raise UsageError(f"{where}: expected {expected.get(plain, plain.__name__)}, got {value!r}{hint}")
+
+
+def _unknown(name: str, known: list[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"{prefix}{name} is unknown; did you mean {near[0]}? There are {', '.join(known)}"
+
+
+def _lists(tree: Any) -> Any:
+    """Tuples as lists, all the way down: what YAML and JSON know."""
+    if isinstance(tree, dict):
+        return {name: _lists(value) for name, value in tree.items()}
+    return [_lists(item) for item in tree] if isinstance(tree, list | tuple) else tree

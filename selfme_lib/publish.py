@@ -1,0 +1,76 @@
+"""`selfme report runs/NAME --publish`: bring a run's pictures and outputs into the repository.
+
+The committed notebooks show results of one real run, and the README shows figures of the same run; neither is ever
+edited by hand.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from .errors import DataError
+from .files import atomic_path, read_json
+from .reproduce import NOTEBOOKS, PROJECT, find_notebooks, machine_paths
+from .results import RunFolder
+
+
+def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJECT) -> list[Path]:
+    """Put a run's outputs into the committed notebooks, and the figures that the README shows into `figures/`.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DataError: a notebook is missing in the run, failed, was changed since, or prints a path of this machine.
+    """
+    sources = find_notebooks(notebooks)
+    published = [(source, _with_outputs(source, run)) for source in sources]  # all must be fit before any is written
+    figures = [(_figure(name, run), project / "figures" / name) for name in _wanted_figures(project / "README.md")]
+    for source, notebook in published:
+        with atomic_path(source) as temporary:
+            nbformat.write(notebook, temporary)
+    for figure, target in figures:
+        with atomic_path(target) as temporary:
+            shutil.copyfile(figure, temporary)
+    return [*sources, *(target for _, target in figures)]
+
+
+def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
+    """A committed notebook with the outputs of its executed twin; papermill's own cell and marks stay out."""
+    executed = run.notebooks / source.name
+    timing = read_json(run.timings)["notebooks"].get(source.stem, {}) if run.timings.exists() else {}
+    if timing.get("status") != "done" or not executed.exists():
+        raise DataError(f"{executed}: not finished in this run; run `selfme reproduce` again before publishing")
+    twin = nbformat.read(executed, as_version=4)
+    cells = [cell for cell in twin.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    notebook = nbformat.read(source, as_version=4)
+    if [cell.source for cell in cells] != [cell.source for cell in notebook.cells]:
+        raise DataError(f"{source}: changed since the run; run `selfme reproduce` again before publishing")
+    count = 0
+    for cell, done in zip(notebook.cells, cells):
+        if cell.cell_type == "code":
+            count += 1
+            cell.execution_count = count
+            cell.outputs = done.outputs
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
+    if "widgets" in twin.metadata:  # so that widgets show their first state
+        notebook.metadata["widgets"] = twin.metadata["widgets"]
+    notebook.metadata["selfme"] = {"profile": read_json(run.timings)["profile"], "seconds": timing["seconds"]}
+    if found := machine_paths(notebook):
+        raise DataError(f"{executed}: shows a path of this machine ({found[0]}); change the cell that prints it")
+    return notebook
+
+
+def _wanted_figures(readme: Path) -> list[str]:
+    return sorted(set(re.findall(r"figures/([\w-]+\.png)", readme.read_text(encoding="utf-8"))))
+
+
+def _figure(name: str, run: RunFolder) -> Path:
+    path = run.figures / name
+    if not path.exists():
+        raise DataError(f"README.md shows figures/{name}, which {run.path} does not have")
+    return path
