@@ -17,7 +17,14 @@ from pathlib import Path
 
 from selfme_lib.data.clips import CLASSES, Clip, Fault, FaultyData, LeftOut, Reading
 from selfme_lib.data.coding import EMOTIONS, CodingRow, read_coding
-from selfme_lib.data.tree import FrameFolder, folders_of_subjects, list_folder, list_frames, subject_folders
+from selfme_lib.data.tree import (
+    FrameFolder,
+    choose_folder,
+    folders_of_subjects,
+    list_folder,
+    list_frames,
+    subject_folders,
+)
 
 _SUBJECT = re.compile(r"sub([0-9]{1,4})", re.IGNORECASE)
 _LABEL_FILE = re.compile(r"casme.*coding.*", re.IGNORECASE)
@@ -96,12 +103,7 @@ def _find_frames(root: Path) -> tuple[Path, list[Fault]]:
             problem="no folders sub01, sub02, … in it or up to two levels below",
             remedy="give the folder of CASME II, which holds Cropped or CASME2_RAW_selected",
         )
-    found.sort(key=lambda folder: ("updated" not in str(folder).lower(), "raw" in str(folder.name).lower()))
-    if len(found) == 1:
-        return found[0], []
-    others = ", ".join(str(folder.relative_to(root)) for folder in found[1:])
-    problem = f"of several folders with frames this one is read, not {others}"
-    return found[0], [Fault(severity="note", file=found[0], problem=problem, remedy="give another as root to read it")]
+    return choose_folder(root, found, preferred=("updated", "cropped"))
 
 
 def _find_label_file(root: Path, frames_folder: Path) -> Path:

@@ -12,7 +12,14 @@ import re
 from pathlib import Path
 
 from selfme_lib.data.clips import CLASSES, Clip, Fault, FaultyData, Reading
-from selfme_lib.data.tree import FrameFolder, folders_of_subjects, list_folder, list_frames, subject_folders
+from selfme_lib.data.tree import (
+    FrameFolder,
+    choose_folder,
+    folders_of_subjects,
+    list_folder,
+    list_frames,
+    subject_folders,
+)
 
 _SUBJECT = re.compile(r"s([0-9]{1,4})", re.IGNORECASE)
 _CLIP = re.compile(r"s([0-9]{1,4})_(ne|po|su)[a-z]*_([0-9]+)", re.IGNORECASE)
@@ -73,20 +80,14 @@ def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
 
 def _find_frames(root: Path) -> tuple[Path, list[Fault]]:
     found = folders_of_subjects(root, _SUBJECT)
-    high_speed = [folder for folder in found if not _OTHER_CAMERAS & {part.lower() for part in folder.parts[-2:]}]
+    high_speed = [folder for folder in found if folder.resolve().name.lower() not in _OTHER_CAMERAS]
     if not high_speed:
         problem = "no folders s1, s2, … in it or up to two levels below"
         if found:
             problem = f"only frames of another camera ({found[0].name}), not of SMIC-HS"
         remedy = "give the folder of SMIC-HS, such as SMIC_all_cropped/HS"
         raise FaultyData(file=root, problem=problem, remedy=remedy)
-    high_speed.sort(key=lambda folder: "crop" not in str(folder).lower())
-    if len(high_speed) == 1:
-        return high_speed[0], []
-    others = ", ".join(str(folder.relative_to(root)) for folder in high_speed[1:])
-    problem = f"of several folders with frames this one is read, not {others}"
-    remedy = "give another as root to read it"
-    return high_speed[0], [Fault(severity="note", file=high_speed[0], problem=problem, remedy=remedy)]
+    return choose_folder(root, high_speed, preferred=("cropped",))
 
 
 def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[Path]]:

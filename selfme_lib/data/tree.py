@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfme_lib.data.clips import FaultyData
+from selfme_lib.data.clips import Fault, FaultyData
 
 _FRAME = re.compile(r"(?P<prefix>reg_|)(?P<stem>img|image)(?P<number>[0-9]+)\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE)
 
@@ -106,3 +106,17 @@ def folders_of_subjects(root: Path, naming: re.Pattern) -> list[Path]:
                 below += folders
         level = below
     return found
+
+
+def choose_folder(root: Path, found: list[Path], *, preferred: tuple[str, ...]) -> tuple[Path, list[Fault]]:
+    """One of several folders of frames: the first whose path below `root` holds a preferred word, with a note."""
+
+    def rank(folder: Path) -> int:
+        below = str(folder.relative_to(root)).lower()
+        return next((place for place, word in enumerate(preferred) if word in below), len(preferred))
+
+    first, *others = sorted(found, key=rank)
+    if not others:
+        return first, []
+    problem = f"read, but not {', '.join(str(folder.relative_to(root)) for folder in others)}, which holds frames too"
+    return first, [Fault(severity="note", file=first, problem=problem, remedy="give another as root to read it")]

@@ -1,0 +1,44 @@
+import shutil
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pytest
+import trees
+
+from selfme_lib.data import CLASSES, Fault, dataset_fingerprint, load_clips
+
+
+def test_classes():
+    assert CLASSES == ("negative", "positive", "surprise")
+
+
+def test_a_fault_is_one_line():
+    fault = Fault(severity="error", file=Path("a\nb.xlsx"), row=7, problem="bad\r\ncell", remedy="mend it")
+    assert fault.line == "a b.xlsx, row 7: bad cell; mend it"
+
+
+def test_clips_are_frozen(tmp_path):
+    clip = load_clips("casme2", trees.casme2(tmp_path))[0]
+    with pytest.raises(FrozenInstanceError):
+        clip.label = 2
+
+
+def test_the_fingerprint_knows_labels_and_pixels_but_not_where_the_folder_lies(tmp_path):
+    clips = load_clips("casme2", trees.casme2(tmp_path / "a"))
+    fingerprint = dataset_fingerprint(clips)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert dataset_fingerprint(load_clips("casme2", tmp_path / "b")) == fingerprint
+    assert dataset_fingerprint(clips[:-1]) != fingerprint
+    assert dataset_fingerprint([replace(clips[0], label=1), *clips[1:]]) != fingerprint
+    assert dataset_fingerprint(load_clips("casme2", tmp_path / "a", apex_rule="middle")) != fingerprint
+    content = bytearray(clips[3].apex_path.read_bytes())
+    content[300] ^= 1  # same length, other content
+    clips[3].apex_path.write_bytes(content)
+    assert dataset_fingerprint(clips) != fingerprint
+
+
+def test_the_fingerprint_of_smic_needs_no_apex(tmp_path):
+    clips = load_clips("smic", trees.smic_cropped(tmp_path))
+    fingerprint = dataset_fingerprint(clips)
+    trees.write_image(clips[0].onset_path, seed=9)  # a .bmp of the same size
+    assert dataset_fingerprint(clips) != fingerprint

@@ -1,0 +1,99 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+import trees
+from PIL import Image
+
+from selfme_lib.data import frame_size, load_clips, load_onset_apex, read_frame
+from selfme_lib.errors import DataError
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp"])
+def test_pixels_are_rgb_in_unit_range(tmp_path, suffix):
+    pixels = np.zeros((4, 6, 3), dtype=np.uint8)
+    pixels[1, 2] = (255, 51, 0)
+    Image.fromarray(pixels).save(tmp_path / f"a.{suffix}")
+    frame = read_frame(tmp_path / f"a.{suffix}")
+    assert frame.shape == (3, 4, 6) and frame.dtype == torch.float32
+    torch.testing.assert_close(frame[:, 1, 2], torch.tensor([1.0, 0.2, 0.0]))
+    assert frame.sum() == pytest.approx(1.2)
+
+
+def test_grey_images_become_rgb(tmp_path):
+    Image.new("L", (5, 4), 51).save(tmp_path / "a.bmp")
+    torch.testing.assert_close(read_frame(tmp_path / "a.bmp"), torch.full((3, 4, 5), 0.2))
+
+
+def test_a_jpeg_is_decoded_as_opencv_does(tmp_path):
+    smooth = cv2.GaussianBlur(np.random.default_rng(0).uniform(0, 255, (40, 32, 3)), (0, 0), 4).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "a.jpg", quality=95)
+    oracle = cv2.cvtColor(cv2.imread(str(tmp_path / "a.jpg")), cv2.COLOR_BGR2RGB)
+    ours = read_frame(tmp_path / "a.jpg").permute(1, 2, 0).numpy() * 255
+    assert np.abs(ours - oracle).max() <= 3  # decoders may differ by rounding
+
+
+def test_shrinking_averages_areas(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    means = torch.from_numpy(pixels.reshape(4, 2, 4, 2, 3).mean(axis=(1, 3)) / 255).permute(2, 0, 1).float()
+    torch.testing.assert_close(read_frame(tmp_path / "a.png", 4), means, atol=1e-6, rtol=0)
+    assert read_frame(tmp_path / "a.png", 16).shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "bmp", "png"])
+def test_a_frame_is_whole_or_an_error(tmp_path, suffix):
+    """Cut off at any place, the file is refused by both functions, where OpenCV would return half a face."""
+    path = tmp_path / f"a.{suffix}"
+    trees.write_image(path, size=(40, 48))
+    whole = path.read_bytes()
+    for length in [0, 1, 2, 10, *range(20, len(whole) - 4, len(whole) // 40), len(whole) - 8]:
+        path.write_bytes(whole[:length])
+        for look in (read_frame, frame_size):
+            with pytest.raises(DataError) as error:
+                look(path)
+            assert str(path) in str(error.value) and "\n" not in str(error.value)
+    path.write_bytes(whole)
+    assert frame_size(path) == (40, 48)
+
+
+def test_a_jpeg_whose_end_is_zeros_is_truncated(tmp_path):
+    """What a disk leaves behind that promised more than it wrote."""
+    path = tmp_path / "a.jpg"
+    trees.write_image(path, size=(128, 128))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:3000] + bytes(len(whole) - 3000))
+    with pytest.raises(DataError, match="truncated"):
+        read_frame(path)
+
+
+@pytest.mark.parametrize("content", [b"not an image", b"<html>", b"GIF89a" + bytes(99), b"\xff\xd8\xff\xd9"])
+def test_other_content(tmp_path, content):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    for look in (read_frame, frame_size):
+        with pytest.raises(DataError, match=r"not a JPEG|truncated|damaged"):
+            look(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_frame(tmp_path / "none.jpg")
+
+
+def test_onset_and_apex_of_all_clips(tmp_path):
+    clips = load_clips("casme2", trees.casme2(tmp_path))
+    onset, apex = load_onset_apex(clips, 16)
+    assert onset.shape == apex.shape == (6, 3, 16, 16)
+    for index, clip in enumerate(clips):
+        assert torch.equal(onset[index], read_frame(clip.onset_path, 16))
+        assert torch.equal(apex[index], read_frame(clip.apex_path, 16))
+
+
+def test_onset_and_apex_must_have_the_same_size(tmp_path):
+    clips = load_clips("casme2", trees.casme2(tmp_path))
+    trees.write_image(clips[2].apex_path, size=(24, 24))
+    with pytest.raises(DataError, match=r"20x24 pixels, but the apex frame reg_img101\.jpg 24x24"):
+        load_onset_apex(clips, 16)
+
+
+def test_no_apex_is_said(tmp_path):
+    with pytest.raises(DataError, match="labels no apex"):
+        load_onset_apex(load_clips("smic", trees.smic_cropped(tmp_path)), 16)
