@@ -1,0 +1,121 @@
+r"""Unweighted F1 and unweighted average recall (paper §4.2, Eq 17, 18), pooled over the folds.
+
+Everything is computed from a confusion matrix, rows truth, columns prediction. With $TP_j$, $FP_j$, $FN_j$ summed over
+all subjects before anything is divided,
+
+$$UF1 = \frac1{n_c} \sum_j \frac{2 TP_j}{2 TP_j + FP_j + FN_j}, \qquad
+  UAR = \frac1{n_c} \sum_j \frac{TP_j}{TP_j + FN_j}.$$
+
+Eq 18 prints the recall as $TP / (FP + FN)$, which exceeds 1; we use the recall. Pooling matters: most subjects do not
+show all classes, and the mean of per-subject scores is another, lower number (`fold_mean`, shown for comparison only). A
+class with neither truth nor prediction scores 0, as scikit-learn's `zero_division=0`, and still counts in $n_c$.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, Shaped
+
+from ..errors import DataError
+
+COLUMNS = ("subject", "clip", "label", "prediction")
+CLASSES = 3  # negative, positive, surprise
+
+
+def confusion_matrix(
+    labels: Int[np.ndarray, "n"], predictions: Int[np.ndarray, "n"], *, classes: int = CLASSES
+) -> Int[np.ndarray, "k k"]:
+    """Counts of clips by truth (row) and prediction (column)."""
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(matrix, (labels, predictions), 1)
+    return matrix
+
+
+def uf1(confusion: Shaped[np.ndarray, "*r k k"]) -> Float[np.ndarray, "*r"] | float:
+    """Eq 17, of one confusion matrix or of many at once."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return _mean_ratio(2 * hits, confusion.sum(-2) + confusion.sum(-1))  # 2 TP + FP + FN = predicted + true
+
+
+def uar(confusion: Shaped[np.ndarray, "*r k k"]) -> Float[np.ndarray, "*r"] | float:
+    """Eq 18 with the recall put right, of one confusion matrix or of many at once."""
+    return _mean_ratio(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1))
+
+
+def accuracy(confusion: Shaped[np.ndarray, "*r k k"]) -> Float[np.ndarray, "*r"] | float:
+    """Share of clips predicted right; flatters a classifier that says the largest class."""
+    return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
+
+
+def _mean_ratio(part: np.ndarray, whole: np.ndarray) -> Any:
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0).mean(-1)
+
+
+def fold_confusions(predictions: pd.DataFrame) -> dict[str, Int[np.ndarray, "k k"]]:
+    """The confusion matrix of each subject, sorted by subject."""
+    return {
+        str(subject): confusion_matrix(fold["label"].to_numpy(), fold["prediction"].to_numpy())
+        for subject, fold in predictions.groupby("subject", sort=True)
+    }
+
+
+def score(predictions: pd.DataFrame) -> dict[str, Any]:
+    """Pooled scores, the mean of the folds' scores, and counts, as plain numbers.
+
+    Args:
+        predictions: a row per clip with the columns subject, clip, label and prediction (0 negative, 1 positive,
+            2 surprise).
+
+    Raises:
+        DataError: a column is missing, a value is not a class, or a clip appears twice.
+    """
+    check_predictions(predictions, "predictions")
+    folds = np.stack(list(fold_confusions(predictions).values()))
+    pooled = folds.sum(0)
+    return {
+        "pooled": {"uf1": float(uf1(pooled)), "uar": float(uar(pooled)), "accuracy": float(accuracy(pooled))},
+        "fold_mean": {"uf1": float(uf1(folds).mean()), "uar": float(uar(folds).mean())},
+        "confusion": pooled.tolist(),
+        "n_clips": len(predictions),
+        "n_subjects": len(folds),
+    }
+
+
+def read_predictions(path: Path | str) -> pd.DataFrame:
+    """Read a CSV file of predictions and check it.
+
+    Raises:
+        DataError: no such file, not a CSV file, or not what `score` needs.
+    """
+    try:
+        predictions = pd.read_csv(path, dtype={"subject": str, "clip": str})
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; give a CSV file with the columns {', '.join(COLUMNS)}") from error
+    except (OSError, ValueError) as error:  # ParserError, EmptyDataError and UnicodeDecodeError are ValueErrors
+        raise DataError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]})") from error
+    check_predictions(predictions, str(path))
+    return predictions
+
+
+def check_predictions(predictions: pd.DataFrame, source: str) -> None:
+    """Raise DataError, naming `source`, unless `score` can take these predictions."""
+    missing = [column for column in COLUMNS if column not in predictions.columns]
+    if missing:
+        raise DataError(f"{source}: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
+    if predictions.empty:
+        raise DataError(f"{source}: no rows; expected one per clip")
+    for column in COLUMNS:
+        if predictions[column].isna().any():
+            row = int(predictions[column].isna().to_numpy().argmax())
+            raise DataError(f"{source}: row {row + 1} has no {column}; fill it in or drop the row")
+    for column in ("label", "prediction"):
+        wrong = ~predictions[column].isin(range(CLASSES))
+        if wrong.any() or not pd.api.types.is_integer_dtype(predictions[column]):
+            value = predictions[column][wrong].iloc[0] if wrong.any() else predictions[column].iloc[0]
+            raise DataError(f"{source}: {column} {value!r} is not a class; expected whole numbers 0 to {CLASSES - 1}")
+    twice = predictions.duplicated(["subject", "clip"])
+    if twice.any():
+        row = predictions[twice].iloc[0]
+        raise DataError(f"{source}: subject {row['subject']} clip {row['clip']} appears twice; keep one row per clip")
