@@ -4,9 +4,9 @@ Grad-CAM weighs the channels of a feature map by the mean gradient of a class lo
 
 $$H = ReLU\Big(\sum_d \big(\tfrac1N \textstyle\sum_i \partial y_c / \partial A_{id}\big)\, A_{:d}\Big).$$
 
-Which layer's tokens are the map $A$ matters. Behind the last block the class token alone is read, so the gradient at all
-patch tokens is exactly zero there and the map is empty. The last place where patches still matter is the last block's
-first layer norm, in front of its attention.
+Which layer's tokens are the map $A$ matters. Behind the last block the class token alone is read, so the gradient at
+all patch tokens is exactly zero there and the map is empty. The last place where patches still matter is the last
+block's first layer norm, in front of its attention.
 """
 
 import torch

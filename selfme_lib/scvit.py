@@ -3,7 +3,7 @@ r"""SCViT: from a motion to an expression (paper §3.3, Eq 10, 11, 15, 16), and 
 The motion is cut into $N$ patches, each flattened and projected to $D$ numbers, $\Phi_d^i = \Phi_p^i E$ (Eq 10, 11). A
 class token is put in front, position embeddings are added, and a transformer encoder follows. What it makes of the
 class token goes through a layer norm and an MLP with one hidden layer, $\hat y = MLP(LN(z_{cls}))$ (Eq 15). The
-objective adds the symmetric contrastive loss (`symmetry`) to the cross-entropy, $L_c = L_{cls} + \omega L_{sc}$ (Eq 16).
+objective is $L_c = L_{cls} + \omega L_{sc}$ (Eq 16): cross-entropy and the symmetric contrastive loss of `symmetry`.
 
 As the paper writes it, that loss acts on the patch embeddings *before* the encoder: its gradient reaches the patch
 embedding and nothing else. `contrast_on="encoder"` is the other reading.

@@ -1,8 +1,8 @@
 """How far a score would move with other subjects: a bootstrap over subjects.
 
-Clips of one person resemble each other, so clips are not drawn one by one: subjects are, with replacement, each with all
-of his or her clips, and the metric is computed from the pooled confusion matrix of each draw. The interval says how much
-the score depends on who was recorded; it does not hold the variation between training seeds.
+Clips of one person resemble each other, so clips are not drawn one by one: subjects are, with replacement, each with
+all of his or her clips, and the metric is computed from the pooled confusion matrix of each draw. The interval says how
+much the score depends on who was recorded; it does not hold the variation between training seeds.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,9 @@
 """Leave-one-subject-out: each subject's clips are predicted by a classifier that has never seen that subject.
 
 A fold is a task that can run anywhere: in this process, in a pool of processes on this machine, or on a cluster; any
-`concurrent.futures.Executor` will do. A fold's result does not depend on where it ran or on what else did, and it is kept
-in a file as soon as it is there, under a hash of everything that determines it; so a run that was killed goes on where
-it stopped and ends with the same numbers.
+`concurrent.futures.Executor` will do. A fold's result does not depend on where it ran or on what else did, and it is
+kept in a file as soon as it is there, under a hash of everything that determines it; so a run that was killed goes on
+where it stopped and ends with the same numbers.
 """
 
 import concurrent.futures

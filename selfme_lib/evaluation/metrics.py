@@ -7,7 +7,7 @@ $$UF1 = \frac1{n_c} \sum_j \frac{2 TP_j}{2 TP_j + FP_j + FN_j}, \qquad
   UAR = \frac1{n_c} \sum_j \frac{TP_j}{TP_j + FN_j}.$$
 
 Eq 18 prints the recall as $TP / (FP + FN)$, which exceeds 1; we use the recall. Pooling matters: most subjects do not
-show all classes, and the mean of per-subject scores is another, lower number (`fold_mean`, shown for comparison only). A
+show all classes, and the mean of per-subject scores is another, lower number (`fold_mean`, for comparison only). A
 class with neither truth nor prediction scores 0, as scikit-learn's `zero_division=0`, and still counts in $n_c$.
 """
 

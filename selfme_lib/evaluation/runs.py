@@ -29,8 +29,9 @@ from .intervals import bootstrap_over_subjects
 from .metrics import accuracy, fold_confusions, score, uar, uf1
 
 SCHEMA_VERSION = 1
-PACKAGES = ("torch", "torchvision", "timm", "kornia", "captum", "numpy", "scipy", "scikit-learn", "pandas") + (
-    "opencv-contrib-python-headless",
+PACKAGES = (
+    *("torch", "torchvision", "timm", "kornia", "captum"),
+    *("numpy", "scipy", "scikit-learn", "pandas", "opencv-contrib-python-headless"),
 )
 
 
@@ -47,8 +48,8 @@ def loso_row(
         bootstrap: draws of subjects for the 95 % intervals, always the same ones.
 
     Returns:
-        name, seed, settings, all of `metrics.score`, `intervals` {"uf1": [low, high], "uar": [low, high]}, `folds` (each
-        with subject, n_clips, uf1, uar, accuracy, confusion) and `predictions` (each with subject, clip, label,
+        name, seed, settings, all of `metrics.score`, `intervals` {"uf1": [low, high], "uar": [low, high]}, `folds`
+        (each with subject, n_clips, uf1, uar, accuracy, confusion) and `predictions` (each with subject, clip, label,
         prediction, probabilities).
     """
     columns = [column for column in predictions.columns if column.removeprefix("p").isdigit()]
