@@ -77,8 +77,7 @@ class EvaluationProfile:
     """How results are made and how sure they are.
 
     Attributes:
-        seeds: trainings of each fold that differ by their seed alone; their predictions are pooled by majority vote
-            never: each seed is a row of its own, and tables show the mean.
+        seeds: trainings of every fold, which differ in nothing else; tables show the mean over them.
         bootstrap: resamples of the subjects for the 95 % intervals.
         workers: processes that train folds side by side, one thread each; 1 trains in this process.
         cluster: address of a Dask scheduler that takes the folds instead; empty for none.
@@ -115,7 +114,7 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load(profile: str, *, seed: int | None = None, folder: Path = FOLDER, **sections: Mapping[str, Any]) -> Profile:
+def load(profile: str, *, seed: int | None = None, folder: Path = FOLDER, **sections: Any) -> Profile:
     """Read a profile and change some of its values.
 
     Args:
@@ -190,10 +189,7 @@ def _build(kind: type, values: Any, where: str) -> Any:
     if missing:
         raise UsageError(f"{where}.{missing[0]}: no value given")
     converted = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()}
-    try:
-        return kind(**converted)
-    except ValueError as error:  # a dataclass that checks its own values
-        raise UsageError(f"{where}: {error}") from None
+    return kind(**converted)
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:
