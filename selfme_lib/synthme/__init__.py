@@ -1,0 +1,33 @@
+"""SynthME, the embedded data set: rendered heads that make micro-expressions, with exact ground truth.
+
+Reading order: `head` (mesh and shape targets) → `action_units` → `identity` → `camera`, `raster`, `shading`, `texture`,
+`render` (the picture) → `timeline` (the script of a clip) → `ground_truth` → `layouts`, `dataset` (files) → `pretraining`.
+
+The labels come from recipes of action units. Accuracy on SynthME proves that a pipeline works; it says nothing about
+recognising real micro-expressions.
+"""
+
+from selfme_lib.synthme.camera import Pose
+from selfme_lib.synthme.dataset import VERSION, SynthConfig, fingerprint, write_dataset
+from selfme_lib.synthme.identity import Identity, create_identity
+from selfme_lib.synthme.pretraining import render_pairs
+from selfme_lib.synthme.render import Expression, Renderer
+from selfme_lib.synthme.studio import neutral_face, render_face, set_up
+from selfme_lib.synthme.timeline import Difficulty
+
+__all__ = [
+    "VERSION",
+    "Difficulty",
+    "Expression",
+    "Identity",
+    "Pose",
+    "Renderer",
+    "SynthConfig",
+    "create_identity",
+    "fingerprint",
+    "neutral_face",
+    "render_face",
+    "render_pairs",
+    "set_up",
+    "write_dataset",
+]

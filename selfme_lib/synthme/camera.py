@@ -1,0 +1,69 @@
+r"""A pinhole camera in front of a head, and the pose of the head.
+
+A vertex $V$ is turned about the neck joint $p$ by $R = R_z R_y R_x$ and projected,
+
+$$Q = R(V - p) + p - c, \qquad
+  (x, y) = \tfrac{S - 1}{2} + \frac{s\,d}{d - Q_z}\,(Q_x, -Q_y) + (t_x, t_y),$$
+
+with $c$ the centre of the view, $d$ the distance of the camera and $s$ the pixels a unit in the plane of $c$.
+Pixel centres have integer coordinates, as everywhere in the project.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Rigid motion of the head: pitch, yaw and roll in radians; shift in pixels of a 256-pixel frame."""
+
+    pitch: float = 0.0
+    yaw: float = 0.0
+    roll: float = 0.0
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+
+    def as_array(self) -> np.ndarray:
+        return np.array([self.pitch, self.yaw, self.roll, self.shift_x, self.shift_y])
+
+    def rotation(self) -> np.ndarray:
+        """The 3x3 matrix $R_z R_y R_x$."""
+        (cx, cy, cz), (sx, sy, sz) = (f([self.pitch, self.yaw, self.roll]) for f in (np.cos, np.sin))
+        about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+        about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+        return about_z @ about_y @ about_x
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where the camera stands.
+
+    Attributes:
+        centre: (3,) the point in the middle of the view.
+        pivot: (3,) the joint about which the head turns.
+        scale: pixels a unit, in the plane of `centre`, for a frame of `size` pixels.
+        distance: from `centre`, in units.
+        size: width and height of the frame in pixels.
+    """
+
+    centre: np.ndarray
+    pivot: np.ndarray
+    scale: float
+    distance: float
+    size: int
+
+    def supersampled(self, factor: int) -> "Camera":
+        """The same view on a lattice `factor` times as fine."""
+        return replace(self, scale=self.scale * factor, size=self.size * factor)
+
+    def project(self, vertices: np.ndarray, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
+        """World (n, 3) -> pixel coordinates (n, 2) and depth, the distance along the optical axis (n,)."""
+        turned = (vertices - self.pivot) @ pose.rotation().T + (self.pivot - self.centre)
+        depth = self.distance - turned[:, 2]
+        magnification = self.scale * self.distance / depth
+        middle, pixel = (self.size - 1) / 2, self.size / 256
+        x = middle + magnification * turned[:, 0] + pose.shift_x * pixel
+        y = middle - magnification * turned[:, 1] + pose.shift_y * pixel
+        return np.stack([x, y], axis=1), depth

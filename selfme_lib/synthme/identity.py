@@ -1,0 +1,221 @@
+"""People: a seed becomes a face of its own, with shape, skin, hair, eyes, and a personal way of moving.
+
+Identities of the evaluation set and identities for pre-training are drawn from different random streams, so no face
+can be in both, whatever the seeds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from selfme_lib.synthme.action_units import FACE_UNITS
+from selfme_lib.synthme.camera import Camera
+from selfme_lib.synthme.head import Head, load_head, smoothstep
+from selfme_lib.synthme.shading import vertex_normals
+
+Population = Literal["evaluation", "pretraining"]
+STREAM: dict[str, int] = {"evaluation": 1, "pretraining": 2}
+ANCESTRIES = ("african", "asian", "caucasian")
+
+# how far the local shape targets of a folder go: standard deviation of the weight
+SHAPE_SPREAD = {"head": 0.16, "forehead": 0.2, "eyebrows": 0.3, "nose": 0.26, "mouth": 0.24, "chin": 0.26, "cheek": 0.3, "eyes": 0.24,
+                "ears": 0.3}  # fmt: skip
+LARGEST_SHAPE = 0.6
+# targets that move or tilt features as a whole, or that other parameters control already
+LEFT_OUT = ("head-angle", "head-trans", "head-age", "head-back", "nose-trans", "mouth-trans", "chin-triangle", "ear-shape",
+            "mouth-scale-depth", "nose-septumangle", "chin-cleft")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What is painted on the head. Colours are linear RGB in [0, 1]."""
+
+    melanin: float
+    redness: float
+    oiliness: float
+    freckles: int
+    wrinkles: float
+    hair_colour: np.ndarray
+    hairline: float
+    temples: float
+    hair_thickness: float
+    stubble: float
+    brow_thickness: float
+    brow_arch: float
+    brow_tilt: float
+    brow_height: float
+    brow_density: int
+    lip_colour: np.ndarray
+    iris_colour: np.ndarray
+    lashes: float
+
+    def hair_begins(self, angle: np.ndarray) -> np.ndarray:
+        """Height of the hairline by angle: high on the forehead, receding at the temples, low behind the ears."""
+        turned = np.abs(angle)
+        front = 7.93 + self.hairline + self.temples * 0.5 * np.exp(-(((turned - 0.45) / 0.18) ** 2))
+        side = 7.05 - 1.2 * smoothstep(1.35, 1.6, turned)
+        return front + (side - front) * smoothstep(0.72, 1.12, turned)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A person.
+
+    Attributes:
+        key: what the person was drawn from; also seeds the details of the skin.
+        vertices: (n, 3) the neutral face.
+        sex: 0 female … 1 male; age: 0 young … 1 old; ancestry: weights of `ANCESTRIES`.
+        appearance: what is painted on it.
+        style: action unit -> (left, right) gain, the person's way of making it.
+    """
+
+    key: tuple[int, ...]
+    vertices: np.ndarray
+    sex: float
+    age: float
+    ancestry: np.ndarray
+    appearance: Appearance
+    style: dict[int, tuple[float, float]]
+
+    def camera(self, size: int) -> Camera:
+        """A view cropped to the face as CASME II crops: eyes at .36 and mouth at .74 of the height."""
+        head = load_head()
+        eyes = self.vertices[head.of_part("eye")].mean(0)
+        mouth = self.vertices[head.reach("mouth/mouth-upperlip-volume-incr") > 0.02].mean(0)
+        nose_tip = self.vertices[np.argmax(head.vertices[:, 2])]
+        height = eyes[1] - mouth[1]
+        centre = np.array([eyes[0], eyes[1] - height * (0.5 - EYE_ROW) / (MOUTH_ROW - EYE_ROW), nose_tip[2] - 0.3])
+        pivot = np.array([eyes[0], eyes[1] - 0.6, eyes[2] - 1.0])
+        return Camera(centre=centre, pivot=pivot, scale=size * (MOUTH_ROW - EYE_ROW) / height, distance=11.0, size=size)
+
+
+EYE_ROW, MOUTH_ROW = 0.37, 0.73
+
+
+def create_identity(seed: int | Sequence[int], population: Population = "evaluation") -> Identity:
+    """The person that belongs to a seed (or to a tuple of seeds) in a population."""
+    key = (STREAM[population], *np.atleast_1d(seed).tolist())
+    generator = np.random.default_rng(key)
+    sex = float(np.clip(generator.choice([0.0, 1.0]) + generator.normal(0, 0.15), 0, 1))
+    age = float(np.clip(generator.beta(1.2, 3.0), 0, 0.8))
+    ancestry = generator.dirichlet([0.4] * 3)
+    head = load_head()
+    weights = _macro_weights(generator, sex, age, ancestry)
+    for folder, spread in SHAPE_SPREAD.items():
+        weights |= _local_weights(generator, head, folder, spread)
+    weights |= _asymmetry_weights(generator, head)
+    style = {
+        unit: (float(gain * np.exp(generator.normal(0, 0.08))), float(gain * np.exp(generator.normal(0, 0.08))))
+        for unit in FACE_UNITS
+        for gain in [np.exp(generator.normal(0, 0.25))]
+    }
+    appearance = _appearance(generator, sex, age, ancestry)
+    return Identity(
+        key=key,
+        vertices=_grow_hair(head.vertices + head.displacement(weights), appearance),
+        sex=sex,
+        age=age,
+        ancestry=ancestry,
+        appearance=appearance,
+        style=style,
+    )
+
+
+def _grow_hair(vertices: np.ndarray, look: Appearance) -> np.ndarray:
+    """Lift the scalp by the thickness of the hair."""
+    head = load_head()
+    cover = smoothstep(-0.05, 0.2, head.vertices[:, 1] - look.hair_begins(head.angle()))
+    cover *= (head.vertex_part == 0) & (head.reach(*head.names("ears")) < 0.002)
+    return vertices + (look.hair_thickness * cover)[:, None] * vertex_normals(vertices, head.triangles)
+
+
+def _macro_weights(generator: np.random.Generator, sex: float, age: float, ancestry: np.ndarray) -> dict[str, float]:
+    """Sex, age, ancestry, weight and muscle, blended as MakeHuman blends them: products of the marginal weights."""
+    sexes = {"male": sex, "female": 1 - sex}
+    ages = {"young": 1 - age, "old": age}
+    weight, muscle = np.clip(generator.normal(0, 0.3, 2), -0.8, 0.8)
+    bodies = {
+        f"{m}muscle-{w}weight": a * b
+        for m, a in {"min": max(-muscle, 0), "average": 1 - abs(muscle), "max": max(muscle, 0)}.items()
+        for w, b in {"min": max(-weight, 0), "average": 1 - abs(weight), "max": max(weight, 0)}.items()
+    }
+    weights = {}
+    for s, a in sexes.items():
+        for y, b in ages.items():
+            for race, c in zip(ANCESTRIES, ancestry):
+                weights[f"macro/{race}-{s}-{y}"] = a * b * c
+            for body, c in bodies.items():
+                weights[f"macro/universal-{s}-{y}-{body}"] = a * b * c
+    known = load_head().targets
+    return {name: weight for name, weight in weights.items() if weight and name in known}
+
+
+def _local_weights(generator: np.random.Generator, head: Head, folder: str, spread: float) -> dict[str, float]:
+    """Each shape parameter of a folder (such as nose-hump) goes some way towards one of its two targets."""
+    directions: dict[str, list[str]] = {}
+    for name in head.names(folder):
+        stem, _, direction = name.rpartition("-")
+        if not name.startswith(f"{folder}/r-") and not any(part in name for part in LEFT_OUT):
+            directions.setdefault(stem, []).append(direction)
+    weights = {}
+    for stem, choices in directions.items():
+        name = f"{stem}-{choices[generator.integers(len(choices))]}"
+        weight = min(abs(generator.normal(0, spread)), LARGEST_SHAPE)
+        if name == "head/head-scale-vert-incr":
+            weight *= 0.3  # skulls that are too tall look odd at once
+        mirrored = name.replace("/l-", "/r-")
+        unevenness = generator.normal(0, 0.03) if mirrored != name else 0.0
+        weights[name] = weight + unevenness
+        weights[mirrored] = weight - unevenness
+    return weights
+
+
+def _asymmetry_weights(generator: np.random.Generator, head: Head) -> dict[str, float]:
+    stems = sorted({name[:-2] for name in head.names("asym")})
+    return {f"{stem}-{generator.choice(['l', 'r'])}": min(abs(generator.normal(0, 0.12)), 0.4) for stem in stems}
+
+
+HAIR_COLOURS = np.array(
+    [[0.03, 0.025, 0.022], [0.08, 0.05, 0.035], [0.16, 0.10, 0.06], [0.34, 0.24, 0.14], [0.24, 0.10, 0.05]]
+)
+IRIS_COLOURS = np.array(
+    [[0.09, 0.045, 0.022], [0.15, 0.085, 0.04], [0.19, 0.15, 0.07], [0.19, 0.26, 0.32], [0.16, 0.23, 0.16]]
+)
+GREY = np.array([0.48, 0.47, 0.46])
+
+
+def _appearance(generator: np.random.Generator, sex: float, age: float, ancestry: np.ndarray) -> Appearance:
+    african, asian, caucasian = ancestry
+    fair = np.array(
+        [0.4 + 0.6 * (1 - caucasian), 0.28 * caucasian + 0.04, 0.2 * caucasian, 0.12 * caucasian, 0.07 * caucasian]
+    )
+    light_eyes = np.array([0.4 + 0.6 * (1 - caucasian), 0.3, 0.18 * caucasian, 0.22 * caucasian, 0.12 * caucasian])
+    grey = np.clip((age - 0.35) / 0.4, 0, 1) * generator.uniform(0.2, 1)
+    hair = HAIR_COLOURS[generator.choice(5, p=fair / fair.sum())] * np.exp(generator.normal(0, 0.15))
+    made_up = sex < 0.5 and generator.random() < 0.35
+    lips = np.array([0.84, 0.58, 0.57]) + generator.normal(0, 0.02, 3)
+    if made_up:
+        lips *= generator.uniform([0.85, 0.55, 0.6], [1.0, 0.85, 0.9])
+    return Appearance(
+        melanin=float(np.clip(0.16 * caucasian + 0.30 * asian + 0.85 * african + generator.normal(0, 0.09), 0.03, 1)),
+        redness=float(np.clip(generator.normal(0.5, 0.15), 0.2, 0.9)),
+        oiliness=float(generator.uniform(0.4, 1.4)),
+        freckles=int(generator.poisson(6 + 40 * generator.random() ** 4 * (0.3 + caucasian))),
+        wrinkles=float(np.clip(age * generator.uniform(0.6, 1.4), 0, 1)),
+        hair_colour=hair * (1 - grey) + GREY * grey,
+        hairline=float(generator.normal(0, 0.06) + 0.12 * sex * age),
+        temples=float(np.clip(generator.normal(0.16 + 0.2 * sex * age, 0.06), 0.02, 0.5)),
+        hair_thickness=float(np.clip(generator.normal(0.08 if sex > 0.5 else 0.12, 0.03), 0.02, 0.2)),
+        stubble=float(np.clip((sex - 0.45) / 0.4, 0, 1) * generator.random() ** 1.4),
+        brow_thickness=float(generator.uniform(0.7, 1.05) + 0.35 * sex),
+        brow_arch=float(generator.uniform(0.01, 0.05)),
+        brow_tilt=float(generator.normal(0, 0.02)),
+        brow_height=float(generator.normal(0, 0.012)),
+        brow_density=int(generator.uniform(420, 800)),
+        lip_colour=lips,
+        iris_colour=IRIS_COLOURS[generator.choice(5, p=light_eyes / light_eyes.sum())]
+        * np.exp(generator.normal(0, 0.15)),
+        lashes=float(np.clip(generator.normal(0.65 - 0.3 * sex + 0.2 * made_up, 0.1), 0.2, 1)),
+    )

@@ -1,0 +1,115 @@
+"""Where the files of a data set lie: as in CASME II, or as in SMIC-HS, so that the readers for the real ones read this one.
+
+CASME II   `Cropped/sub01/EP02_01f/reg_img46.jpg` and a coding sheet; frame numbers without leading zeros.
+SMIC-HS    `HS/s1/micro/positive/s1_po_01/reg_image000046.bmp`; no sheet, the folders are the labels.
+"""
+
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from openpyxl import Workbook
+
+from selfme_lib.files import atomic_path
+from selfme_lib.synthme.action_units import CLASS_OF_EMOTION
+from selfme_lib.synthme.sensor import encode_bmp, encode_jpeg
+
+LAYOUTS = ("casme2", "smic")
+CODING_SHEET = "CASME2-coding-synthme.xlsx"
+# the header of CASME2-coding-20140508.xlsx; the two blank columns are in the original
+CODING_COLUMNS = (
+    "Subject",
+    "Filename",
+    None,
+    "OnsetFrame",
+    "ApexFrame",
+    "OffsetFrame",
+    None,
+    "Action Units",
+    "Estimated Emotion",
+)
+CLASS_COUNTS = {
+    "casme2": {"negative": 88, "positive": 32, "surprise": 25},
+    "smic": {"negative": 70, "positive": 51, "surprise": 43},
+}
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """The files of one clip: its folder below the root and a name for each frame number."""
+
+    subject: str
+    name: str
+    folder: Path
+    frame_name: Callable[[int], str]
+    encode: Callable[[np.ndarray, int], bytes]
+
+
+def casme2_clip(subject: int, clip: int, emotion: str, count: int) -> ClipFiles:
+    name = f"EP{clip // 4 + 1:02d}_{clip % 4 + 1:02d}f"
+    return ClipFiles(
+        subject=f"{subject:02d}",
+        name=name,
+        folder=Path("Cropped") / f"sub{subject:02d}" / name,
+        frame_name=lambda number: f"reg_img{number}.jpg",
+        encode=encode_jpeg,
+    )
+
+
+def smic_clip(subject: int, clip: int, emotion: str, count: int) -> ClipFiles:
+    kind = CLASS_OF_EMOTION[emotion]
+    name = f"s{subject}_{kind[:2]}_{count:02d}"
+    return ClipFiles(
+        subject=f"{subject:02d}",
+        name=name,
+        folder=Path("HS") / f"s{subject}" / "micro" / kind / name,
+        frame_name=lambda number: f"reg_image{number:06d}.bmp",
+        encode=lambda picture, quality: encode_bmp(picture),
+    )
+
+
+def clip_files(layout: str, subject: int, clip: int, emotion: str, count: int) -> ClipFiles:
+    """Files of a clip.
+
+    Args:
+        layout: one of `LAYOUTS`.
+        subject: from 1.
+        clip: number within the subject, from 0.
+        emotion: of the clip.
+        count: this is the subject's count-th clip of its class, from 1.
+    """
+    return {"casme2": casme2_clip, "smic": smic_clip}[layout](subject, clip, emotion, count)
+
+
+def write_coding_sheet(root: Path, rows: Sequence[tuple]) -> None:
+    """Write CASME II's label file, rows in the order of `CODING_COLUMNS`; the same rows give the same bytes.
+
+    The subject is text ('01'); a single action unit is a number, several are text ('4+7'), as in the original.
+    """
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "Sheet1"
+    sheet.append(CODING_COLUMNS)
+    for row in rows:
+        sheet.append(row)
+    buffer = BytesIO()
+    book.save(buffer)
+    with (
+        atomic_path(root / CODING_SHEET) as temporary,
+        zipfile.ZipFile(buffer) as source,
+        zipfile.ZipFile(temporary, "w") as target,
+    ):
+        for entry in source.infolist():  # an xlsx file is a zip archive, and keeps the time of writing in two places
+            content = source.read(entry)
+            if entry.filename == "docProps/core.xml":
+                content = re.sub(rb">[^<]*Z</dcterms", b">2014-05-08T00:00:00Z</dcterms", content)
+            target.writestr(zipfile.ZipInfo(entry.filename), content, zipfile.ZIP_DEFLATED)
+
+
+def action_units_cell(action_units: str) -> int | str:
+    """'12' -> 12, '6+12' stays text."""
+    return int(action_units) if action_units.isdigit() else action_units

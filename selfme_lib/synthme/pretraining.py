@@ -1,0 +1,147 @@
+"""Faces to learn motion from before any micro-expression is seen: pairs of states of many persons, without labels.
+
+These persons come from a random stream of their own; none of them is in any evaluation set. What VoxCeleb is to the paper.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from selfme_lib.errors import DataError
+from selfme_lib.files import read_json, write_json
+from selfme_lib.synthme.camera import Pose
+from selfme_lib.synthme.dataset import VERSION
+from selfme_lib.synthme.identity import Identity, create_identity
+from selfme_lib.synthme.render import Expression, Renderer
+from selfme_lib.synthme.sensor import expose, through_jpeg
+from selfme_lib.synthme.studio import set_up
+from selfme_lib.synthme.timeline import UNITS, scaled_to
+
+MOVING_UNITS = tuple(unit for unit in UNITS if unit < 40)
+LARGEST_PEAK = 6.0  # pixels of a 256-pixel frame
+STREAM = 21
+
+
+def render_pairs(
+    path: Path | str,
+    identity_seeds: Sequence[int],
+    *,
+    pairs_per_identity: int,
+    size: int,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Path:
+    """Render two states of each person, again and again, into one `.npy` file: uint8 (N, 2, size, size, 3) RGB.
+
+    Pairs of one person lie together, persons in the order of `identity_seeds`. The same arguments give the same bytes. An
+    interrupted run goes on where it stopped; a finished file is left alone.
+
+    Args:
+        path: of the `.npy` file; `numpy.load(path, mmap_mode="r")` reads it.
+        identity_seeds: persons of the pre-training population.
+        pairs_per_identity: N is this times the number of persons.
+        size: of a frame in pixels.
+        seed: of expressions, poses and noise.
+        workers: processes; by default one a core.
+
+    Raises:
+        DataError: the file was made with other arguments.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial, record = path.with_suffix(".partial.npy"), path.with_suffix(".json")
+    request = {
+        "version": VERSION,
+        "identities": hashlib.sha256(json.dumps(list(identity_seeds)).encode()).hexdigest()[:12],
+        "persons": len(identity_seeds),
+        "pairs_per_identity": pairs_per_identity,
+        "size": size,
+        "seed": seed,
+    }
+    found = read_json(record) if record.is_file() else {"request": request, "finished": []}
+    if found["request"] != request:
+        raise DataError(
+            f"{path}: made with other arguments ({found['request']}); choose another file or delete it and {record.name}"
+        )
+    if path.is_file():
+        return path
+    finished = set(found["finished"]) if partial.is_file() else set()
+    if not partial.is_file():
+        shape = (len(identity_seeds) * pairs_per_identity, 2, size, size, 3)
+        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
+    missing = [index for index in range(len(identity_seeds)) if index not in finished]
+    jobs = [(partial, index, identity_seeds[index], pairs_per_identity, size, seed) for index in missing]
+    with tqdm(total=len(identity_seeds), initial=len(finished), desc="faces", unit="person", disable=None) as bar:
+        for index in _in_parallel(jobs, workers):
+            finished.add(index)
+            write_json(record, {"request": request, "finished": sorted(finished)})
+            bar.update()
+    os.replace(partial, path)
+    return path
+
+
+def _in_parallel(jobs: list[tuple], workers: int | None):
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    if workers <= 1:
+        for job in jobs:
+            yield _render_person(*job)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(_render_person, *job) for job in jobs]):
+            yield future.result()
+
+
+def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int) -> int:
+    cv2.setNumThreads(1)
+    identity = create_identity(identity_seed, "pretraining")
+    renderer = set_up(identity, size)
+    frames = np.load(path, mmap_mode="r+")
+    for pair in range(pairs):
+        generator = np.random.default_rng((STREAM, seed, identity_seed, pair))
+        frames[index * pairs + pair] = draw_pair(renderer, generator)
+    frames.flush()
+    return index
+
+
+def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:
+    """Two states of a person that differ by a motion between micro and large: uint8 (2, size, size, 3)."""
+    identity = renderer.identity
+    resting = Pose(*generator.normal(0, [0.05, 0.10, 0.04, 3, 3]).tolist())
+    turn = np.exp(generator.uniform(np.log(0.0005), np.log(0.012)))
+    drift = generator.normal(0, [turn, turn, turn, 200 * turn, 200 * turn])
+    states = [_draw_state(generator, identity, _draw_peak(generator)) for _ in range(2)]
+    if generator.random() < 0.5:  # half of the pairs start from rest, as clips of micro-expressions do
+        states[0] = replace(states[1], action_units={})
+    noise, blur = generator.uniform(0.003, 0.02), generator.uniform(0, 0.5) * renderer.size / 128
+    gain, quality = np.exp(generator.normal(0, 0.1)), int(generator.integers(70, 98))
+    pictures = []
+    for expression, offset in zip(states, (0, 1)):
+        pose = Pose(*(resting.as_array() + offset * drift).tolist())
+        picture = renderer.render(expression, pose, gain=gain * np.exp(generator.normal(0, 0.015)))
+        picture = expose(picture, generator, noise=noise, blur=blur)
+        pictures.append(through_jpeg(picture, quality))
+    return np.stack(pictures)
+
+
+def _draw_peak(generator: np.random.Generator) -> float:
+    return float(np.exp(generator.uniform(np.log(0.3), np.log(LARGEST_PEAK))))
+
+
+def _draw_state(generator: np.random.Generator, identity: Identity, peak: float) -> Expression:
+    """One to four random action units at once, now and then on one side only; a blink or a glance at times."""
+    chosen = generator.choice(MOVING_UNITS, generator.integers(1, 5), replace=False).tolist()
+    sides = np.array([[1, 1], [1, 0.1], [0.1, 1]])[generator.choice(3, p=[0.7, 0.15, 0.15])]
+    units = {unit: tuple(sides * generator.uniform(0.3, 1) * np.exp(generator.normal(0, 0.15, 2))) for unit in chosen}
+    units = scaled_to(identity, units, peak)
+    if generator.random() < 0.2:
+        units[45] = (generator.uniform(0, 1),) * 2
+    return Expression(action_units=units, gaze=tuple(generator.normal(0, 0.05, 2).tolist()))

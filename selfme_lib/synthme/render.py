@@ -1,0 +1,157 @@
+"""A person before a camera: from action units, gaze and pose to a picture.
+
+Per person once: the painted atlas, the tints of the vertices and how open they are to the sky. Per frame: move the
+vertices, light them, find what each pixel sees on a lattice twice as fine, look its colour up, and average down.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from selfme_lib.synthme.action_units import ActionUnits, displacement
+from selfme_lib.synthme.camera import Pose
+from selfme_lib.synthme.head import PARTS, Head, load_head, smoothstep
+from selfme_lib.synthme.identity import Appearance, Identity
+from selfme_lib.synthme.raster import Surface, rasterise
+from selfme_lib.synthme.shading import Light, gloss, irradiance, soft_visibility, vertex_normals
+from selfme_lib.synthme.texture import EYE_RADIUS, paint
+
+SUPERSAMPLING = 2
+LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units a radian of gaze
+ENCODING_GAMMA = 1 / 1.8
+
+
+@dataclass(frozen=True)
+class Expression:
+    """The state of a face: action unit -> (left, right) intensity; gaze in radians, to the picture's right and up."""
+
+    action_units: ActionUnits = field(default_factory=dict)
+    gaze: tuple[float, float] = (0.0, 0.0)
+
+
+NEUTRAL = Expression()
+
+
+class Renderer:
+    """One person, one camera and one set of lamps; renders any expression and pose.
+
+    Args:
+        identity: who.
+        size: of the frame in pixels; texture detail is matched to it.
+        light: the lamps. Their shadows are cast once, by the neutral face, and move with the skin.
+        backdrop: linear RGB of the wall behind, (3,).
+    """
+
+    def __init__(self, identity: Identity, *, size: int, light: Light, backdrop: np.ndarray):
+        head = load_head()
+        self.identity = identity
+        self.size = size
+        self.light = light
+        self.camera = identity.camera(size)
+        self.triangles = head.triangles
+        atlas = paint(identity).resized(min(4 * size, 1024))
+        self._colour = atlas.colour
+        self._position = atlas.position
+        self._tint, self._gloss = _vertex_material(head, identity.appearance)
+        self._openness = head.openness**0.8
+        triangles, vertices = head.triangles, identity.vertices
+        self._lit = np.stack([soft_visibility(vertices, triangles, direction) for direction in light.directions])
+        fade = 1.06 - 0.2 * np.linspace(0, 1, size * SUPERSAMPLING)
+        self._backdrop = np.broadcast_to(
+            backdrop * fade[:, None, None], (size * SUPERSAMPLING, size * SUPERSAMPLING, 3)
+        ).astype(np.float32)
+
+    def vertices(self, expression: Expression) -> np.ndarray:
+        """The head with an expression, before it is posed: (n, 3)."""
+        across, up = expression.gaze
+        units = {**expression.action_units}
+        for unit, amount in ((63, LIDS_FOLLOW * max(up, 0)), (64, LIDS_FOLLOW * max(-up, 0))):
+            if amount:
+                units[unit] = (amount, amount)
+        vertices = self.identity.vertices + displacement(units)
+        if across or up:
+            turn = Pose(pitch=-up, yaw=across).rotation()
+            for eye in _eyeballs():
+                centre = (vertices[eye].max(0) + vertices[eye].min(0)) / 2
+                vertices[eye] = (vertices[eye] - centre) @ turn.T + centre
+        return vertices
+
+    def surface(self, vertices: np.ndarray, pose: Pose, *, supersampling: int = 1) -> Surface:
+        """What each pixel sees: at `supersampling` 1 exactly at the pixel centres of the picture."""
+        camera = self.camera.supersampled(supersampling)
+        points, depth = camera.project(vertices, pose)
+        return rasterise(points, depth, self.triangles, camera.size)
+
+    def render(self, expression: Expression = NEUTRAL, pose: Pose = Pose(), *, gain: float = 1.0) -> np.ndarray:
+        """A noiseless picture: (size, size, 3) float32, encoded RGB in [0, 1]. `gain` scales the lamps."""
+        vertices = self.vertices(expression)
+        normals = vertex_normals(vertices, self.triangles) @ pose.rotation().T
+        shine = gloss(normals, self.light, self._lit, self._gloss * self._openness)
+        light = irradiance(normals, self.light, self._openness, self._lit) * self._tint
+        at_vertices = np.column_stack([self._position, light, shine]).astype(np.float32)
+
+        surface = self.surface(vertices, pose, supersampling=SUPERSAMPLING)
+        side = surface.size
+        seen = surface.weights @ at_vertices  # (k, 6)
+        look_up = np.zeros((side * side, 2), np.float32)
+        look_up[surface.pixel] = seen[:, :2]
+        look_up = look_up.reshape(side, side, 2)
+        colour = cv2.remap(self._colour, look_up, None, cv2.INTER_LINEAR).reshape(-1, 3)[surface.pixel]
+        picture = self._backdrop.reshape(-1, 3).copy()
+        picture[surface.pixel] = colour * seen[:, 2:5] + seen[:, 5:]
+        picture = cv2.resize(picture.reshape(side, side, 3), (self.size, self.size), interpolation=cv2.INTER_AREA)
+        return encode(gain * picture)
+
+
+def encode(linear: np.ndarray) -> np.ndarray:
+    """A camera's response: highlights roll off softly, then gamma; into [0, 1]."""
+    return np.clip(linear * 1.05 / (1 + 0.18 * linear), 0, 1) ** np.float32(ENCODING_GAMMA)
+
+
+@lru_cache(maxsize=1)
+def _eyeballs() -> tuple[np.ndarray, np.ndarray]:
+    """Vertex numbers of the left and the right eye."""
+    head = load_head()
+    eyes = head.of_part("eye")
+    left = head.vertices[eyes, 0] > 0
+    return eyes[left], eyes[~left]
+
+
+def lip_cover(head: Head) -> np.ndarray:
+    """Where the red of the lips is: (n,) in [0, 1]."""
+    reach = head.reach("mouth/mouth-upperlip-volume-incr", "mouth/mouth-lowerlip-volume-incr") / 0.03
+    return smoothstep(0.18, 0.55, reach) * (np.abs(head.vertices[:, 0]) < 0.32)
+
+
+def lid_margin(head: Head) -> np.ndarray:
+    """Where the lashes grow, on the edges of the lids: (n,) in [0, 1], the lower lid weaker."""
+    cover = np.zeros(len(head.vertices))
+    for eye in _eyeballs():
+        centre = (head.vertices[eye].max(0) + head.vertices[eye].min(0)) / 2
+        offset = head.vertices - centre
+        distance = np.linalg.norm(offset, axis=1)
+        edge = smoothstep(EYE_RADIUS + 0.022, EYE_RADIUS + 0.008, distance) * (offset[:, 2] > 0)
+        cover = np.maximum(cover, edge * np.where(offset[:, 1] > 0, 1.0, 0.45))
+    return cover * (head.vertex_part == PARTS.index("skin"))
+
+
+def _vertex_material(head: Head, look: Appearance) -> tuple[np.ndarray, np.ndarray]:
+    """Tint (n, 3), multiplied with the atlas, and strength of highlights (n,)."""
+    tint = np.ones((len(head.vertices), 3))
+    x, y, z = head.vertices.T
+    lips = lip_cover(head)
+    tint *= 1 + lips[:, None] * (look.lip_colour - 1)
+    tint *= 1 - (0.85 * look.lashes * lid_margin(head))[:, None]
+    skin = head.vertex_part == PARTS.index("skin")
+    inside = skin & (head.openness < 0.3) & (np.abs(x) < 0.4) & (y > 6.2) & (y < 6.95) & (z < 1.47)
+    tint[inside] = [0.45, 0.16, 0.14]
+    tint[head.of_part("teeth")] = [0.72, 0.66, 0.56]
+    tint[head.of_part("tongue")] = [0.42, 0.16, 0.15]
+    forehead = np.exp(-((x / 0.25) ** 2)) * (y > 6.9)
+    shine = 0.10 * look.oiliness * (1 + 0.8 * forehead) + 0.20 * lips
+    shine[head.of_part("eye")] = 0.15
+    shine[inside] = 0.3
+    shine *= 1 - 0.6 * (y > look.hair_begins(head.angle()))
+    return tint, shine

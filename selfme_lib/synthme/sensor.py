@@ -1,0 +1,36 @@
+"""From a noiseless picture to a file's pixels: defocus, shot and read-out noise, eight bits, JPEG."""
+
+import cv2
+import numpy as np
+
+
+def expose(picture: np.ndarray, generator: np.random.Generator, *, noise: float, blur: float = 0.0) -> np.ndarray:
+    """Noise and quantisation of a camera: float (h, w, 3) in [0, 1] -> uint8.
+
+    Args:
+        picture: encoded RGB.
+        generator: draws the noise.
+        noise: standard deviation of a mid-grey pixel; darker pixels have less, brighter ones more.
+        blur: standard deviation of the defocus in pixels.
+    """
+    if blur > 0:
+        picture = cv2.GaussianBlur(picture, (0, 0), blur)
+    spread = noise * np.sqrt(0.3 + 1.4 * picture)
+    noisy = picture + spread * generator.standard_normal(picture.shape, dtype=np.float32)
+    return np.clip(noisy * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def encode_jpeg(picture: np.ndarray, quality: int) -> bytes:
+    """RGB uint8 -> the bytes of a JPEG file."""
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def encode_bmp(picture: np.ndarray) -> bytes:
+    """RGB uint8 -> the bytes of a BMP file."""
+    return cv2.imencode(".bmp", picture[..., ::-1])[1].tobytes()
+
+
+def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    """RGB uint8 -> RGB uint8 with the traces of JPEG compression."""
+    data = np.frombuffer(encode_jpeg(picture, quality), np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]

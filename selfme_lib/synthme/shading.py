@@ -1,0 +1,116 @@
+r"""Light on the head, computed at vertices and carried to pixels with the surface.
+
+Diffuse light wraps a little round the edge of the shadow, red more than blue, as light scattered in skin does,
+
+$$L_v = \sum_l I_l\, V_{l,v}\, \Big(\frac{n_v \cdot d_l + w}{1 + w}\Big)_+ + I_a\,A_v,\qquad w = (.45, .32, .28),$$
+
+with $V$ the visibility of the light and $A$ the openness of the vertex to the sky (ambient occlusion); gloss is Blinn's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfme_lib.synthme.camera import Camera, Pose
+from selfme_lib.synthme.raster import rasterise
+
+WRAP = np.array([0.45, 0.32, 0.28])
+
+
+@dataclass(frozen=True)
+class Light:
+    """The light of a recording: a sky and two lamps.
+
+    Attributes:
+        ambient: strength of the sky.
+        directions: (2, 3) unit vectors towards the lamps.
+        colours: (2, 3) linear RGB intensities.
+    """
+
+    ambient: float
+    directions: np.ndarray
+    colours: np.ndarray
+
+
+def draw_light(generator: np.random.Generator) -> Light:
+    """Light of a room: a lamp in front at some side, a weaker one at the other."""
+    side = generator.uniform(-0.9, 0.9)
+    key = np.array([side, generator.uniform(0.25, 0.8), 1.0])
+    fill = np.array([-np.sign(side) * generator.uniform(0.6, 1.2), 0.15, 0.75])
+    directions = np.stack([key, fill])
+    warmth = generator.normal(0, 0.03)
+    return Light(
+        ambient=generator.uniform(0.24, 0.40),
+        directions=directions / np.linalg.norm(directions, axis=1, keepdims=True),
+        colours=np.stack(
+            [
+                generator.uniform(0.60, 0.80) * np.array([1 + warmth, 0.98, 0.95 - warmth]),
+                generator.uniform(0.18, 0.36) * np.array([0.95, 0.98, 1.03]),
+            ]
+        ),
+    )
+
+
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Unit normals, the mean of the adjoining triangles' weighted by area: (n, 3)."""
+    a, b, c = (vertices[triangles[:, i]] for i in range(3))
+    across = np.cross(b - a, c - a)
+    total = np.stack(
+        [np.bincount(triangles.ravel(), np.repeat(across[:, i], 3), len(vertices)) for i in range(3)], axis=1
+    )
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def visibility(
+    vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray, *, size: int = 160, bias: float = 0.03
+) -> np.ndarray:
+    """Which vertices a far lamp in `direction` reaches: (n,) bool, by a depth map seen from the lamp."""
+    forward = direction / np.linalg.norm(direction)
+    right = np.cross([0.0, 1.0, 0.0] if abs(forward[1]) < 0.9 else [1.0, 0.0, 0.0], forward)
+    right /= np.linalg.norm(right)
+    turned = vertices @ np.stack([right, np.cross(forward, right), forward]).T
+    low, high = turned.min(0), turned.max(0)
+    scale = (size - 3) / max(high[0] - low[0], high[1] - low[1])
+    far = Camera(centre=(low + high) / 2, pivot=np.zeros(3), scale=scale, distance=1e4, size=size)
+    points, depth = far.project(turned, Pose())
+    seen = rasterise(points, depth, triangles, size)
+    nearest = np.full(size * size, np.inf)
+    nearest[seen.pixel] = 1 / seen.inverse_depth
+    column, row = np.clip(np.round(points).astype(int), 0, size - 1).T
+    return depth <= nearest[row * size + column] + bias
+
+
+def soft_visibility(
+    vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray, *, spread: float = 0.12, rays: int = 6
+) -> np.ndarray:
+    """The part of a lamp of some width that each vertex sees: (n,) in [0, 1]."""
+    right = np.cross([0.0, 1.0, 0.0], direction)
+    up = np.cross(direction, right)
+    turns = np.arange(rays) / rays * 2 * np.pi
+    hits = [visibility(vertices, triangles, direction + spread * (np.cos(t) * right + np.sin(t) * up)) for t in turns]
+    return np.mean(hits, axis=0)
+
+
+def irradiance(normals: np.ndarray, light: Light, openness: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """Light that falls on vertices, linear RGB: (n, 3).
+
+    Args:
+        normals: (n, 3) in camera axes.
+        openness: (n,) ambient occlusion, 1 is open.
+        lit: (2, n) visibility of the lamps.
+    """
+    total = light.ambient * openness[:, None] * (0.8 + 0.2 * normals[:, 1:2])
+    for direction, colour, seen in zip(light.directions, light.colours, lit):
+        facing = (normals @ direction)[:, None]
+        total = total + colour * (np.clip((facing + WRAP) / (1 + WRAP), 0, 1) ** 1.1) * seen[:, None]
+    return total
+
+
+def gloss(normals: np.ndarray, light: Light, lit: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Blinn's highlights for a camera on the z axis: (n,). A broad lobe for skin and a narrow one for what is wet."""
+    total = np.zeros(len(normals))
+    for direction, colour, seen in zip(light.directions, light.colours, lit):
+        half = direction + np.array([0.0, 0.0, 1.0])
+        aligned = np.clip(normals @ (half / np.linalg.norm(half)), 0, 1)
+        total += colour.mean() * seen * (0.5 * aligned**12 + 0.8 * aligned**40)
+    return total * strength

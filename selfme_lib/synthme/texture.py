@@ -1,0 +1,239 @@
+"""Skin, brows, hair and eyes, painted once a person into one image (the atlas) that is glued to the head.
+
+The upper part of the atlas is the head unrolled on a cylinder: columns are the angle about the vertical axis, rows the
+height, both of the *base* mesh, so a paint stroke at the brow is at the brow of every face. Below it lies a strip of square
+tiles: the eye, and a plain one for teeth and tongue, whose colour is a tint of their vertices.
+
+Everything painted moves exactly with the surface: there is no noise in the plane of the screen but the sensor's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from selfme_lib.synthme.head import PARTS, load_head, smoothstep
+from selfme_lib.synthme.identity import Appearance, Identity
+
+PAINTED = 1024  # side of the unrolled head in texels, when painted
+TILE = PAINTED // 4
+MOST_ANGLE = 1.75
+LOWEST, HIGHEST = 5.6, 8.6
+EYE_RADIUS = 0.1385
+MARGIN = 1.25  # the eye's tile shows this many radii
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The painted image and where each vertex lies in it.
+
+    Attributes:
+        colour: (h, w, 3) float32, linear RGB.
+        position: (n, 2) float32, texel coordinates (x, y) of the vertices.
+    """
+
+    colour: np.ndarray
+    position: np.ndarray
+
+    def resized(self, side: int) -> "Atlas":
+        """The same atlas with the unrolled head `side` texels wide; smaller ones are averaged, so they do not alias."""
+        if side == self.colour.shape[1]:
+            return self
+        factor = side / self.colour.shape[1]
+        colour = cv2.resize(self.colour, (side, round(self.colour.shape[0] * factor)), interpolation=cv2.INTER_AREA)
+        return Atlas(colour=colour, position=((self.position + 0.5) * factor - 0.5).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """Coordinates of the texels of the unrolled head: angle, height, and x on the face, each (PAINTED, PAINTED)."""
+
+    angle: np.ndarray
+    height: np.ndarray
+    x: np.ndarray
+
+    def spot(self, x: float, y: float, width: float, height: float) -> np.ndarray:
+        """A soft spot on both sides of the face."""
+        return np.exp(-(((np.abs(self.x) - x) / width) ** 2) - ((self.height - y) / height) ** 2)
+
+
+@lru_cache(maxsize=1)
+def unrolled() -> Unrolled:
+    row, column = np.mgrid[0:PAINTED, 0:PAINTED].astype(np.float32)
+    angle = (2 * column / PAINTED - 1) * MOST_ANGLE
+    return Unrolled(angle=angle, height=HIGHEST - row / PAINTED * (HIGHEST - LOWEST), x=np.sin(angle) * 1.05)
+
+
+def to_texel(angle: np.ndarray, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cylinder coordinates -> texel (x, y) of the painted atlas."""
+    return (angle / MOST_ANGLE + 1) / 2 * PAINTED, (HIGHEST - height) / (HIGHEST - LOWEST) * PAINTED
+
+
+@lru_cache(maxsize=1)
+def vertex_positions() -> np.ndarray:
+    """Where each vertex of the base mesh lies in the painted atlas: (n, 2)."""
+    head = load_head()
+    x, y, _ = head.vertices.T
+    angle = np.clip(head.angle(), -MOST_ANGLE, MOST_ANGLE)
+    position = np.stack(to_texel(angle, np.clip(y, LOWEST, HIGHEST)), axis=1)
+    position = np.clip(position, 1, PAINTED - 2)
+    eyes = head.of_part("eye")
+    for side in (eyes[x[eyes] > 0], eyes[x[eyes] < 0]):
+        centre = (head.vertices[side].max(0) + head.vertices[side].min(0)) / 2
+        local = (head.vertices[side] - centre)[:, :2] / (EYE_RADIUS * MARGIN)  # in [-1, 1]
+        position[side] = np.stack([(local[:, 0] + 1) / 2 * TILE, PAINTED + (1 - local[:, 1]) / 2 * TILE], axis=1)
+    plain = np.isin(head.vertex_part, [PARTS.index("teeth"), PARTS.index("tongue")])
+    position[plain] = [1.5 * TILE, PAINTED + 0.5 * TILE]
+    return position.astype(np.float32)
+
+
+def paint(identity: Identity) -> Atlas:
+    """Paint a person's atlas (about 0.3 s)."""
+    generator = np.random.default_rng((*identity.key, 1))
+    colour = np.ones((PAINTED + TILE, PAINTED, 3), np.float32)
+    skin = _skin(generator, identity.appearance)
+    skin = _stubble(generator, identity.appearance, skin)
+    brows = _brows(generator, identity.appearance)[..., None]
+    skin = skin * (1 - brows) + (0.75 * identity.appearance.hair_colour).astype(np.float32) * brows
+    colour[:PAINTED] = _hair(generator, identity.appearance, skin)
+    colour[PAINTED:, :TILE] = _eye(generator, identity.appearance)
+    return Atlas(colour=colour, position=vertex_positions())
+
+
+def noise(generator: np.random.Generator, side: int, *octaves: tuple[int, float]) -> np.ndarray:
+    """A sum of smooth random fields, each given as (cells across, amplitude): (side, side) float32."""
+    total = np.zeros((side, side), np.float32)
+    for cells, amplitude in octaves:
+        field = generator.standard_normal((cells, cells), dtype=np.float32)
+        total += amplitude * cv2.resize(field, (side, side), interpolation=cv2.INTER_CUBIC)
+    return total
+
+
+def skin_tone(melanin: float) -> np.ndarray:
+    """Linear RGB of skin, from fair (0) over tan (.4) to dark (1)."""
+    fair, tan, dark = np.array([[0.84, 0.62, 0.50], [0.66, 0.43, 0.29], [0.19, 0.11, 0.075]])
+    if melanin < 0.4:
+        return fair + (tan - fair) * melanin / 0.4
+    return tan + (dark - tan) * (melanin - 0.4) / 0.6
+
+
+def _skin(generator: np.random.Generator, look: Appearance) -> np.ndarray:
+    at = unrolled()
+    skin = np.broadcast_to(skin_tone(look.melanin).astype(np.float32), (PAINTED, PAINTED, 3)).copy()
+    blood = (
+        0.55 * at.spot(0.46, 6.95, 0.20, 0.16)  # cheeks
+        + 0.45 * np.exp(-((at.x / 0.14) ** 2) - ((at.height - 6.98) / 0.14) ** 2)  # nose
+        + 0.25 * np.exp(-((at.x / 0.3) ** 2) - ((at.height - 6.35) / 0.14) ** 2)  # chin
+        + 0.20 * at.spot(0.31, 7.16, 0.16, 0.06)  # below the eyes
+        + 0.10 * noise(generator, PAINTED, (6, 0.6), (14, 0.5), (30, 0.35))
+    )
+    blood *= (1 - 0.55 * look.melanin) * look.redness
+    skin *= 1 - blood[..., None] * np.array([0.02, 0.22, 0.24], np.float32)
+    shadow = at.spot(0.30, 7.165, 0.15, 0.035) * (0.05 + 0.12 * look.wrinkles) + at.spot(0.29, 7.34, 0.17, 0.08) * 0.08
+    skin *= 1 - shadow[..., None] * np.array([0.7, 1, 0.9], np.float32)
+    mottling = noise(generator, PAINTED, (24, 0.010), (60, 0.009), (140, 0.009), (400, 0.014), (PAINTED, 0.012))
+    pores = noise(generator, PAINTED, (PAINTED // 2, 1.0)) * 0.02
+    skin *= 1 + (mottling + np.minimum(pores, 0))[..., None] * np.array([1, 1.25, 1.3], np.float32)
+    skin *= 1 - _wrinkles(generator, look)[..., None] * np.array([0.8, 1, 1], np.float32)
+    for _ in range(look.freckles):
+        _freckle(generator, skin)
+    return skin
+
+
+def _wrinkles(generator: np.random.Generator, look: Appearance) -> np.ndarray:
+    """Lines on the forehead and crow's feet, as darkening in [0, 1)."""
+    canvas = np.zeros((PAINTED, PAINTED), np.float32)
+    for _ in range(int(look.wrinkles * 6)):
+        height, reach = generator.uniform(7.66, 7.88), generator.uniform(0.25, 0.5)
+        across = np.linspace(-reach, reach, 24)
+        wave = height + generator.normal(0, 0.006, 24).cumsum() * 0.5 - 0.05 * across**2
+        _stroke(canvas, across, wave, generator.uniform(0.3, 0.8))
+    for side in (-1, 1):
+        for _ in range(int(look.wrinkles * 5)):
+            along = np.linspace(0, generator.uniform(0.06, 0.13), 6)
+            slope = generator.uniform(-0.7, 0.7)
+            _stroke(canvas, side * (0.52 + along), 7.27 + slope * (along + 0.03), generator.uniform(0.3, 0.7))
+    return cv2.GaussianBlur(canvas, (0, 0), 1.6) * 0.35 * look.wrinkles
+
+
+def _stroke(canvas: np.ndarray, x: np.ndarray, height: np.ndarray, strength: float) -> None:
+    """Draw a thin line through points of the face."""
+    columns, rows = to_texel(np.arcsin(np.clip(x / 1.05, -1, 1)), height)
+    points = np.round(np.stack([columns, rows], axis=1) * 16).astype(np.int32)
+    cv2.polylines(canvas, [points], False, float(strength), 1, cv2.LINE_AA, 4)
+
+
+def _freckle(generator: np.random.Generator, skin: np.ndarray) -> None:
+    column, row = to_texel(np.arctan2(generator.normal(0, 0.42), 0.95), generator.uniform(6.3, 7.9))
+    size = abs(generator.normal(1.5, 0.8)) + 0.8
+    reach = int(4 * size) + 1
+    top, left = int(row) - reach, int(column) - reach
+    if top < 0 or left < 0:
+        return
+    patch = skin[top : top + 2 * reach + 1, left : left + 2 * reach + 1]
+    y, x = np.mgrid[top : top + patch.shape[0], left : left + patch.shape[1]]
+    spot = np.exp(-((x - column) ** 2 + (y - row) ** 2) / (2 * size**2)) * generator.uniform(0.06, 0.32)
+    patch *= (1 - spot[..., None] * np.array([0.75, 1, 1.1])).astype(np.float32)
+
+
+def _stubble(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> np.ndarray:
+    at = unrolled()
+    jaw = np.exp(-(((at.height - 6.33) / 0.27) ** 4)) * smoothstep(1.0, 0.78, np.abs(at.angle))
+    jaw *= 1 - np.exp(-((at.x / 0.24) ** 2) - ((at.height - 6.64) / 0.085) ** 2)  # not on the lips
+    moustache = 0.9 * np.exp(-((at.x / 0.27) ** 4) - ((at.height - 6.80) / 0.05) ** 2)
+    where = np.clip(jaw + moustache, 0, 1) * (at.height < 6.95)
+    grain = np.clip(0.42 + 0.4 * noise(generator, PAINTED, (PAINTED, 0.8), (PAINTED // 2, 0.7)), 0, 1)
+    cover = (grain * where * look.stubble * 0.62).astype(np.float32)[..., None]
+    return skin * (1 - cover) + np.minimum(skin, (look.hair_colour * 1.3).astype(np.float32)) * cover
+
+
+def _brows(generator: np.random.Generator, look: Appearance) -> np.ndarray:
+    """Cover of the brows in [0, 1): short strokes, upright at the nose and lying down towards the temple."""
+    canvas = np.zeros((PAINTED, PAINTED), np.float32)
+    for side in (-1, 1):
+        t = generator.beta(1.15, 1.25, look.brow_density)  # 0 at the nose, 1 at the temple
+        ridge = 7.50 + look.brow_height + look.brow_arch * np.sin(np.pi * np.minimum(t * 1.15, 1))
+        ridge -= (0.055 + look.brow_tilt) * np.maximum(t - 0.55, 0) / 0.45
+        y = ridge + generator.normal(0, 0.45, len(t)) * 0.034 * look.brow_thickness * (1 - 0.72 * t**1.6)
+        x = 0.105 + 0.40 * t
+        length = generator.uniform(0.035, 0.075, len(t))
+        angle = np.deg2rad(70 - 62 * t + generator.normal(0, 9, len(t)))
+        along, up = np.cos(angle) * length, np.sin(angle) * length * (0.9 - 0.5 * t) - 0.02 * t
+        strength = generator.uniform(0.35, 0.8, len(t))
+        for i in range(len(t)):
+            ends_x, ends_y = np.array([x[i], x[i] + along[i]]), np.array([y[i] - 0.4 * up[i], y[i] + 0.6 * up[i]])
+            _stroke(canvas, side * ends_x, ends_y, strength[i])
+    return np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.8) * 1.25, 0, 0.92)
+
+
+def _hair(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> np.ndarray:
+    at = unrolled()
+    strands = cv2.GaussianBlur(
+        generator.standard_normal((PAINTED, PAINTED), dtype=np.float32), (0, 0), sigmaX=0.9, sigmaY=11
+    )
+    strands /= strands.std()
+    ragged = 0.03 * noise(generator, PAINTED, (20, 1.0), (60, 0.6)) + 0.022 * strands
+    cover = smoothstep(-0.05, 0.06, at.height - look.hair_begins(at.angle) + ragged)[..., None]
+    colour = look.hair_colour * (1 + 0.32 * strands[..., None])
+    return (skin * (1 - cover) + np.clip(colour, 0.005, 1) * cover).astype(np.float32)
+
+
+def _eye(generator: np.random.Generator, look: Appearance) -> np.ndarray:
+    """The tile of the eye: sclera, iris with fibres and a dark rim, pupil, and the lid's shadow above."""
+    row, column = np.mgrid[0:TILE, 0:TILE].astype(np.float32)
+    x = ((column + 0.5) / TILE * 2 - 1) * MARGIN * EYE_RADIUS
+    y = (1 - (row + 0.5) / TILE * 2) * MARGIN * EYE_RADIUS
+    radius, angle = np.hypot(x, y), np.arctan2(y, x)
+    fibres = np.convolve(np.tile(generator.standard_normal(256), 3), np.hanning(9), mode="same")[256:512]
+    fibres = ((fibres - fibres.min()) / np.ptp(fibres))[((angle + np.pi) / (2 * np.pi) * 255).astype(int)]
+    white = np.array([0.70, 0.66, 0.63]) * (1 - 0.30 * smoothstep(0.05, 0.14, np.abs(x)))[..., None]
+    iris = look.iris_colour * (0.65 + 0.5 * fibres + 0.55 * smoothstep(0.02, 0.055, radius))[..., None]
+    iris = iris * (1 - 0.75 * smoothstep(0.056, 0.066, radius))[..., None]
+    inside = smoothstep(0.0695, 0.0640, radius)[..., None]
+    pupil = smoothstep(0.0285, 0.0245, radius)[..., None]
+    eye = (white * (1 - inside) + iris * inside) * (1 - pupil) + 0.012 * pupil
+    under_lid = 1 - 0.6 * smoothstep(-0.01, 0.09, y)
+    eye = eye * under_lid[..., None]
+    glint = np.exp(-((np.hypot(x - 0.02, y - 0.028) / 0.010) ** 2))
+    return (eye + 0.9 * glint[..., None]).astype(np.float32)

@@ -1,0 +1,228 @@
+"""The script of a clip: what every frame shows, drawn before anything is rendered.
+
+A labelled movement rises from onset to apex and falls towards the offset; blinks, glances, swallowing and other
+distractors, the drift of the head and the flicker of the light go on around it and know nothing of the label.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfme_lib.synthme.action_units import FACE_UNITS, RECIPES, Recipe, code, displacement
+from selfme_lib.synthme.camera import Pose
+from selfme_lib.synthme.head import PARTS, load_head, smoothstep
+from selfme_lib.synthme.identity import Identity
+from selfme_lib.synthme.render import Expression
+
+UNITS = tuple(sorted(FACE_UNITS))
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """What stands between the frames and the label. Lengths are pixels of a 256-pixel frame, angles radians.
+
+    Attributes:
+        peak: range of the largest displacement that the labelled units cause, drawn log-uniformly.
+        unit_sharing: chance that a clip uses a recipe with a unit typical of another class.
+        side_noise: spread of the log ratio of left to right intensity; the same for every class.
+        spillover: strength of random further units, as a part of the peak.
+        distractor_rate: expected number of swallows, lip presses and the like in a clip; distractor_peak: their size.
+        blink_rate: chance of a blink in a clip; glance: spread of a change of gaze.
+        head_turn, head_shift: spread of the drift of the head within a clip.
+        flicker: spread of the light from frame to frame; light_drift: of its slow change.
+        noise: of the sensor, standard deviation at mid-grey; jpeg_quality: range.
+    """
+
+    peak: tuple[float, float] = (0.5, 3.0)
+    unit_sharing: float = 0.2
+    side_noise: float = 0.25
+    spillover: float = 0.15
+    distractor_rate: float = 0.8
+    distractor_peak: tuple[float, float] = (0.2, 1.0)
+    blink_rate: float = 0.35
+    glance: float = 0.04
+    head_turn: float = 0.0015
+    head_shift: float = 0.25
+    flicker: float = 0.006
+    light_drift: float = 0.02
+    noise: float = 0.008
+    jpeg_quality: tuple[int, int] = (88, 96)
+
+
+@dataclass(frozen=True)
+class Script:
+    """Everything that a clip shows.
+
+    Attributes:
+        emotion: estimated emotion, as in CASME II; action_units: the labelled ones, as in its label file.
+        first_frame: number of the first frame; onset, apex, offset: indices into the frames.
+        intensity: (frames, len(UNITS), 2) of all action units, left and right, distractors included.
+        gaze: (frames, 2); poses: one a frame; gain: (frames,) of the light.
+        noise, jpeg_quality: of the sensor; seed: of its noise.
+    """
+
+    emotion: str
+    action_units: str
+    first_frame: int
+    onset: int
+    apex: int
+    offset: int
+    intensity: np.ndarray
+    gaze: np.ndarray
+    poses: tuple[Pose, ...]
+    gain: np.ndarray
+    noise: float
+    jpeg_quality: int
+    seed: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+    def expression(self, frame: int) -> Expression:
+        """What the face does in a frame."""
+        units = {u: tuple(pair) for u, pair in zip(UNITS, self.intensity[frame].tolist()) if any(pair)}
+        return Expression(action_units=units, gaze=tuple(self.gaze[frame].tolist()))
+
+
+def pixel_motion(identity: Identity, units: Mapping[int, tuple[float, float]]) -> float:
+    """The largest displacement of visible skin, in pixels of a 256-pixel frame, that action units cause."""
+    head = load_head()
+    outside = (head.vertex_part == PARTS.index("skin")) & (head.openness > 0.3)
+    camera = identity.camera(256)
+    moved = identity.vertices + displacement(units)
+    shift = camera.project(moved[outside], Pose())[0] - camera.project(identity.vertices[outside], Pose())[0]
+    return float(np.percentile(np.linalg.norm(shift, axis=1), 99.8))
+
+
+def scaled_to(
+    identity: Identity, units: Mapping[int, tuple[float, float]], peak: float
+) -> dict[int, tuple[float, float]]:
+    """Action units scaled so that they move the skin by `peak` pixels of a 256-pixel frame."""
+    small = 0.05
+    factor = small * peak / pixel_motion(identity, {u: (small * a, small * b) for u, (a, b) in units.items()})
+    return {unit: (left * factor, right * factor) for unit, (left, right) in units.items()}
+
+
+def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed: tuple[int, ...]) -> Script:
+    """Draw a clip of a person showing an emotion. The same seed gives the same clip."""
+    generator = np.random.default_rng(seed)
+    lead, rise, fall, tail = (int(generator.integers(a, b + 1)) for a, b in ((2, 4), (4, 8), (4, 8), (1, 3)))
+    frames = lead + rise + fall + tail
+    onset, apex, offset = lead - 1, lead - 1 + rise, lead - 1 + rise + fall
+    time = np.arange(frames, dtype=float)
+
+    recipe = _choose(generator, RECIPES[emotion], difficulty.unit_sharing)
+    side = generator.choice(["L", "R"]) if recipe.one_sided else ""
+    low, high = difficulty.peak
+    peak = float(np.exp(generator.uniform(np.log(low), np.log(high))))
+    labelled = scaled_to(identity, _perform(generator, identity, recipe, side, difficulty), peak)
+
+    intensity = np.zeros((frames, len(UNITS), 2))
+    residue = generator.uniform(0, 0.3)
+    for unit, pair in labelled.items():
+        late = generator.uniform(0, 0.3) * rise  # units of one expression do not start together
+        envelope = _envelope(time, onset + late, apex, offset, residue)
+        intensity[:, UNITS.index(unit)] += envelope[:, None] * pair
+    _add_distractors(generator, identity, difficulty, intensity, peak)
+    gaze = _glances(generator, difficulty, frames)
+    return Script(
+        emotion=emotion,
+        action_units=code(recipe.units, side),
+        first_frame=int(generator.integers(1, 200)),
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        intensity=np.clip(intensity, 0, 1),
+        gaze=gaze,
+        poses=_drift(generator, difficulty, frames),
+        gain=_flicker(generator, difficulty, frames),
+        noise=difficulty.noise,
+        jpeg_quality=int(generator.integers(difficulty.jpeg_quality[0], difficulty.jpeg_quality[1] + 1)),
+        seed=(*seed, 1),
+    )
+
+
+def _choose(generator: np.random.Generator, recipes: tuple[Recipe, ...], unit_sharing: float) -> Recipe:
+    shared = generator.random() < unit_sharing
+    fitting = [recipe for recipe in recipes if recipe.shared == shared]
+    weights = np.array([recipe.weight for recipe in fitting])
+    return fitting[generator.choice(len(fitting), p=weights / weights.sum())]
+
+
+def _perform(
+    generator: np.random.Generator, identity: Identity, recipe: Recipe, side: str, difficulty: Difficulty
+) -> dict[int, tuple[float, float]]:
+    """The recipe as this person makes it this time: personal gain, uneven sides, a little of other units."""
+    uneven = np.exp(generator.normal(0, difficulty.side_noise) / 2 * np.array([1, -1]))
+    if side:
+        uneven *= [1, 0.12] if side == "L" else [0.12, 1]
+    units = {}
+    for unit, strength in recipe.units.items():
+        strength = strength * np.exp(generator.normal(0, 0.2))
+        units[unit] = tuple(strength * uneven * identity.style[unit])
+    for unit in generator.choice([1, 2, 4, 6, 7, 10, 14, 15, 17, 24], 2, replace=False).tolist():
+        if unit not in units:
+            units[unit] = (abs(generator.normal(0, difficulty.spillover)),) * 2
+    return units
+
+
+def _envelope(time: np.ndarray, onset: float, apex: int, offset: int, residue: float) -> np.ndarray:
+    """0 until the onset, 1 at the apex, `residue` from the offset on; smooth."""
+    return smoothstep(onset, apex, time) * (1 - (1 - residue) * smoothstep(apex, offset, time))
+
+
+DISTRACTORS: tuple[Mapping[int, tuple[float, float]], ...] = (
+    {24: (1.0, 1.0)},  # lip press
+    {17: (1.0, 1.0), 24: (0.7, 0.7)},  # swallowing
+    {28: (1.0, 1.0)},
+    {18: (1.0, 1.0)},
+    {25: (1.0, 1.0)},
+    {7: (1.0, 1.0)},
+    {14: (1.0, 0.0)},
+    {14: (0.0, 1.0)},
+)
+
+
+def _add_distractors(
+    generator: np.random.Generator, identity: Identity, difficulty: Difficulty, intensity: np.ndarray, peak: float
+) -> None:
+    frames = len(intensity)
+    time = np.arange(frames, dtype=float)
+    for _ in range(generator.poisson(difficulty.distractor_rate)):
+        units = DISTRACTORS[generator.integers(len(DISTRACTORS))]
+        size = generator.uniform(*difficulty.distractor_peak)
+        pulse = np.exp(-(((time - generator.uniform(0, frames)) / generator.uniform(2, 6)) ** 2))
+        for unit, pair in scaled_to(identity, units, size).items():
+            intensity[:, UNITS.index(unit)] += pulse[:, None] * pair
+    if generator.random() < difficulty.blink_rate:
+        depth, middle = generator.uniform(0.25, 1.0), generator.uniform(0, frames)
+        pulse = np.exp(-(((time - middle) / generator.uniform(1.2, 2.5)) ** 2))
+        intensity[:, UNITS.index(45)] += depth * np.where(pulse > 0.02, pulse, 0)[:, None]
+
+
+def _glances(generator: np.random.Generator, difficulty: Difficulty, frames: int) -> np.ndarray:
+    """Gaze (frames, 2): a fixation, and perhaps a jump to another one."""
+    first = generator.normal(0, 0.05, 2)
+    jump = generator.normal(0, difficulty.glance, 2) * [1, 0.6]
+    moment = generator.uniform(-frames / 2, 1.5 * frames)
+    return first + smoothstep(moment - 1, moment + 1, np.arange(frames))[:, None] * jump
+
+
+def _drift(generator: np.random.Generator, difficulty: Difficulty, frames: int) -> tuple[Pose, ...]:
+    """A resting pose of the clip and slow oscillations about it."""
+    resting = generator.normal(0, [0.03, 0.05, 0.02, 1.5, 1.5])
+    spread = np.array([difficulty.head_turn] * 3 + [difficulty.head_shift] * 2)
+    time = np.arange(frames)[:, None]
+    motion = np.zeros((frames, 5))
+    for _ in range(2):
+        period, phase = generator.uniform(12, 50, 5), generator.uniform(0, 2 * np.pi, 5)
+        motion += generator.normal(0, spread) * np.sin(2 * np.pi * time / period + phase)
+    return tuple(Pose(*row) for row in (resting + motion).tolist())
+
+
+def _flicker(generator: np.random.Generator, difficulty: Difficulty, frames: int) -> np.ndarray:
+    slow = generator.normal(0, difficulty.light_drift) * np.sin(
+        np.arange(frames) * 2 * np.pi / generator.uniform(15, 60) + generator.uniform(0, 2 * np.pi)
+    )
+    return np.exp(slow + generator.normal(0, difficulty.flicker, frames)) * np.exp(generator.normal(0, 0.04))

@@ -1,0 +1,88 @@
+"""The truth beside the data set: one file a clip, `ROOT/truth/sub01/EP02_01f.npz`.
+
+Flows are stored in half precision (an error of at most .002 px for motions below 4 px), as their two parts.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from selfme_lib.errors import DataError
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known about a clip because it was made. Flows are in pixels of the frames' own lattice, x first.
+
+    Attributes:
+        flow_backward: on the apex' lattice, apex(u) = onset(u + flow(u)); zero where the wall is seen.
+        flow_forward: on the onset's lattice, where its pixels go until the apex.
+        au_flow_backward, head_flow_backward, au_flow_forward, head_flow_forward: their parts, see `ground_truth`.
+        surface: apex pixels that show the head; visible: those whose point can also be seen in the onset.
+        surface_onset, visible_onset: the same for the onset's pixels and the apex.
+        au_intensity: of each unit of `au_names` in each frame; names are L or R and the unit's number.
+        pose: pitch, yaw, roll (radians) and shift x, y (pixels of a 256-pixel frame) in each frame.
+        onset, apex, offset: frame numbers, as in the label file; first_frame: number of the first frame.
+    """
+
+    flow_backward: Float[Tensor, "2 h w"]
+    flow_forward: Float[Tensor, "2 h w"]
+    au_flow_backward: Float[Tensor, "2 h w"]
+    head_flow_backward: Float[Tensor, "2 h w"]
+    au_flow_forward: Float[Tensor, "2 h w"]
+    head_flow_forward: Float[Tensor, "2 h w"]
+    surface: Bool[Tensor, "h w"]
+    visible: Bool[Tensor, "h w"]
+    surface_onset: Bool[Tensor, "h w"]
+    visible_onset: Bool[Tensor, "h w"]
+    au_names: tuple[str, ...]
+    au_intensity: Float[Tensor, "t a"]
+    pose: Float[Tensor, "t 5"]
+    onset: int
+    apex: int
+    offset: int
+    first_frame: int
+
+
+def truth_path(root: Path, subject: str, clip: str) -> Path:
+    """Where a clip's truth lies. The subject may be written 1, 01, s1, s01 or sub01."""
+    number = "".join(filter(str.isdigit, subject))
+    if not number:
+        raise DataError(f"{root}: no subject number in {subject!r}; give one such as 01")
+    return Path(root) / "truth" / f"sub{int(number):02d}" / f"{clip}.npz"
+
+
+def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
+    """Read the truth of a clip of a SynthME folder.
+
+    Raises:
+        DataError: there is none, or it cannot be read.
+    """
+    path = truth_path(Path(root), subject, clip)
+    if not path.is_file():
+        raise DataError(f"{path}: no such truth; is {root} a SynthME folder, and the clip one of its own?")
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: unreadable truth ({error}); delete it and run `selfme synth` again") from error
+    flows = {
+        f"{part}_flow_{direction}": torch.from_numpy(arrays[f"{part}_flow_{direction}"].astype(np.float32))
+        for part in ("au", "head")
+        for direction in ("backward", "forward")
+    }
+    masks = ("surface", "visible", "surface_onset", "visible_onset")
+    return Truth(
+        flow_backward=flows["au_flow_backward"] + flows["head_flow_backward"],
+        flow_forward=flows["au_flow_forward"] + flows["head_flow_forward"],
+        **flows,
+        **{name: torch.from_numpy(arrays[name]) for name in masks},
+        au_names=tuple(arrays["au_names"].tolist()),
+        au_intensity=torch.from_numpy(arrays["au_intensity"]),
+        pose=torch.from_numpy(arrays["pose"]),
+        **{name: int(arrays[name]) for name in ("onset", "apex", "offset", "first_frame")},
+    )
