@@ -38,7 +38,7 @@ def to_pixels(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[T
     return (points + 1) / 2 * extent
 
 
-def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b c h w"]:
+def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "_ 2 _ _"]) -> Float[Tensor, "b c h w"]:
     r"""Backward warping $\hat x(u) = x(u + \Phi(u))$, bilinear; outside the image its border goes on.
 
     Args:
@@ -55,6 +55,29 @@ def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "b 2 h w"]) -> Flo
     position = identity_grid(height, width, device=flow.device, dtype=flow.dtype) + flow  # (b, 2, h, w)
     grid = to_normalised(position.permute(0, 2, 3, 1), height, width)  # (b, h, w, 2)
     return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def gaussian_blur(image: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b c h w"]:
+    """Separable Gaussian blur; `sigma` in pixels; the border is replicated."""
+    radius = max(1, round(3 * sigma))
+    taps = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-taps.square() / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    batch, channels, height, width = image.shape
+    flat = F.pad(image.reshape(batch * channels, 1, height, width), (radius,) * 4, mode="replicate")
+    flat = F.conv2d(F.conv2d(flat, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+    return flat.view(batch, channels, height, width)
+
+
+def resize_image(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
+    """Resize onto a lattice of `size` (height, width) with the same corners; blurred first when it becomes smaller."""
+    height, width = image.shape[-2:]
+    if (height, width) == tuple(size):
+        return image
+    ratio = max(height / size[0], width / size[1])
+    if ratio > 1:
+        image = gaussian_blur(image, sigma=(ratio - 1) / 2)
+    return F.interpolate(image, size=size, mode="bilinear", align_corners=True)
 
 
 def resize_flow(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "b 2 h2 w2"]:

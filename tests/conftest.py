@@ -2,7 +2,7 @@
 
 from jaxtyping import install_import_hook
 
-install_import_hook("selfme_lib", "beartype.beartype")
+install_import_hook("selfme_lib", "typechecker.check")
 
 import pytest
 import torch

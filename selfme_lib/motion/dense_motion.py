@@ -1,0 +1,119 @@
+r"""From keypoints to a dense motion field (Eq 2 to 5).
+
+Notation: $z_s^k, z_t^k$ keypoints of source and target; $U$ a lattice of a quarter of the image's size; flows are
+backward (target to source), so a point of the target at $u$ is found in the source at $u + \tilde\Phi(u)$.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from selfme_lib.grids import identity_grid, to_normalised, warp
+from selfme_lib.motion.hourglass import Hourglass
+
+
+def local_motions(
+    source: Float[Tensor, "b k 2"], target: Float[Tensor, "b k 2"], gamma: float = 1.0
+) -> Float[Tensor, "b k 2"]:
+    r"""Displacements of corresponding keypoints (Eq 2): $\Phi^k(u) = \gamma\,(z_s^k - z_t^k)$, the same for every $u \in U$.
+
+    In normalised units: half the lattice's extent is 1.
+    """
+    return gamma * (source - target)
+
+
+def gaussian_heatmaps(
+    keypoints: Float[Tensor, "b k 2"], size: tuple[int, int], variance: float
+) -> Float[Tensor, "b k h w"]:
+    r"""$H^k(u) = \exp(-(u - z^k)^\top \Sigma^{-1} (u - z^k))$ with $\Sigma = 2\sigma^2 I$, $u$ normalised (Eq 3).
+
+    The printed equation centres the bell on the displacement $\Phi^k(u)$; a confidence map of a keypoint's location
+    has to be centred on the keypoint.
+    """
+    height, width = size
+    lattice = to_normalised(identity_grid(height, width, device=keypoints.device).permute(1, 2, 0), height, width)
+    distance = (lattice - keypoints[:, :, None, None, :]).square().sum(-1)  # (b, k, h, w)
+    return torch.exp(-distance / (2 * variance))
+
+
+def weighted_motion(
+    weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b k 2"]
+) -> Float[Tensor, "b 2 h w"]:
+    r"""$\tilde\Phi(u) = \sum_k \psi^k(u)\,\Phi^k(u)$ (Eq 5), in pixels of its lattice; `motions` are normalised."""
+    height, width = weights.shape[-2:]
+    pixels = motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    return torch.einsum("bkhw,bkc->bchw", weights, pixels)
+
+
+class DenseMotion(nn.Module):
+    r"""$\mathcal F_{dense}$ (Eq 4): how much of each local motion applies at each place.
+
+    Its input, for each of the K keypoints and for the motion K+1 that is zero (without it no place could stand still),
+    is the heatmap, target minus source, and the aligned frame $\chi^k$: the source warped by $\Phi^k$. Its output is
+    a softmax over the K+1 motions.
+
+    `matching` adds one more map a motion: how far the aligned frame is from the target, measured at the image's full
+    size and averaged onto the lattice. A motion of a micro-expression is a quarter of a pixel on the lattice, so that
+    the small aligned frames alone hardly tell which local motion fits; the comparison at full size does. The paper's
+    own form is `matching=False`.
+
+    Args:
+        keypoints: K.
+        width, depth, max_width: the hourglass.
+        variance: $\sigma^2$ of the heatmaps in normalised units.
+        matching: see above.
+    """
+
+    def __init__(
+        self, *, keypoints: int, width: int, depth: int, max_width: int, variance: float = 0.01, matching: bool = True
+    ):
+        super().__init__()
+        maps = 1 + 3 + (1 if matching else 0)
+        self.hourglass = Hourglass(in_channels=(keypoints + 1) * maps, width=width, depth=depth, max_width=max_width)
+        self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1, 3, padding=1)
+        self.variance = variance
+        self.matching = matching
+
+    def aligned_frames(
+        self, frame: Float[Tensor, "b c h w"], motions: Float[Tensor, "b m 2"]
+    ) -> Float[Tensor, "b m c h w"]:
+        r"""$\chi^k$: `frame` warped by each of the constant motions."""
+        batch, channels, height, width = frame.shape
+        count = motions.shape[1]
+        pixels = motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])
+        flow = pixels.reshape(batch * count, 2, 1, 1).expand(-1, -1, height, width)
+        repeated = frame.repeat_interleave(count, dim=0)  # (b*m, c, h, w)
+        return warp(repeated, flow).view(batch, count, channels, height, width)
+
+    def matching_errors(
+        self, source: Float[Tensor, "b c H W"], target: Float[Tensor, "b c H W"], motions: Float[Tensor, "b m 2"],
+        size: tuple[int, int],
+    ) -> Float[Tensor, "b m h w"]:
+        """Mean absolute difference of aligned frame and target around each place of the lattice."""
+        error = (self.aligned_frames(source, motions) - target[:, None]).abs().mean(2)  # (b, m, H, W)
+        return F.avg_pool2d(error, error.shape[-1] // size[-1])
+
+    def forward(
+        self,
+        source_small: Float[Tensor, "b 3 h w"],
+        keypoints_source: Float[Tensor, "b k 2"],
+        keypoints_target: Float[Tensor, "b k 2"],
+        source_detail: Float[Tensor, "b c H W"],
+        target_detail: Float[Tensor, "b c H W"],
+    ) -> tuple[Float[Tensor, "b k+1 h w"], Float[Tensor, "b k+1 2"]]:
+        r"""Weights $\psi$ and local motions (normalised), the zero motion last."""
+        batch, _, height, width = source_small.shape
+        motions = local_motions(keypoints_source, keypoints_target)
+        motions = torch.cat([motions, motions.new_zeros(batch, 1, 2)], dim=1)  # (b, k+1, 2)
+        heatmaps = gaussian_heatmaps(keypoints_target, (height, width), self.variance) - gaussian_heatmaps(
+            keypoints_source, (height, width), self.variance
+        )
+        heatmaps = torch.cat([heatmaps, heatmaps.new_zeros(batch, 1, height, width)], dim=1)
+        maps = [heatmaps, self.aligned_frames(source_small, motions).flatten(1, 2)]
+        if self.matching:
+            maps.append(self.matching_errors(source_detail, target_detail, motions, (height, width)))
+        features = self.hourglass(torch.cat(maps, dim=1))
+        with torch.autocast(device_type=features.device.type, enabled=False):
+            logits = self.head(features.float())
+        return logits.softmax(1), motions

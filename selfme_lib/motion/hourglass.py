@@ -1,0 +1,44 @@
+"""The encoder-decoder that every network of stage 1 is made of ("all encoder-decoder-like networks are Hourglass networks", §4.3)."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
+    )
+
+
+class Hourglass(nn.Module):
+    """Halves the lattice `depth` times and comes back up, with a skip connection at every size.
+
+    Args:
+        in_channels: channels of the input.
+        width: channels of the output and of the first level; every level down has twice as many.
+        depth: how often the lattice is halved; height and width must be divisible by 2**depth.
+        max_width: no level has more channels than this.
+    """
+
+    def __init__(self, *, in_channels: int, width: int, depth: int, max_width: int):
+        super().__init__()
+        widths = [min(width * 2**level, max_width) for level in range(depth + 1)]
+        self.stem = conv_block(in_channels, widths[0])
+        self.down = nn.ModuleList(conv_block(a, b) for a, b in zip(widths[:-1], widths[1:]))
+        self.up = nn.ModuleList(
+            conv_block(below + skip, skip) for below, skip in zip(reversed(widths[1:]), reversed(widths[:-1]))
+        )
+        self.out_channels = widths[0]
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
+        x = self.stem(x)
+        skips = []
+        for block in self.down:
+            skips.append(x)
+            x = block(F.avg_pool2d(x, 2))
+        for block, skip in zip(self.up, reversed(skips)):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat([x, skip], dim=1))
+        return x

@@ -1,0 +1,57 @@
+r"""Keypoints without labels (Eq 1): $\{z_i^k\}_{k=1}^K = \mathcal F_{kp}(X_i),\ i \in \{s, t\}$.
+
+Nobody says where the keypoints are. They settle where a displacement explains most of what changes between two
+frames, because that is what the reconstruction rewards, and they stay on the same spot of the face because of the
+equivariance loss (Eq 7).
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from selfme_lib.grids import identity_grid, to_normalised
+from selfme_lib.motion.hourglass import Hourglass
+
+
+def spatial_softargmax(
+    logits: Float[Tensor, "b k h w"], temperature: float
+) -> Float[Tensor, "b k 2"]:
+    """The centre of mass of each heatmap after a softmax over the lattice, in normalised coordinates (x, y).
+
+    Always in float32: in bfloat16 the displacement of a keypoint is off by tenths of a pixel.
+    """
+    height, width = logits.shape[-2:]
+    probability = (logits.float() / temperature).flatten(2).softmax(-1)  # (b, k, h*w)
+    places = to_normalised(identity_grid(height, width, device=logits.device).flatten(1).T, height, width)  # (h*w, 2)
+    return probability @ places
+
+
+class KeypointDetector(nn.Module):
+    r"""$\mathcal F_{kp}$: an hourglass, one heatmap a keypoint, and the soft-argmax.
+
+    The 7x7 head is padded: without padding the heatmap covers less of the face than the image does, and every
+    displacement reads 1.1 to 1.24 times too large.
+
+    Args:
+        keypoints: K.
+        width, depth, max_width: the hourglass.
+        temperature: of the soft-argmax; lower is sharper.
+    """
+
+    def __init__(self, *, keypoints: int, width: int, depth: int, max_width: int, temperature: float = 0.1):
+        super().__init__()
+        self.hourglass = Hourglass(in_channels=3, width=width, depth=depth, max_width=max_width)
+        self.head = nn.Conv2d(self.hourglass.out_channels, keypoints, 3, padding=1)
+        self.temperature = temperature
+
+    def forward_heatmaps(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k h w"]:
+        """Confidence maps that sum to one over the lattice; for looking at."""
+        logits = self.head(self.hourglass(image)).float() / self.temperature
+        return logits.flatten(2).softmax(-1).view_as(logits)
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k 2"]:
+        """Keypoints in normalised coordinates, (x, y) in [-1, 1]."""
+        features = self.hourglass(image)
+        with torch.autocast(device_type=image.device.type, enabled=False):
+            logits = self.head(features.float())
+        return spatial_softargmax(logits, self.temperature)

@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from selfme_lib.flow import CLASSICAL
+from selfme_lib.grids import end_point_error, identity_grid, warp
+
+
+@pytest.fixture(scope="module")
+def textured_pair():
+    """An apex that is the onset looked at 1.2 px to the right and 0.6 px up: the backward flow is (1.2, -0.6)."""
+    noise = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(3))
+    onset = torch.nn.functional.interpolate(noise, size=(96, 96), mode="bicubic").clamp(0, 1).expand(1, 3, 96, 96)
+    flow = torch.tensor([1.2, -0.6]).view(1, 2, 1, 1).expand(1, 2, 96, 96)
+    return onset.contiguous(), warp(onset, flow), flow
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSICAL if name != "zero"])
+def test_flow_is_backward_x_first_and_in_pixels(name, textured_pair):
+    onset, apex, flow = textured_pair
+    error = end_point_error(CLASSICAL[name](onset, apex), flow)[..., 12:-12, 12:-12]
+    assert error.mean() < 0.15
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_every_method_takes_a_batch(name):
+    onset = torch.rand(2, 3, 64, 64)
+    result = CLASSICAL[name](onset, onset)
+    assert result.shape == (2, 2, 64, 64)
+    assert result.abs().max() < 0.05
