@@ -58,10 +58,11 @@ def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         print(f"selfme {importlib.metadata.version('selfme')}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -165,6 +166,9 @@ def score(
     predictions: Annotated[Path, typer.Argument(help="CSV: subject, clip, label, prediction.", show_default=False)],
 ) -> None:
     """Pooled and per-fold scores of predictions, as JSON."""
+    from .evaluation import metrics
+
+    _print_json(metrics.score(metrics.read_predictions(predictions)))
 
 
 @bench.command(name="motion")

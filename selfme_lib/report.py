@@ -46,15 +46,14 @@ def render(run: RunFolder) -> str:
         profile=profile,
         dataset=dataset,
         dataset_name=DATASET_NAMES[dataset],
-        created=metrics.get("created", ""),
-        subjects=metrics.get("n_subjects"),
+        subjects=metrics["rows"][0]["n_subjects"] if metrics else None,
         headline=[record for record in records if record["place"] == "headline"],
         paper=[record for record in records if record["place"] == "paper"],
         chapters=_chapters([record for record in records if record["place"] == "chapter"], run),
         timings=timings,
         seconds=sum(timing["seconds"] for timing in timings.values()),
         failed={name: timing["message"] for name, timing in timings.items() if timing["status"] == "failed"},
-        environment=metrics.get("environment", {}),
+        environment=_environment(metrics) if metrics else {},
         settings=json.dumps(profile, indent=2),
         command=_command(profile),
     )
@@ -106,6 +105,19 @@ def _title(number: str, run: RunFolder) -> str:
                 if cell.cell_type == "markdown" and line.startswith("# "):
                     return line.removeprefix("# ").removeprefix(number).strip(" ·:.-–")
     return "Notebook"
+
+
+def _environment(metrics: dict[str, Any]) -> dict[str, Any]:
+    """On what the numbers were made, flat."""
+    git, machine = metrics["git"], metrics["environment"]
+    commit = "unknown" if git is None else git["commit"][:12] + (" and changes on top" if git["dirty"] else "")
+    return {
+        "commit": commit,
+        "device": metrics["device"],
+        **{name: value for name, value in machine.items() if name != "packages"},
+        **machine["packages"],
+        "data set": metrics["dataset"]["fingerprint"],
+    }
 
 
 def _command(profile: dict[str, Any]) -> str:

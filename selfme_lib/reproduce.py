@@ -99,16 +99,16 @@ def reproduce(
     parameters = {**parameters, "run_dir": os.path.relpath(run.path, notebooks[0].parent)}
     for notebook in notebooks:
         _check_parameters(notebook, parameters)
-    _settle(parameters, run, complete=len(notebooks) == len(find_notebooks(notebooks[0].parent)))
-
-    expected = _expected_seconds(parameters["profile"], run, notebooks)
     keys = {path.stem: _key(path, parameters) for path in notebooks}
+    expected = _expected_seconds(parameters["profile"], run, notebooks)
+    _settle(parameters, run, keys, complete=len(notebooks) == len(find_notebooks(notebooks[0].parent)))
+
     outcomes = []
     started = time.monotonic()
     for position, notebook in enumerate(notebooks, start=1):
         say(f"[{position}/{len(notebooks)}] {notebook.stem} … ")
-        earlier = _timings(run)["notebooks"].get(notebook.stem, {})
-        if earlier.get("key") == keys[notebook.stem] and (run.notebooks / notebook.name).exists():
+        if _is_finished(notebook.stem, keys, run):
+            earlier = _timings(run)["notebooks"][notebook.stem]
             outcome = Outcome(notebook.stem, "kept", earlier["seconds"], earlier["peak_memory_mb"])
             say("finished earlier\n")
         else:
@@ -123,6 +123,7 @@ def reproduce(
             if outcome.message:
                 say(f"      {outcome.message}\n")
         outcomes.append(outcome)
+    _record_total(run)
     return outcomes
 
 
@@ -164,16 +165,25 @@ def _check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
         )
 
 
-def _settle(parameters: dict[str, Any], run: RunFolder, *, complete: bool) -> None:
-    """A run folder holds the results of one profile: with another one it starts afresh (what was expensive stays)."""
+def _settle(parameters: dict[str, Any], run: RunFolder, keys: dict[str, str], *, complete: bool) -> None:
+    """Start afresh when nothing of the folder counts any more: other settings, or all notebooks are to be run.
+
+    Fields, folds and checkpoints stay: they are stored under all that determines them.
+    """
     settings = json.loads(json.dumps({key: value for key, value in parameters.items() if key != "run_dir"}))
-    if run.profile.exists() and read_json(run.profile) != settings:
-        if not complete:
-            raise UsageError(f"{run.path} holds a run with other settings: choose another --out or leave out --only")
+    same = run.profile.exists() and read_json(run.profile) == settings
+    if run.profile.exists() and not same and not complete:
+        raise UsageError(f"{run.path} holds a run with other settings: choose another --out or leave out --only")
+    if complete and not any(_is_finished(name, keys, run) for name in keys):
         run.forget()
-        for path in [*run.notebooks.glob("*.ipynb"), run.metrics, run.report]:
+        for path in [*run.notebooks.glob("*.ipynb"), run.metrics, run.report, run.timings]:
             path.unlink(missing_ok=True)
     write_json(run.profile, settings)
+
+
+def _is_finished(name: str, keys: dict[str, str], run: RunFolder) -> bool:
+    key = _timings(run)["notebooks"].get(name, {}).get("key")
+    return key == keys[name] and (run.notebooks / f"{name}.ipynb").exists()
 
 
 def _execute(notebook: Path, parameters: dict[str, Any], run: RunFolder) -> Outcome:
@@ -264,6 +274,15 @@ def _record(run: RunFolder, profile: str, outcome: Outcome, key: str) -> None:
     write_json(run.timings, timings)
 
 
+def _record_total(run: RunFolder) -> None:
+    """What the notebook that writes metrics.json cannot know yet: how long the whole run took."""
+    if run.metrics.exists():
+        metrics = read_json(run.metrics)
+        seconds = {name: item["seconds"] for name, item in _timings(run)["notebooks"].items()}
+        metrics["times"] |= {"wall_seconds": sum(seconds.values()), "notebooks": seconds}
+        write_json(run.metrics, metrics)
+
+
 def _expected_seconds(profile: str, run: RunFolder, notebooks: list[Path]) -> dict[str, float]:
     """Seconds that each notebook took in the newest run with this profile, else when it was published."""
     expected = {}
@@ -280,8 +299,7 @@ def _expected_seconds(profile: str, run: RunFolder, notebooks: list[Path]) -> di
 
 
 def _time_left(expected: dict[str, float], rest: list[Path], keys: dict[str, str], run: RunFolder) -> str:
-    timings = _timings(run)["notebooks"]
-    to_do = [path.stem for path in rest if timings.get(path.stem, {}).get("key") != keys[path.stem]]
+    to_do = [path.stem for path in rest if not _is_finished(path.stem, keys, run)]
     if not to_do or any(name not in expected for name in to_do):
         return ""
     return f", about {clock(sum(expected[name] for name in to_do))} left"

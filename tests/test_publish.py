@@ -1,0 +1,95 @@
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from test_reproduce import write_notebook
+
+from selfme_lib.errors import DataError
+from selfme_lib.files import write_json
+from selfme_lib.publish import publish
+from selfme_lib.reproduce import source_hash
+from selfme_lib.results import RunFolder
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with one notebook, and a run in which papermill would have executed it."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "README.md").write_text("![a](figures/05_confusion.png) and again figures/05_confusion.png")
+    source = tmp_path / "notebooks" / "05_scvit.ipynb"
+    write_notebook(source, "1 + 1")
+    run = RunFolder(tmp_path / "runs" / "quick")
+    run.figures.mkdir(parents=True)
+    (run.figures / "05_confusion.png").write_bytes(b"picture")
+    execute(source, run)
+    timing = {"status": "done", "seconds": 12.5, "peak_memory_mb": 1, "key": "", "message": ""}
+    write_json(run.timings, {"profile": "quick", "notebooks": {"05_scvit": timing}})
+    return tmp_path
+
+
+def execute(source, run, text="2"):
+    cells = nbformat.read(source, as_version=4).cells
+    cells[-1].outputs = [new_output("execute_result", {"text/plain": text}, execution_count=3)]
+    cells[-1].metadata["papermill"] = {"duration": 1.0}
+    injected = new_code_cell("run_dir = '../runs/quick'", metadata={"tags": ["injected-parameters"]})
+    cells = [*cells[:2], injected, *cells[2:]]
+    run.notebooks.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=cells), run.notebooks / source.name)
+
+
+def publish_project(project):
+    return publish(RunFolder(project / "runs" / "quick"), notebooks=project / "notebooks", project=project)
+
+
+def test_outputs_and_figures_come_into_the_project(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    before = source_hash(source)
+    written = publish_project(project)
+    assert [path.name for path in written] == ["05_scvit.ipynb", "05_confusion.png"]
+    assert (project / "figures" / "05_confusion.png").read_bytes() == b"picture"
+    notebook = nbformat.read(source, as_version=4)
+    nbformat.validate(notebook)
+    assert source_hash(source) == before  # what was run is still what is there, so the run stays valid
+    assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == [1, 2]
+    assert notebook.cells[-1].outputs[0].data["text/plain"] == "2"
+    assert notebook.cells[-1].outputs[0].execution_count == 2
+    assert notebook.metadata["selfme"] == {"profile": "quick", "seconds": 12.5}
+    assert "papermill" not in str(notebook)
+
+    text = source.read_bytes()
+    publish_project(project)
+    assert source.read_bytes() == text
+
+
+def test_nothing_is_published_when_anything_is_unfit(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    run = RunFolder(project / "runs" / "quick")
+    untouched = source.read_bytes()
+
+    execute(source, run, text=f"see {project}/runs")
+    with pytest.raises(DataError, match="shows a path of this machine"):
+        publish_project(project)
+    execute(source, run)
+
+    (project / "README.md").write_text("figures/09_missing.png")
+    with pytest.raises(DataError, match=r"README\.md shows figures/09_missing\.png"):
+        publish_project(project)
+    assert source.read_bytes() == untouched
+    (project / "README.md").write_text("")
+
+    write_notebook(source, "1 + 2")
+    with pytest.raises(DataError, match="changed since the run"):
+        publish_project(project)
+    write_notebook(project / "notebooks" / "06_new.ipynb", "1")
+    write_notebook(source, "1 + 1")
+    with pytest.raises(DataError, match=r"06_new\.ipynb: not finished in this run"):
+        publish_project(project)
+    assert not (project / "figures").exists()
+
+
+def test_a_markdown_change_counts_as_a_change(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[0] = new_markdown_cell("# 05 · Another title")
+    nbformat.write(notebook, source)
+    with pytest.raises(DataError, match="changed since the run"):
+        publish_project(project)
