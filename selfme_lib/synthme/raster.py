@@ -50,66 +50,64 @@ def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
         triangles: (t, 3); those that turn their back to the camera are left out, as are slivers without area.
         size: of the frame.
     """
-    corner = points[triangles]  # (t, 3, 2)
-    x, y = corner[..., 0], corner[..., 1]
-    x1, x2, y1, y2 = np.roll(x, -1, 1), np.roll(x, -2, 1), np.roll(y, -1, 1), np.roll(y, -2, 1)
-    # half plane i belongs to the edge opposite corner i; y points down, so a front face has negative area
-    a, b, c = y2 - y1, x1 - x2, x2 * y1 - x1 * y2
-    area = c.sum(1)
-    first = np.maximum(np.ceil(y.min(1) - EDGE_TOLERANCE), 0).astype(np.int64)
-    last = np.minimum(np.floor(y.max(1) + EDGE_TOLERANCE), size - 1).astype(np.int64)
-    seen = np.flatnonzero((area > 1e-9) & (last >= first) & (x.max(1) >= 0) & (x.min(1) <= size - 1))
-    corner_inverse = 1 / depth[triangles]
-    seen = seen[
-        np.argsort(corner_inverse[seen].sum(1), kind="stable")
-    ]  # far to near: few fragments then need a second look
-    a, b, c = (edge[seen] / area[seen, None] for edge in (a, b, c))
-    corner_inverse = corner_inverse[seen]
-    plane_x, plane_y, plane_0 = ((edge * corner_inverse).sum(1) for edge in (a, b, c))
+    # arrays over corners are kept as (3, t): NumPy is slow along a last axis of three
+    x, y = points[triangles.T, 0], points[triangles.T, 1]
+    x1, x2, y1, y2 = np.roll(x, -1, 0), np.roll(x, -2, 0), np.roll(y, -1, 0), np.roll(y, -2, 0)
+    a, b, c = y2 - y1, x1 - x2, x2 * y1 - x1 * y2  # the half plane of the edge opposite each corner
+    area = c.sum(0)
+    first = np.maximum(np.ceil(y.min(0) - EDGE_TOLERANCE), 0).astype(np.int32)
+    last = np.minimum(np.floor(y.max(0) + EDGE_TOLERANCE), size - 1).astype(np.int32)
+    seen = np.flatnonzero((area > 1e-9) & (last >= first) & (x.max(0) >= 0) & (x.min(0) <= size - 1))
+    inverse = 1 / depth[triangles[seen].T]
+    order = np.argsort(inverse.sum(0), kind="stable")  # far to near: few fragments then need a second look
+    seen, inverse = seen[order], inverse[:, order]
+    first, last = first[seen], last[seen]
+    a, b, c = (edge[:, seen] / area[seen] for edge in (a, b, c))
 
     # spans: one for each row of each triangle
-    rows = last[seen] - first[seen] + 1
-    owner = np.repeat(np.arange(len(seen)), rows)
-    row = first[seen][owner] + _counters(rows)
-    offset = b[owner] * row[:, None] + c[owner]
-    slope = a[owner]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bound = -offset / slope
-    left = np.where(slope > 0, bound, -np.inf).max(1)
-    right = np.where(slope < 0, bound, np.inf).min(1)
-    start = np.maximum(np.ceil(left - EDGE_TOLERANCE), 0).astype(np.int64)
-    stop = np.minimum(np.floor(right + EDGE_TOLERANCE), size - 1).astype(np.int64)
+    rows = last - first + 1
+    owner = np.repeat(np.arange(len(seen), dtype=np.int32), rows)
+    row = np.repeat(first, rows) + _counters(rows)
+    left, right = np.full(len(row), -1.0), np.full(len(row), float(size))
+    for corner in range(3):
+        slope = a[corner][owner]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bound = (b[corner][owner] * -row - c[corner][owner]) / slope
+        np.maximum(left, bound, out=left, where=slope > 0)
+        np.minimum(right, bound, out=right, where=slope < 0)
+    start = np.maximum(np.ceil(left - EDGE_TOLERANCE), 0).astype(np.int32)
+    stop = np.minimum(np.floor(right + EDGE_TOLERANCE), size - 1).astype(np.int32)
+    crossed = stop >= start
+    owner, row, start, stop = owner[crossed], row[crossed], start[crossed], stop[crossed]
 
-    # fragments: one for each pixel of each span
-    length = np.maximum(stop - start + 1, 0)
-    span = np.repeat(np.arange(len(length)), length)
-    column = start[span] + _counters(length)
-    pixel = row[span] * size + column
-    owner = owner[span]
-    inverse_depth = (plane_y * 1.0)[owner] * row[span] + plane_x[owner] * column + plane_0[owner]
+    # fragments: one for each pixel of each span. Numerators of the barycentric coordinates sum to 1/z
+    a, b, c = a * inverse, b * inverse, c * inverse
+    length = stop - start + 1
+    column = np.repeat(start, length) + _counters(length)
+    pixel = np.repeat(row * size, length) + column
+    at_row = b.sum(0)[owner] * row + c.sum(0)[owner]
+    inverse_depth = np.repeat(at_row, length) + np.repeat(a.sum(0)[owner], length) * column
+    owner = np.repeat(owner, length)
 
-    nearest = np.full(size * size, -1)
-    nearest[pixel] = np.arange(len(pixel))  # the last one written wins, and the last is nearly always the nearest
-    while True:
-        nearer = np.flatnonzero(inverse_depth > inverse_depth[nearest[pixel]])
-        if not len(nearer):
-            break
+    nearest = np.full(size * size, -1, np.int32)
+    nearest[pixel] = np.arange(len(pixel), dtype=np.int32)  # the last written wins, and is nearly always the nearest
+    while len(nearer := np.flatnonzero(inverse_depth > inverse_depth[nearest[pixel]])):
         nearest[pixel[nearer]] = nearer
     fragment = nearest[nearest >= 0]
 
-    owner, inverse = owner[fragment], inverse_depth[fragment]
-    flat = pixel[fragment]
-    barycentric = a[owner] * (flat % size)[:, None] + b[owner] * (flat // size)[:, None] + c[owner]
-    barycentric *= corner_inverse[owner] / inverse[:, None]
+    owner, pixel, inverse_depth = owner[fragment], pixel[fragment], inverse_depth[fragment]
+    column, row = pixel % size, pixel // size
+    barycentric = np.empty((len(pixel), 3), np.float32)
+    for corner in range(3):
+        numerator = a[corner][owner] * column + b[corner][owner] * row + c[corner][owner]
+        barycentric[:, corner] = numerator / inverse_depth
     triangle = seen[owner]
-    weights = csr_matrix(
-        (barycentric.astype(np.float32).ravel(), triangles[triangle].astype(np.int32).ravel(),
-         np.arange(0, 3 * len(flat) + 1, 3, dtype=np.int32)),
-        shape=(len(flat), len(points)),
-    )  # fmt: skip
-    return Surface(pixel=flat, triangle=triangle, weights=weights, inverse_depth=inverse, size=size)
+    corners = triangles.astype(np.int32).take(triangle, axis=0)
+    start_of_row = np.arange(0, 3 * len(pixel) + 1, 3, dtype=np.int32)
+    weights = csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(pixel), len(points)))
+    return Surface(pixel=pixel, triangle=triangle, weights=weights, inverse_depth=inverse_depth, size=size)
 
 
 def _counters(lengths: np.ndarray) -> np.ndarray:
     """[3, 2] -> [0, 1, 2, 0, 1]."""
-    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat((np.cumsum(lengths) - lengths).astype(np.int32), lengths)

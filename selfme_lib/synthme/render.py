@@ -93,16 +93,23 @@ class Renderer:
         at_vertices = np.column_stack([self._position, light, shine]).astype(np.float32)
 
         surface = self.surface(vertices, pose, supersampling=SUPERSAMPLING)
-        side = surface.size
         seen = surface.weights @ at_vertices  # (k, 6)
-        look_up = np.zeros((side * side, 2), np.float32)
-        look_up[surface.pixel] = seen[:, :2]
-        look_up = look_up.reshape(side, side, 2)
-        colour = cv2.remap(self._colour, look_up, None, cv2.INTER_LINEAR).reshape(-1, 3)[surface.pixel]
+        colour = _look_up(self._colour, seen[:, :2])
         picture = self._backdrop.reshape(-1, 3).copy()
         picture[surface.pixel] = colour * seen[:, 2:5] + seen[:, 5:]
+        side = surface.size
         picture = cv2.resize(picture.reshape(side, side, 3), (self.size, self.size), interpolation=cv2.INTER_AREA)
         return encode(gain * picture)
+
+
+def _look_up(image: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Bilinear samples of an image (h, w, 3) at texel coordinates (k, 2): (k, 3)."""
+    width = 512  # OpenCV wants the list of positions as an image
+    rows = -(-len(position) // width)
+    positions = np.zeros((rows * width, 2), np.float32)
+    positions[: len(position)] = position
+    samples = cv2.remap(image, positions.reshape(rows, width, 2), None, cv2.INTER_LINEAR)
+    return samples.reshape(-1, 3)[: len(position)]
 
 
 def encode(linear: np.ndarray) -> np.ndarray:
