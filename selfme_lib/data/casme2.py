@@ -21,6 +21,7 @@ from selfme_lib.data.tree import (
     FrameFolder,
     choose_folder,
     folders_of_subjects,
+    ignored,
     list_folder,
     list_frames,
     subject_folders,
@@ -74,9 +75,7 @@ def read(root: Path, *, dataset: str = "casme2", fps: float = 200.0) -> Reading:
         )
         for folder, count in incomplete
     ]
-    if strays:
-        problem = f"{len(strays)} files that are no frames, such as {min(strays).relative_to(frames_folder)}"
-        faults.append(Fault(severity="note", file=frames_folder, problem=problem, remedy="they are ignored"))
+    faults += ignored(frames_folder, strays)
     return Reading(
         clips=tuple(sorted(clips, key=lambda clip: (clip.subject, clip.name))),
         left_out=tuple(sorted(left_out, key=lambda clip: (clip.subject, clip.name))),
@@ -127,9 +126,10 @@ def _find_label_file(root: Path, frames_folder: Path) -> Path:
 
 
 def _clip_folders(frames_folder: Path) -> tuple[dict[tuple[str, str], Path], list[Path]]:
-    """(subject, clip) → folder, and files that lie where only folders belong."""
-    found, strays = {}, list_folder(frames_folder)[1]
-    for subject, folder in subject_folders(frames_folder, _SUBJECT).items():
+    """(subject, clip) → folder, and what lies where only subjects and clips belong."""
+    subjects, strays = subject_folders(frames_folder, _SUBJECT)
+    found = {}
+    for subject, folder in subjects.items():
         folders, files = list_folder(folder)
         found |= {(subject, path.name): path for path in folders}
         strays += files

@@ -81,7 +81,13 @@ class Clip:
                 problem=f"{self.dataset} labels no apex frame",
                 remedy='choose one by a rule: apex_rule="middle"',
             )
-        return self.frames[self.frame_numbers.index(self.apex)]
+        return self.peak_path
+
+    @property
+    def peak_path(self) -> Path:
+        """The apex frame, or the middle one where no apex is labelled."""
+        number = self.middle if self.apex is None else self.apex
+        return self.frames[self.frame_numbers.index(number)]
 
     @property
     def middle(self) -> int:
@@ -151,7 +157,6 @@ def _clip_digest(clip: Clip) -> str:
     labels = [clip.dataset, clip.key, clip.onset, clip.apex, clip.offset, clip.emotion, clip.label, clip.action_units]
     frames = [(path.name, path.stat().st_size) for path in clip.frames]
     digest = hashlib.sha256(json.dumps([labels, clip.fps, frames]).encode())
-    peak = clip.middle if clip.apex is None else clip.apex
-    for path in (clip.onset_path, clip.frames[clip.frame_numbers.index(peak)], clip.frames[-1]):
+    for path in (clip.onset_path, clip.peak_path, clip.frames[-1]):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from selfme_lib.data.tree import (
     FrameFolder,
     choose_folder,
     folders_of_subjects,
+    ignored,
     list_folder,
     list_frames,
     subject_folders,
@@ -44,8 +45,9 @@ def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
     """
     frames_folder, faults = _find_frames(root)
     clips: dict[tuple[str, str, int], Clip] = {}
-    strays, incomplete, long = list_folder(frames_folder)[1], [], []
-    for subject, subject_folder in subject_folders(frames_folder, _SUBJECT).items():
+    incomplete, long = [], []
+    subjects, strays = subject_folders(frames_folder, _SUBJECT)
+    for subject, subject_folder in subjects.items():
         folders, files = _clip_folders(subject_folder)
         strays += files
         for folder in folders:
@@ -71,9 +73,7 @@ def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
         if folders:
             problem = f"{len(folders)} clips {problem}, the first is {folders[0].name}"
             faults.append(Fault(severity="note", file=frames_folder, problem=problem, remedy=remedy))
-    if strays:
-        problem = f"{len(strays)} files that are no frames, such as {min(strays).relative_to(frames_folder)}"
-        faults.append(Fault(severity="note", file=frames_folder, problem=problem, remedy="they are ignored"))
+    faults += ignored(frames_folder, strays)
     found = tuple(sorted(clips.values(), key=lambda clip: (clip.subject, clip.name)))
     return Reading(clips=found, left_out=(), faults=tuple(faults))
 
@@ -92,17 +92,18 @@ def _find_frames(root: Path) -> tuple[Path, list[Fault]]:
 
 def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[Path]]:
     """Folders below `folder` that are named like a clip or hold frames, and files where only folders belong."""
-    folders, strays = list_folder(folder)
-    found = []
+    folders, files = list_folder(folder)
+    found = [path for path in files if _CLIP.fullmatch(path.name)]  # a clip that is a file: listing it will say so
+    strays = [path for path in files if path not in found]
     for child in folders:
         if child.name.lower() in _NO_MICRO:
             continue
         if _CLIP.fullmatch(child.name) or list_frames(child).numbers:
             found.append(child)
         elif depth > 1:
-            deeper, files = _clip_folders(child, depth - 1)
+            deeper, files_below = _clip_folders(child, depth - 1)
             found += deeper
-            strays += files
+            strays += files_below
     return found, strays
 
 

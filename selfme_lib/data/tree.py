@@ -40,7 +40,9 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
     except FileNotFoundError:
         raise FaultyData(file=folder, problem="no such folder", remedy="check the path given as root") from None
     except NotADirectoryError:
-        raise FaultyData(file=folder, problem="this is a file", remedy="give the folder of the data set") from None
+        raise FaultyData(
+            file=folder, problem="a file where a folder should be", remedy="copy it again or give another"
+        ) from None
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise FaultyData(file=folder, problem=problem, remedy="check its permissions") from None
@@ -76,21 +78,36 @@ def list_frames(folder: Path) -> FrameFolder:
     return FrameFolder(paths=tuple(frames[number] for number in numbers), numbers=numbers, strays=tuple(strays))
 
 
-def subject_folders(folder: Path, naming: re.Pattern) -> dict[str, Path]:
-    """Subject ("01") → its folder. The first group of `naming` is the subject's number.
+def subject_folders(folder: Path, naming: re.Pattern) -> tuple[dict[str, Path], list[Path]]:
+    """Subject ("01") → its folder, and whatever else lies there. The first group of `naming` is the subject's number.
 
     Raises:
-        DataError: two folders belong to one subject, such as `s3` and `s03`.
+        DataError: two folders belong to one subject, such as `s3` and `s03`, or a subject is a file.
     """
     found: dict[str, Path] = {}
-    for path in list_folder(folder)[0]:
-        if match := naming.fullmatch(path.name):
-            subject = f"{int(match[1]):02d}"
-            if subject in found:
-                problem = f"{found[subject].name} and {path.name} are both subject {subject}"
-                raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
-            found[subject] = path
-    return found
+    others = []
+    folders, files = list_folder(folder)
+    for path in folders + files:
+        match = naming.fullmatch(path.name)
+        if match is None:
+            others.append(path)
+            continue
+        if path in files:
+            raise FaultyData(file=path, problem="a file, but subjects are folders", remedy="copy the subject again")
+        subject = f"{int(match[1]):02d}"
+        if subject in found:
+            problem = f"{found[subject].name} and {path.name} are both subject {subject}"
+            raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+        found[subject] = path
+    return found, others
+
+
+def ignored(folder: Path, strays: list[Path]) -> list[Fault]:
+    """A note on what lies among subjects, clips and frames and is none of them."""
+    if not strays:
+        return []
+    problem = f"{len(strays)} files or folders that are no frames, such as {min(strays).relative_to(folder)}"
+    return [Fault(severity="note", file=folder, problem=problem, remedy="they are ignored")]
 
 
 def folders_of_subjects(root: Path, naming: re.Pattern) -> list[Path]:

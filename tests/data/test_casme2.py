@@ -144,7 +144,7 @@ def test_missing_empty_and_wrong_folders(tmp_path):
     assert "no such folder" in rejected(tmp_path / "nowhere")
     assert "no folders sub01" in rejected(tmp_path)
     (tmp_path / "file").write_text("x")
-    assert "this is a file" in rejected(tmp_path / "file")
+    assert "a file where a folder should be" in rejected(tmp_path / "file")
     assert "no folders sub01" in rejected(trees.smic_cropped(tmp_path / "smic"))
     assert "no folders sub01" in rejected(trees.casme2(tmp_path / "casme2") / "Cropped/sub01")
 

@@ -108,3 +108,13 @@ def test_report(tmp_path):
     report = selection_report("smic", trees.smic_cropped(tmp_path))
     assert report.per_class == {"negative": 2, "positive": 2, "surprise": 1}
     assert (report.clips, report.subjects, report.left_out) == (5, 3, ())
+
+
+def test_a_file_where_a_clip_or_subject_should_be(tmp_path):
+    hs = trees.smic_raw(tmp_path) / "SMIC_HS_E"
+    shutil.rmtree(hs / "s01/s1_po_01")
+    (hs / "s01/s1_po_01").write_text("")
+    assert "s1_po_01: a file where a folder should be" in rejected(tmp_path)
+    shutil.rmtree(hs / "s01")
+    (hs / "s01").write_text("")
+    assert "subjects are folders" in rejected(tmp_path)
