@@ -42,6 +42,10 @@ def run(arguments: list[str]) -> int:
         return _complain(error, 2)
     except typer.TyperException as error:  # wrong options; a call without a command has shown its help already
         return _complain(error.format_message(), error.exit_code)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        return 1
+    except OSError as error:  # a folder that cannot be written, a full disk
+        return _complain(f"{error.filename or 'writing failed'}: {error.strerror}", 1)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
@@ -85,7 +89,7 @@ def synth(
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
-    from .synthme.dataset import SynthConfig, write_dataset
+    from .synthme import SynthConfig, write_dataset
 
     write_dataset(out, SynthConfig(layout=layout, subjects=subjects, clips=clips, seed=seed, size=size))
     print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)

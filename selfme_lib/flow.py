@@ -37,15 +37,15 @@ def tvl1(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Flo
 
 def tvl1_fast(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
     """TV-L1 with 2 warps, 5 outer and 20 inner iterations: about four times as fast."""
-    method = cv2.optflow.DualTVL1OpticalFlow_create(warps=2, innnerIterations=20, outerIterations=5)  # OpenCV's spelling
+    method = cv2.optflow.DualTVL1OpticalFlow_create(
+        warps=2, innnerIterations=20, outerIterations=5
+    )  # OpenCV's spelling
     return _each_pair(lambda a, o: method.calc(a, o, None), onset, apex)
 
 
 def farneback(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
     """Farneback (2003), polynomial expansion, with the settings of OpenCV's documentation."""
-    return _each_pair(
-        lambda a, o: cv2.calcOpticalFlowFarneback(a, o, None, 0.5, 3, 15, 3, 5, 1.2, 0), onset, apex
-    )
+    return _each_pair(lambda a, o: cv2.calcOpticalFlowFarneback(a, o, None, 0.5, 3, 15, 3, 5, 1.2, 0), onset, apex)
 
 
 def dis(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
@@ -55,5 +55,9 @@ def dis(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Floa
 
 
 CLASSICAL: dict[str, FlowMethod] = {
-    "zero": zero, "tvl1": tvl1, "tvl1_fast": tvl1_fast, "farneback": farneback, "dis": dis
+    "zero": zero,
+    "tvl1": tvl1,
+    "tvl1_fast": tvl1_fast,
+    "farneback": farneback,
+    "dis": dis,
 }

@@ -49,8 +49,10 @@ def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "_ 2 _ _"]) -> Flo
         ValueError: the lattices of image and flow differ.
     """
     if image.shape[0] != flow.shape[0] or image.shape[-2:] != flow.shape[-2:]:
-        raise ValueError(f"expected a flow of shape {image.shape[0]} 2 {image.shape[2]} {image.shape[3]}, "
-                         f"got {' '.join(map(str, flow.shape))}")
+        raise ValueError(
+            f"expected a flow of shape {image.shape[0]} 2 {image.shape[2]} {image.shape[3]}, "
+            f"got {' '.join(map(str, flow.shape))}"
+        )
     height, width = image.shape[-2:]
     position = identity_grid(height, width, device=flow.device, dtype=flow.dtype) + flow  # (b, 2, h, w)
     grid = to_normalised(position.permute(0, 2, 3, 1), height, width)  # (b, h, w, 2)

@@ -87,6 +87,9 @@ class ClassifierConfig:
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self):
+        for name in ("image_size", "patch_size", "depth", "width", "heads", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"classifier: {name} must be at least 1, not {getattr(self, name)}")
         if self.image_size % (2 * self.patch_size):
             patches = f"{self.image_size}/{self.patch_size} = {self.image_size / self.patch_size:g}"
             raise UsageError(f"classifier: four quadrants need an even number of patches a side, not {patches}")
@@ -154,7 +157,7 @@ class SCViT(nn.Module):
         tokens = torch.cat([class_token, patches], dim=1) + self.vit.pos_embed
         return self.vit.norm(self.vit.blocks(tokens))
 
-    def classify(self, tokens: Float[Tensor, "b n+1 d"]) -> Float[Tensor, "b k"]:
+    def classify(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b k"]:
         r"""Eq 15: $\hat y = MLP(LN(z_{cls}))$; the layer norm is `encode`'s last step."""
         return self.head(tokens[:, 0])
 
@@ -252,7 +255,13 @@ def train_classifier(
         motion: in px; all samples as one tensor.
         labels: 0 … classes-1.
         progress: show a bar over the epochs.
+
+    Raises:
+        ValueError: the motion is not of the size in `config`.
     """
+    if motion.shape[-2:] != (config.image_size, config.image_size):
+        size = " x ".join(map(str, motion.shape[-2:]))
+        raise ValueError(f"expected a motion of {config.image_size} x {config.image_size} px, got {size}")
     config = with_available_weights(config)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -68,6 +68,8 @@ def test_wrong_usage_is_one_line_and_exit_code_2(capfd, tmp_path, monkeypatch, a
         (["score", "picture.png"], "picture.png"),
         (["score", "."], "cannot be read"),
         (["reproduce", "--root", "missing"], "missing: no such folder"),
+        (["synth", "picture.png"], "picture.png"),
+        (["synth", "picture.png/deeper"], "picture.png"),
         (["report", "missing"], "missing: no such folder"),
         (["report", "."], "not a run with results"),
         (["motion", "missing.png", "picture.png", "--out", "flow.npy"], "missing.png"),
@@ -91,7 +93,7 @@ def test_doctor_shows_every_fault_and_fails(capfd, tmp_path):
     code, out, err = call(capfd, "doctor", "--dataset", "casme2", "--root", tmp_path / "missing")
     assert code == 1
     assert out.startswith("error")
-    assert "1 error" in err
+    assert "1 of the lines above are errors" in err
 
 
 def test_score_prints_json_alone(capfd, tmp_path):

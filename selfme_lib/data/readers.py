@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from selfme_lib.data import casme2, smic
-from selfme_lib.data.clips import Clip, FaultyData, Reading, SelectionReport, count_classes
+from selfme_lib.data.clips import Clip, Fault, FaultyData, Reading, SelectionReport, count_classes
 from selfme_lib.errors import UsageError
 from selfme_lib.files import read_json
 
@@ -75,7 +75,7 @@ def _read_without_fault(dataset: str, root: Path | str) -> Reading:
 
 
 def _read_synthme(root: Path) -> Reading:
-    """Read SynthME by the reader of the data set whose layout it has."""
+    """Read SynthME by the reader of the data set whose layout it has; it knows how many clips there should be."""
     file = next((folder / _SYNTHME_FILE for folder in (root, *root.resolve().parents[:2])
                  if (folder / _SYNTHME_FILE).is_file()), None)  # fmt: skip
     if file is None:
@@ -83,12 +83,19 @@ def _read_synthme(root: Path) -> Reading:
         raise FaultyData(file=root, problem=f"no {_SYNTHME_FILE} in it: not SynthME", remedy=remedy)
     try:
         description = read_json(file)
-        layout, fps = description["layout"], float(description["fps"])
-        reader = _LAYOUTS[layout]
+        reader, fps = _LAYOUTS[description["layout"]], float(description["fps"])
+        config = description.get("config")
+        promised = None if config is None else int(config["subjects"]) * int(config["clips"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"damaged, {type(error).__name__}: {error}"
         raise FaultyData(file=file, problem=problem, remedy="generate the data set again") from None
-    return reader(root, dataset="synthme", fps=fps)
+    reading = reader(root, dataset="synthme", fps=fps)
+    if promised is None or len(reading.clips) == promised:
+        return reading
+    problem = f"{promised} clips were to be made, {len(reading.clips)} can be used"
+    remedy = "finish or make the data set again with `selfme synth`"
+    incomplete = Fault(severity="error", file=file, problem=problem, remedy=remedy)
+    return replace(reading, faults=(*reading.faults, incomplete))
 
 
 _LAYOUTS = {"casme2": casme2.read, "smic": smic.read}

@@ -111,15 +111,19 @@ def ignored(folder: Path, strays: list[Path]) -> list[Fault]:
 
 
 def folders_of_subjects(root: Path, naming: re.Pattern) -> list[Path]:
-    """The folders that hold subject folders: `root` itself or up to two levels below it, the nearest first."""
+    """The folders that hold subjects with clips: `root` itself or up to two levels below it, the nearest first.
+
+    A subject's clips are folders; subjects that hold only files, such as SynthME's truth, are something else.
+    """
     level, found = [root], []
     for _ in range(3):
         below = []
         for folder in level:
             folders = list_folder(folder)[0]
-            if any(naming.fullmatch(path.name) for path in folders):
+            subjects = [path for path in folders if naming.fullmatch(path.name)]
+            if any(list_folder(path)[0] for path in subjects):
                 found.append(folder)
-            else:
+            elif not subjects:
                 below += folders
         level = below
     return found

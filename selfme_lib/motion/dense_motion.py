@@ -37,9 +37,7 @@ def gaussian_heatmaps(
     return torch.exp(-distance / (2 * variance))
 
 
-def weighted_motion(
-    weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b k 2"]
-) -> Float[Tensor, "b 2 h w"]:
+def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b k 2"]) -> Float[Tensor, "b 2 h w"]:
     r"""$\tilde\Phi(u) = \sum_k \psi^k(u)\,\Phi^k(u)$ (Eq 5), in pixels of its lattice; `motions` are normalised."""
     height, width = weights.shape[-2:]
     pixels = motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])
@@ -87,7 +85,10 @@ class DenseMotion(nn.Module):
         return warp(repeated, flow).view(batch, count, channels, height, width)
 
     def matching_errors(
-        self, source: Float[Tensor, "b c H W"], target: Float[Tensor, "b c H W"], motions: Float[Tensor, "b m 2"],
+        self,
+        source: Float[Tensor, "b c H W"],
+        target: Float[Tensor, "b c H W"],
+        motions: Float[Tensor, "b m 2"],
         size: tuple[int, int],
     ) -> Float[Tensor, "b m h w"]:
         """Mean absolute difference of aligned frame and target around each place of the lattice."""

@@ -29,9 +29,7 @@ class Generator(nn.Module):
         nn.init.zeros_(self.head.weight)  # training starts from the warped image itself
         nn.init.zeros_(self.head.bias)
 
-    def forward(
-        self, source: Float[Tensor, "b 3 h w"], flow: Float[Tensor, "b 2 h w"]
-    ) -> Float[Tensor, "b 3 h w"]:
+    def forward(self, source: Float[Tensor, "b 3 h w"], flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 3 h w"]:
         """`flow` is the dense motion at the image's full size, in pixels."""
         warped = warp(torch.cat([source, self.encoder(source)], dim=1), flow)  # (b, 3 + width, h, w)
         return warped[:, :3] + self.head(self.decoder(warped))

@@ -1,4 +1,6 @@
-"""The encoder-decoder that every network of stage 1 is made of ("all encoder-decoder-like networks are Hourglass networks", §4.3)."""
+"""The encoder-decoder of stage 1: "all encoder-decoder-like networks are Hourglass networks" (§4.3)."""
+
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,9 @@ from torch import Tensor, nn
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
     )
 
 
@@ -26,7 +30,7 @@ class Hourglass(nn.Module):
         super().__init__()
         widths = [min(width * 2**level, max_width) for level in range(depth + 1)]
         self.stem = conv_block(in_channels, widths[0])
-        self.down = nn.ModuleList(conv_block(a, b) for a, b in zip(widths[:-1], widths[1:]))
+        self.down = nn.ModuleList(conv_block(a, b) for a, b in pairwise(widths))
         self.up = nn.ModuleList(
             conv_block(below + skip, skip) for below, skip in zip(reversed(widths[1:]), reversed(widths[:-1]))
         )

@@ -13,9 +13,7 @@ from selfme_lib.grids import identity_grid, to_normalised
 from selfme_lib.motion.hourglass import Hourglass
 
 
-def spatial_softargmax(
-    logits: Float[Tensor, "b k h w"], temperature: float
-) -> Float[Tensor, "b k 2"]:
+def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> Float[Tensor, "b k 2"]:
     """The centre of mass of each heatmap after a softmax over the lattice, in normalised coordinates (x, y).
 
     Always in float32: in bfloat16 the displacement of a keypoint is off by tenths of a pixel.

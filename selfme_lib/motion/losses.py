@@ -63,8 +63,14 @@ class RandomTransform:
     """
 
     def __init__(
-        self, batch: int, *, affine: float = 0.05, spline: float = 0.005, points: int = 5,
-        generator: torch.Generator | None = None, device=None,
+        self,
+        batch: int,
+        *,
+        affine: float = 0.05,
+        spline: float = 0.005,
+        points: int = 5,
+        generator: torch.Generator | None = None,
+        device=None,
     ):
         noise = torch.randn(batch, 2, 3, generator=generator).to(device) * affine
         self.affine = torch.eye(2, 3, device=device) + noise  # (b, 2, 3)
@@ -96,4 +102,3 @@ def equivariance_loss(
     printed, even perfect keypoints would not make it zero, because a frame is transformed by looking backwards.
     """
     return (transform(keypoints_transformed) - keypoints).abs().mean()
-

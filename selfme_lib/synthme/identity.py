@@ -21,7 +21,7 @@ ANCESTRIES = ("african", "asian", "caucasian")
 
 # how far the local shape targets of a folder go: standard deviation of the weight
 SHAPE_SPREAD = {"head": 0.16, "forehead": 0.2, "eyebrows": 0.3, "nose": 0.26, "mouth": 0.24, "chin": 0.26, "cheek": 0.3, "eyes": 0.24,
-                "ears": 0.3}  # fmt: skip
+                "ears": 0.2}  # fmt: skip
 LARGEST_SHAPE = 0.6
 # targets that move or tilt features as a whole, or that other parameters control already
 LEFT_OUT = ("head-angle", "head-trans", "head-age", "head-back", "nose-trans", "mouth-trans", "chin-triangle", "ear-shape",
@@ -40,6 +40,8 @@ class Appearance:
     hair_colour: np.ndarray
     hairline: float
     temples: float
+    long_hair: bool
+    hair_density: float
     hair_thickness: float
     stubble: float
     brow_thickness: float
@@ -55,6 +57,8 @@ class Appearance:
         """Height of the hairline by angle: high on the forehead, receding at the temples, low behind the ears."""
         turned = np.abs(angle)
         front = 7.93 + self.hairline + self.temples * 0.5 * np.exp(-(((turned - 0.45) / 0.18) ** 2))
+        if self.long_hair:
+            return front + (5.0 - front) * smoothstep(0.66, 1.0, turned)
         side = 7.05 - 1.2 * smoothstep(1.35, 1.6, turned)
         return front + (side - front) * smoothstep(0.72, 1.12, turned)
 
@@ -80,7 +84,7 @@ class Identity:
     style: dict[int, tuple[float, float]]
 
     def camera(self, size: int) -> Camera:
-        """A view cropped to the face as CASME II crops: eyes at .36 and mouth at .74 of the height."""
+        """A view cropped to the face as CASME II crops: eyes at .40 and mouth at .74 of the height."""
         head = load_head()
         eyes = self.vertices[head.of_part("eye")].mean(0)
         mouth = self.vertices[head.reach("mouth/mouth-upperlip-volume-incr") > 0.02].mean(0)
@@ -91,7 +95,7 @@ class Identity:
         return Camera(centre=centre, pivot=pivot, scale=size * (MOUTH_ROW - EYE_ROW) / height, distance=11.0, size=size)
 
 
-EYE_ROW, MOUTH_ROW = 0.37, 0.73
+EYE_ROW, MOUTH_ROW = 0.40, 0.74
 
 
 def create_identity(seed: int | Sequence[int], population: Population = "evaluation") -> Identity:
@@ -112,6 +116,7 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
         for gain in [np.exp(generator.normal(0, 0.25))]
     }
     appearance = _appearance(generator, sex, age, ancestry)
+    _open_eyes(head.vertices+head.displacement(weights))
     return Identity(
         key=key,
         vertices=_grow_hair(head.vertices + head.displacement(weights), appearance),
@@ -126,9 +131,30 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
 def _grow_hair(vertices: np.ndarray, look: Appearance) -> np.ndarray:
     """Lift the scalp by the thickness of the hair."""
     head = load_head()
-    cover = smoothstep(-0.05, 0.2, head.vertices[:, 1] - look.hair_begins(head.angle()))
-    cover *= (head.vertex_part == 0) & (head.reach(*head.names("ears")) < 0.002)
-    return vertices + (look.hair_thickness * cover)[:, None] * vertex_normals(vertices, head.triangles)
+    cover = smoothstep(-0.05, 0.35, head.vertices[:, 1] - look.hair_begins(head.angle()))
+    ears = head.reach(*head.names("ears")) > 0.002
+    cover *= (head.vertex_part == 0) & ~ears
+    vertices = vertices + (look.hair_thickness * cover)[:, None] * vertex_normals(vertices, head.triangles)
+    if look.long_hair:  # ears lie flat below it
+        vertices[ears, 0] *= 0.9
+    return vertices
+
+
+def _open_eyes(vertices: np.ndarray) -> np.ndarray:
+    """Lift lids that nearly hide the eye: shape targets for lids and ancestry add up, and sometimes add up to sleep."""
+    head = load_head()
+    closing = head.displacement({"unit/eyeBlinkLeft": 1.0, "unit/eyeBlinkRight": 1.0})
+    for side in (1, -1):
+        eye = head.of_part("eye")
+        eye = eye[head.vertices[eye, 0] * side > 0]
+        centre = (head.vertices[eye].max(0) + head.vertices[eye].min(0)) / 2
+        offset = head.vertices - centre
+        lid = (head.vertex_part == 0) & (np.linalg.norm(offset, axis=1) < 0.165) & (np.abs(offset[:, 0]) < 0.05) & (offset[:, 2] > 0.1)
+        upper, lower = (np.flatnonzero(lid & (np.sign(offset[:, 1]) == sign)) for sign in (1, -1))
+        gap = vertices[upper, 1].min() - vertices[lower, 1].max()
+        speed = closing[lower, 1].max() - closing[upper, 1].min()
+        print(len(upper),len(lower),round(gap,3),round(speed,3),round(head.vertices[upper, 1].min() - head.vertices[lower, 1].max(),3))
+    return vertices
 
 
 def _macro_weights(generator: np.random.Generator, sex: float, age: float, ancestry: np.ndarray) -> dict[str, float]:
@@ -205,8 +231,10 @@ def _appearance(generator: np.random.Generator, sex: float, age: float, ancestry
         freckles=int(generator.poisson(6 + 40 * generator.random() ** 4 * (0.3 + caucasian))),
         wrinkles=float(np.clip(age * generator.uniform(0.6, 1.4), 0, 1)),
         hair_colour=hair * (1 - grey) + GREY * grey,
-        hairline=float(generator.normal(0, 0.06) + 0.12 * sex * age),
+        hairline=float(generator.normal(0, 0.06) + 0.2 * sex * age),
         temples=float(np.clip(generator.normal(0.16 + 0.2 * sex * age, 0.06), 0.02, 0.5)),
+        long_hair=bool(sex < 0.5 and generator.random() < 0.6),
+        hair_density=float(generator.uniform(0.5, 0.8) if sex > 0.5 and generator.random() < 0.2 else 1),
         hair_thickness=float(np.clip(generator.normal(0.08 if sex > 0.5 else 0.12, 0.03), 0.02, 0.2)),
         stubble=float(np.clip((sex - 0.45) / 0.4, 0, 1) * generator.random() ** 1.4),
         brow_thickness=float(generator.uniform(0.7, 1.05) + 0.35 * sex),

@@ -16,7 +16,7 @@ from selfme_lib.synthme.head import PARTS, Head, load_head, smoothstep
 from selfme_lib.synthme.identity import Appearance, Identity
 from selfme_lib.synthme.raster import Surface, rasterise
 from selfme_lib.synthme.shading import Light, gloss, irradiance, soft_visibility, vertex_normals
-from selfme_lib.synthme.texture import EYE_RADIUS, paint
+from selfme_lib.synthme.texture import EYE_RADIUS, lip_cover, paint
 
 SUPERSAMPLING = 2
 LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units a radian of gaze
@@ -55,7 +55,7 @@ class Renderer:
         self._colour = atlas.colour
         self._position = atlas.position
         self._tint, self._gloss = _vertex_material(head, identity.appearance)
-        self._openness = head.openness**0.8
+        self._openness = 0.06 + 0.94 * head.openness**0.8
         triangles, vertices = head.triangles, identity.vertices
         self._lit = np.stack([soft_visibility(vertices, triangles, direction) for direction in light.directions])
         fade = 1.06 - 0.2 * np.linspace(0, 1, size * SUPERSAMPLING)
@@ -126,12 +126,6 @@ def _eyeballs() -> tuple[np.ndarray, np.ndarray]:
     return eyes[left], eyes[~left]
 
 
-def lip_cover(head: Head) -> np.ndarray:
-    """Where the red of the lips is: (n,) in [0, 1]."""
-    reach = head.reach("mouth/mouth-upperlip-volume-incr", "mouth/mouth-lowerlip-volume-incr") / 0.03
-    return smoothstep(0.18, 0.55, reach) * (np.abs(head.vertices[:, 0]) < 0.32)
-
-
 def lid_margin(head: Head) -> np.ndarray:
     """Where the lashes grow, on the edges of the lids: (n,) in [0, 1], the lower lid weaker."""
     cover = np.zeros(len(head.vertices))
@@ -148,8 +142,7 @@ def _vertex_material(head: Head, look: Appearance) -> tuple[np.ndarray, np.ndarr
     """Tint (n, 3), multiplied with the atlas, and strength of highlights (n,)."""
     tint = np.ones((len(head.vertices), 3))
     x, y, z = head.vertices.T
-    lips = lip_cover(head)
-    tint *= 1 + lips[:, None] * (look.lip_colour - 1)
+    lips = lip_cover(head.angle(), y) * (z > 1.3)
     tint *= 1 - (0.85 * look.lashes * lid_margin(head))[:, None]
     skin = head.vertex_part == PARTS.index("skin")
     inside = skin & (head.openness < 0.3) & (np.abs(x) < 0.4) & (y > 6.2) & (y < 6.95) & (z < 1.47)

@@ -94,6 +94,7 @@ def paint(identity: Identity) -> Atlas:
     colour = np.ones((PAINTED + TILE, PAINTED, 3), np.float32)
     skin = _skin(generator, identity.appearance)
     skin = _stubble(generator, identity.appearance, skin)
+    skin = _lips(generator, identity.appearance, skin)
     brows = _brows(generator, identity.appearance)[..., None]
     skin = skin * (1 - brows) + (0.75 * identity.appearance.hair_colour).astype(np.float32) * brows
     colour[:PAINTED] = _hair(generator, identity.appearance, skin)
@@ -177,12 +178,30 @@ def _freckle(generator: np.random.Generator, skin: np.ndarray) -> None:
     patch *= (1 - spot[..., None] * np.array([0.75, 1, 1.1])).astype(np.float32)
 
 
+def lip_cover(angle: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Where the red of the lips is, on the unrolled head: [0, 1]."""
+    across = np.clip(np.abs(angle) / 0.178, 0, 1)  # 0 in the middle, 1 at the corners
+    bow = 0.014 * np.exp(-((across / 0.16) ** 2)) - 0.010 * np.exp(-(((across - 0.30) / 0.18) ** 2))
+    upper = 6.612 + 0.088 * (1 - across**2.2) ** 0.8 - bow
+    lower = 6.606 - 0.122 * (1 - across**2.6) ** 0.7
+    soft = 0.010
+    return smoothstep(upper + soft, upper - soft, height) * smoothstep(lower - soft, lower + soft, height)
+
+
+def _lips(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> np.ndarray:
+    at = unrolled()
+    cover = lip_cover(at.angle, at.height)[..., None]
+    lines = cv2.GaussianBlur(generator.standard_normal((PAINTED, PAINTED), dtype=np.float32), (0, 0), sigmaX=0.8, sigmaY=5)
+    colour = look.lip_colour.astype(np.float32) * (1 + 0.06 / lines.std() * lines[..., None])
+    return skin * (1 + cover * (colour - 1))
+
+
 def _stubble(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> np.ndarray:
     at = unrolled()
     jaw = np.exp(-(((at.height - 6.33) / 0.27) ** 4)) * smoothstep(1.0, 0.78, np.abs(at.angle))
     jaw *= 1 - np.exp(-((at.x / 0.24) ** 2) - ((at.height - 6.64) / 0.085) ** 2)  # not on the lips
     moustache = 0.9 * np.exp(-((at.x / 0.27) ** 4) - ((at.height - 6.80) / 0.05) ** 2)
-    where = np.clip(jaw + moustache, 0, 1) * (at.height < 6.95)
+    where = np.clip(jaw + moustache, 0, 1) * (at.height < 6.95) * smoothstep(6.05, 6.25, at.height)
     grain = np.clip(0.42 + 0.4 * noise(generator, PAINTED, (PAINTED, 0.8), (PAINTED // 2, 0.7)), 0, 1)
     cover = (grain * where * look.stubble * 0.62).astype(np.float32)[..., None]
     return skin * (1 - cover) + np.minimum(skin, (look.hair_colour * 1.3).astype(np.float32)) * cover
@@ -196,8 +215,8 @@ def _brows(generator: np.random.Generator, look: Appearance) -> np.ndarray:
         ridge = 7.50 + look.brow_height + look.brow_arch * np.sin(np.pi * np.minimum(t * 1.15, 1))
         ridge -= (0.055 + look.brow_tilt) * np.maximum(t - 0.55, 0) / 0.45
         y = ridge + generator.normal(0, 0.45, len(t)) * 0.034 * look.brow_thickness * (1 - 0.72 * t**1.6)
-        x = 0.105 + 0.40 * t
-        length = generator.uniform(0.035, 0.075, len(t))
+        x = 0.095 + 0.34 * t
+        length = generator.uniform(0.03, 0.065, len(t))
         angle = np.deg2rad(70 - 62 * t + generator.normal(0, 9, len(t)))
         along, up = np.cos(angle) * length, np.sin(angle) * length * (0.9 - 0.5 * t) - 0.02 * t
         strength = generator.uniform(0.35, 0.8, len(t))
@@ -214,7 +233,7 @@ def _hair(generator: np.random.Generator, look: Appearance, skin: np.ndarray) ->
     )
     strands /= strands.std()
     ragged = 0.03 * noise(generator, PAINTED, (20, 1.0), (60, 0.6)) + 0.022 * strands
-    cover = smoothstep(-0.05, 0.06, at.height - look.hair_begins(at.angle) + ragged)[..., None]
+    cover = look.hair_density * smoothstep(-0.05, 0.06, at.height - look.hair_begins(at.angle) + ragged)[..., None]
     colour = look.hair_colour * (1 + 0.32 * strands[..., None])
     return (skin * (1 - cover) + np.clip(colour, 0.005, 1) * cover).astype(np.float32)
 

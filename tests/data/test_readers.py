@@ -3,8 +3,10 @@ import json
 import pytest
 import trees
 
-from selfme_lib.data import examine, load_clips, selection_report
+from selfme_lib.data import examine, load_clips, load_onset_apex, selection_report
 from selfme_lib.errors import DataError, UsageError
+from selfme_lib.synthme import SynthConfig, write_dataset
+from selfme_lib.synthme.truth import load_truth
 
 
 def synthme(root, layout, fps=200):
@@ -47,3 +49,42 @@ def test_other_data_sets_are_refused_with_those_that_can_be_read(tmp_path, ask, 
 def test_unknown_apex_rule(tmp_path):
     with pytest.raises(UsageError, match="label, middle"):
         load_clips("casme2", trees.casme2(tmp_path), apex_rule="largest")
+
+
+def test_synthme_that_was_not_finished_is_refused(tmp_path):
+    root = synthme(tmp_path, "smic")
+    description = {"layout": "smic", "fps": 50, "config": {"subjects": 3, "clips": 2}}
+    (root / "synthme.json").write_text(json.dumps(description))
+    with pytest.raises(DataError, match="6 clips were to be made, 5 can be used"):
+        load_clips("synthme", root)
+
+
+def test_the_truth_beside_the_frames_is_not_taken_for_frames(tmp_path):
+    root = synthme(tmp_path, "casme2")
+    (root / "truth/sub01").mkdir(parents=True)
+    (root / "truth/sub01/EP02_01f.npz").write_bytes(b"x")
+    assert not any("holds frames too" in fault.line for fault in examine("synthme", root).faults)
+
+
+@pytest.mark.parametrize("layout", ["casme2", "smic"])
+def test_synthme_as_it_is_written(tmp_path, layout):
+    """The data set that everybody has is sound, complete, and its truth has the names that the readers give."""
+    config = SynthConfig(subjects=2, clips=2, size=48, layout=layout)
+    root = write_dataset(tmp_path / layout, config, workers=1)
+    examination = examine("synthme", root)
+    assert examination.faults == []
+    assert examination.summary["clips"] == 4 and examination.summary["subjects"] == 2
+    clips = load_clips("synthme", root, apex_rule="label" if layout == "casme2" else "middle")
+    assert [clip.fps for clip in clips] == [config.fps] * 4
+    for clip in clips:
+        truth = load_truth(root, clip.subject, clip.name)
+        if layout == "casme2":
+            assert (clip.onset, clip.apex, clip.offset) == (truth.onset, truth.apex, truth.offset)
+    onset, apex = load_onset_apex(clips, 48)
+    assert (onset - apex).abs().max() > 0.02
+
+
+def test_synthme_in_casme2_layout_is_a_casme2_for_everyone_else(tmp_path):
+    root = write_dataset(tmp_path / "synthme", SynthConfig(subjects=1, clips=2, size=48), workers=1)
+    assert [clip.key for clip in load_clips("casme2", root)] == [clip.key for clip in load_clips("synthme", root)]
+    assert not examine("casme2", root).errors

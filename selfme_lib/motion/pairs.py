@@ -1,0 +1,102 @@
+"""Pairs of frames to learn motion from: "a source frame and a target frame were randomly selected from the sequence" (§3.2).
+
+Frames lie in one memory-mapped array on disk, so that memory does not grow with the data set.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selfme_lib.errors import DataError
+from selfme_lib.grids import identity_grid, to_normalised, to_pixels, warp
+
+Pair = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
+
+
+class FramePairs:
+    """Random pairs of two different frames of the same sequence.
+
+    Args:
+        frames: uint8 (N, H, W, 3) RGB, for example `numpy.load(path, mmap_mode="r")`.
+        starts: index of the first frame of each sequence and, last, N; every sequence has at least two frames.
+    """
+
+    def __init__(self, frames: np.ndarray, starts: Sequence[int]):
+        self.frames = frames
+        self.starts = np.asarray(starts)
+        if len(self.starts) < 2 or np.diff(self.starts).min() < 2:
+            raise DataError("motion is learned from pairs of frames: every sequence needs at least two of them")
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @classmethod
+    def from_rendered(cls, path: Path, sequences: slice = slice(None)) -> "FramePairs":
+        """The file that `synthme.pretraining.render_pairs` writes: uint8 (N, 2, H, W, 3), two frames a sequence."""
+        pairs = np.load(path, mmap_mode="r")[sequences]
+        return cls(pairs.reshape(-1, *pairs.shape[2:]), range(0, 2 * len(pairs) + 1, 2))
+
+    def at(self, sequences: np.ndarray, generator: np.random.Generator) -> Pair:
+        """One pair of each of these sequences."""
+        first, length = self.starts[sequences], np.diff(self.starts)[sequences]
+        one = generator.integers(length)
+        other = (one + generator.integers(1, length)) % length  # any frame but the same
+        return self._read(first + one), self._read(first + other)
+
+    def draw(self, batch: int, generator: np.random.Generator) -> Pair:
+        """Source and target frames of `batch` random sequences."""
+        return self.at(generator.integers(len(self), size=batch), generator)
+
+    def _read(self, indices: np.ndarray) -> Float[Tensor, "b 3 h w"]:
+        frames = np.stack([self.frames[index] for index in indices])  # a handful of pages of the file
+        return torch.from_numpy(frames).permute(0, 3, 1, 2).float().div_(255)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to a pair before it is learned from; both frames alike, except for the light.
+
+    Attributes:
+        grey: probability that a pair loses its colour.
+        light: standard deviation of the logarithm of gain and gamma, drawn for each frame.
+        zoom, turn, shift: standard deviations of log scale, angle in radians, translation in half image sizes.
+    """
+
+    grey: float = 0.3
+    light: float = 0.03
+    zoom: float = 0.12
+    turn: float = 0.08
+    shift: float = 0.08
+
+    def __call__(self, pair: Pair, generator: np.random.Generator) -> Pair:
+        source, target = pair
+        batch = len(source)
+        both = torch.stack([source, target], dim=1)  # (b, 2, 3, h, w)
+        flips = torch.from_numpy(generator.random(batch) < 0.5)[:, None, None, None, None]
+        both = torch.where(flips, both.flip(-1), both)
+        both = self._place(both, generator)
+        exponent, gain = torch.from_numpy(
+            np.exp(self.light * generator.standard_normal((2, batch, 2, 1, 1, 1))).astype(np.float32)
+        )
+        both = (both.clamp(0, 1) ** exponent * gain).clamp(0, 1)
+        greys = torch.from_numpy(generator.random(batch) < self.grey)[:, None, None, None, None]
+        both = torch.where(greys, both.mean(2, keepdim=True), both)
+        return both[:, 0].contiguous(), both[:, 1].contiguous()
+
+    def _place(self, both: Tensor, generator: np.random.Generator) -> Tensor:
+        """A similarity transform, the same for the two frames of a pair."""
+        batch, _, _, height, width = both.shape
+        scale = np.exp(self.zoom * generator.standard_normal(batch))
+        angle = self.turn * generator.standard_normal(batch)
+        matrix = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(batch, 2, 2)
+        matrix = torch.from_numpy((matrix * scale[:, None, None]).astype(np.float32))
+        move = torch.from_numpy((self.shift * generator.standard_normal((batch, 1, 2))).astype(np.float32))
+        grid = identity_grid(height, width)
+        places = to_normalised(grid.flatten(1).T, height, width) @ matrix.mT + move  # (b, h*w, 2)
+        flow = to_pixels(places, height, width).mT.reshape(batch, 2, height, width) - grid
+        return warp(both.flatten(1, 2), flow).view_as(both)

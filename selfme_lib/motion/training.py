@@ -1,0 +1,211 @@
+r"""Training the motion learner: the objective (Eq 8), the loop, and state on disk from which a killed run goes on.
+
+The loop runs on whatever Lightning Fabric is given: a CPU, one GPU, several. Pairs of step n are drawn by a generator
+seeded with (seed, n, rank), so that a resumed run sees what an uninterrupted one would have seen.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from lightning_fabric import Fabric
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from selfme_lib.errors import DataError
+from selfme_lib.files import atomic_path
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.losses import Features, RandomTransform, equivariance_loss, reconstruction_loss
+from selfme_lib.motion.pairs import Augmentation, FramePairs
+from selfme_lib.motion.perceptual import features
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    r"""How a motion learner is trained. The defaults are for training from scratch.
+
+    Attributes:
+        steps: optimiser steps.
+        batch_size: pairs a step and process.
+        lr: (initial) learning rate of Adam.
+        schedule: `one-cycle`, `constant`, or `multistep`: a tenth at 20/35 and again at 30/35 of the steps, the paper's
+            epochs 20 and 30.
+        lambda_rec, lambda_eqv: weights of the two losses (Eq 8).
+        scales: ι of Eq 6.
+        perceptual: feature maps of Eq 6, see `perceptual.features`.
+        augmentation: what is done to pairs; None for nothing.
+        seed: of weights, pairs and transformations.
+    """
+
+    steps: int
+    batch_size: int = 8
+    lr: float = 1e-3
+    schedule: Literal["one-cycle", "constant", "multistep"] = "one-cycle"
+    lambda_rec: float = 10.0
+    lambda_eqv: float = 10.0
+    scales: Sequence[float] = (1, 0.5, 0.25, 0.125)
+    perceptual: str = "contrast"
+    augmentation: Augmentation | None = Augmentation()
+    seed: int = 0
+
+    def learning_rate(self, step: int) -> float:
+        """Of step 0, 1, …, steps - 1."""
+        progress = step / self.steps
+        if self.schedule == "one-cycle":  # up over a twentieth, down along a cosine
+            return self.lr * min(1, (step + 1) / max(1, 0.05 * self.steps)) * (0.5 + 0.5 * math.cos(math.pi * progress))
+        if self.schedule == "multistep":
+            return self.lr * 0.1 ** (int(progress >= 20 / 35) + int(progress >= 30 / 35))
+        return self.lr
+
+
+class Objective(nn.Module):
+    r"""$\mathcal L_{ml} = \lambda_{rec} \mathcal L_{rec} + \lambda_{eqv} \mathcal L_{eqv}$ (Eq 8) of a batch of pairs."""
+
+    def __init__(self, learner: MotionLearner, config: TrainingConfig):
+        super().__init__()
+        self.learner = learner
+        self.features: Features = features(config.perceptual)
+        self.config = config
+
+    def forward(
+        self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], transform: RandomTransform
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Reconstruction and equivariance, weighted."""
+        prediction, motion = self.learner(source, target)
+        reconstruction = reconstruction_loss(self.features, prediction, target, self.config.scales)
+        transformed = transform.transform_frame(self.learner.lattice(target))
+        keypoints = self.learner.detector(transformed)
+        equivariance = equivariance_loss(keypoints, motion.keypoints_target, transform)
+        return self.config.lambda_rec * reconstruction, self.config.lambda_eqv * equivariance
+
+
+def train(
+    learner: MotionLearner,
+    pairs: FramePairs,
+    config: TrainingConfig,
+    *,
+    fabric: Fabric,
+    validation: FramePairs | None = None,
+    state: Path | None = None,
+    every: int = 200,
+    progress: bool = True,
+) -> list[dict[str, float]]:
+    """Train `learner` in place; it is in `eval` mode afterwards.
+
+    Args:
+        learner: on any device; Fabric moves it.
+        pairs: what is learned from.
+        config: how.
+        fabric: launched; decides device, precision and number of processes.
+        validation: pairs of people who are not learned from; their reconstruction loss is recorded.
+        state: file in which everything is kept that a killed run needs; removed by nobody.
+        every: steps between records, and between states.
+        progress: show a bar when the output is a terminal.
+
+    Returns:
+        The training curve: step, reconstruction, equivariance (means since the last record), validation.
+
+    Raises:
+        DataError: `state` belongs to another training.
+    """
+    torch.manual_seed(config.seed)
+    objective = Objective(learner, config)
+    maps = objective.features
+    optimiser = torch.optim.Adam(learner.parameters(), lr=config.lr, betas=(0.5, 0.999))
+    begin, curve = _restore(state, learner, optimiser, config) if state and state.is_file() else (0, [])
+    objective, optimiser = fabric.setup(objective, optimiser)
+    learner.train()
+    recent: list[tuple[float, float]] = []
+    quiet = None if progress and fabric.global_rank == 0 else True
+    for step in tqdm(range(begin, config.steps), initial=begin, total=config.steps, desc="motion", disable=quiet):
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate(step)
+        source, target, transform = draw_batch(pairs, config, step, fabric.global_rank, fabric.device)
+        optimiser.zero_grad(set_to_none=True)
+        reconstruction, equivariance = objective(source, target, transform)
+        fabric.backward(reconstruction + equivariance)
+        fabric.clip_gradients(objective, optimiser, max_norm=1.0)
+        optimiser.step()
+        recent.append((reconstruction.item(), equivariance.item()))
+        if (step + 1) % every == 0 or step + 1 == config.steps:
+            means = np.mean(recent, axis=0)
+            record = {"step": step + 1, "reconstruction": float(means[0]), "equivariance": float(means[1])}
+            if validation is not None:
+                record["validation"] = validation_loss(learner, maps, validation, config)
+            curve.append(record)
+            recent.clear()
+            if state and fabric.global_rank == 0:
+                _keep(state, learner, optimiser, config, step + 1, curve)
+    learner.eval()
+    return curve
+
+
+def draw_batch(
+    pairs: FramePairs, config: TrainingConfig, step: int, rank: int, device: torch.device
+) -> tuple[Tensor, Tensor, RandomTransform]:
+    """Pairs and transformation of one step: a function of (seed, step, rank) and nothing else."""
+    generator = np.random.default_rng((config.seed, step, rank))
+    source, target = pairs.draw(config.batch_size, generator)
+    if config.augmentation:
+        source, target = config.augmentation((source, target), generator)
+    torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
+    transform = RandomTransform(config.batch_size, generator=torch_generator, device=device)
+    return source.to(device), target.to(device), transform
+
+
+@torch.no_grad()
+def validation_loss(learner: MotionLearner, maps: Features, pairs: FramePairs, config: TrainingConfig) -> float:
+    """Mean reconstruction loss over all sequences of `pairs`, one fixed pair of frames of each."""
+    device = next(learner.parameters()).device
+    learner.eval()
+    total = 0.0
+    for begin in range(0, len(pairs), config.batch_size):
+        sequences = np.arange(begin, min(begin + config.batch_size, len(pairs)))
+        source, target = pairs.at(sequences, np.random.default_rng((config.seed, begin)))
+        prediction, _ = learner(source.to(device), target.to(device))
+        total += reconstruction_loss(maps, prediction, target.to(device), config.scales).item() * len(sequences)
+    learner.train()
+    return config.lambda_rec * total / len(pairs)
+
+
+def _keep(
+    path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, config: TrainingConfig, step: int, curve: list
+) -> None:
+    """Weights, Adam's moments, step and curve, in one safetensors file."""
+    tensors = {f"learner.{name}": value.contiguous() for name, value in learner.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": value.contiguous() for name, value in moments.items()}
+    metadata = {"config": _described(config), "step": str(step), "curve": json.dumps(curve)}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def _restore(
+    path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, config: TrainingConfig
+) -> tuple[int, list]:
+    """Put back what `_keep` wrote; the step to go on with and the curve so far."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+    if metadata.get("config") != _described(config):
+        raise DataError(f"{path}: belongs to a training with other settings; delete it or choose another folder")
+    tensors = load_file(path)
+    learner.load_state_dict({n.removeprefix("learner."): v for n, v in tensors.items() if n.startswith("learner.")})
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("adam."):
+            _, index, moment = name.split(".")
+            moments.setdefault(int(index), {})[moment] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    return int(metadata["step"]), json.loads(metadata["curve"])
+
+
+def _described(config: TrainingConfig) -> str:
+    return json.dumps(asdict(config))

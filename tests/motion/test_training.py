@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from selfme_lib.errors import DataError
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.pairs import FramePairs
+from selfme_lib.motion.training import TrainingConfig, train
+
+TINY = LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
+
+
+@pytest.fixture
+def pairs():
+    """Four sequences of three frames: blobs that move."""
+    y, x = np.mgrid[:32, :32]
+    frames = [np.exp(-((x - 10 - 2 * t - s) ** 2 + (y - 16) ** 2) / 20) for s in range(4) for t in range(3)]
+    return FramePairs((np.stack(frames)[..., None] * [200, 150, 100]).astype(np.uint8), [0, 3, 6, 9, 12])
+
+
+def cpu(**options):
+    fabric = Fabric(accelerator="cpu", devices=1, **options)
+    fabric.launch()
+    return fabric
+
+
+def new_learner():
+    torch.manual_seed(1)
+    return MotionLearner(TINY)
+
+
+def test_a_pair_is_two_different_frames_of_one_sequence():
+    sequences = FramePairs(np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1).repeat(3, -1), [0, 2, 9, 20])
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        source, target = ((255 * frame[:, 0, 0, 0]).round().int().numpy() for frame in sequences.draw(8, generator))
+        assert (source != target).all()
+        assert (np.searchsorted([2, 9], source, "right") == np.searchsorted([2, 9], target, "right")).all()
+
+
+def test_a_sequence_of_one_frame_is_refused():
+    with pytest.raises(DataError, match="at least two"):
+        FramePairs(np.zeros((3, 8, 8, 3), np.uint8), [0, 2, 3])
+
+
+def test_training_lowers_the_reconstruction_loss(pairs):
+    learner = new_learner()
+    curve = train(learner, pairs, TrainingConfig(steps=30, batch_size=4, augmentation=None), fabric=cpu(), every=10)
+    assert [record["step"] for record in curve] == [10, 20, 30]
+    assert curve[-1]["reconstruction"] < curve[0]["reconstruction"]
+    assert not learner.training
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(pairs, tmp_path, monkeypatch):
+    config, state = TrainingConfig(steps=6, batch_size=2), tmp_path / "state.safetensors"
+    whole = new_learner()
+    whole_curve = train(whole, pairs, config, fabric=cpu(), every=2)
+
+    from selfme_lib.motion import training
+
+    original, calls = training.draw_batch, []
+
+    def killed_at_the_fifth(*arguments):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(training, "draw_batch", killed_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        train(new_learner(), pairs, config, fabric=cpu(), every=2, state=state)
+    resumed = new_learner()
+    curve = train(resumed, pairs, config, fabric=cpu(), every=2, state=state)
+    assert len(calls) == 5 + 2  # steps 5 and 6 only
+    assert curve == whole_curve
+    for ours, theirs in zip(resumed.state_dict().values(), whole.state_dict().values()):
+        assert torch.equal(ours, theirs)
+
+
+def test_state_of_another_training_is_refused(pairs, tmp_path):
+    state = tmp_path / "state.safetensors"
+    train(new_learner(), pairs, TrainingConfig(steps=1, batch_size=2), fabric=cpu(), state=state)
+    with pytest.raises(DataError, match="other settings"):
+        train(new_learner(), pairs, TrainingConfig(steps=2, batch_size=2), fabric=cpu(), state=state)
+
+
+def test_autocast_trains_too(pairs):
+    fabric = cpu(precision="bf16-mixed")
+    curve = train(new_learner(), pairs, TrainingConfig(steps=2, batch_size=2), fabric=fabric, validation=pairs)
+    assert np.isfinite(curve[-1]["validation"])
+
+
+def _train_in_two_processes(fabric, pairs, path):
+    learner = new_learner()
+    train(learner, pairs, TrainingConfig(steps=2, batch_size=2), fabric=fabric)
+    if fabric.global_rank == 0:
+        checkpoint.save(learner, path)
+
+
+def test_two_processes_average_their_gradients(pairs, tmp_path):
+    """With DDP (gloo) both ranks hold the same weights, and these differ from those of one process."""
+    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp_fork")
+    fabric.launch(_train_in_two_processes, pairs, tmp_path / "both.safetensors")
+    alone = new_learner()
+    train(alone, pairs, TrainingConfig(steps=2, batch_size=2), fabric=cpu())
+    both = checkpoint.load(tmp_path / "both.safetensors").state_dict()
+    assert not torch.equal(both["detector.head.weight"], alone.state_dict()["detector.head.weight"])
+
+
+def test_schedules():
+    config = TrainingConfig(steps=35, lr=1.0, schedule="multistep")
+    assert [config.learning_rate(step) for step in (0, 19, 20, 29, 30)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    one_cycle = [TrainingConfig(steps=100, lr=1.0).learning_rate(step) for step in range(100)]
+    assert max(one_cycle) <= 1 and one_cycle[0] < 0.25 and one_cycle[-1] < 0.01
