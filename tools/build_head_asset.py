@@ -19,6 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from scipy.spatial import cKDTree
+
+from selfme_lib.synthme.head import AXIS_Z
 from selfme_lib.synthme.shading import vertex_normals, visibility
 
 PARTS = (
@@ -71,6 +74,45 @@ def target_paths(data: Path) -> dict[str, Path]:
     return paths
 
 
+def long_hair(vertices: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A curtain of hair, parted in the middle, that falls over the ears to below the chin: vertices and quads.
+
+    Every strand is a column of points of equal `turn` about the head's axis; it hugs the skull and the ears and then hangs.
+    """
+    rows, columns = 28, 22
+    angle = np.arctan2(vertices[skin, 0], vertices[skin, 2] - AXIS_Z)
+    radius = np.hypot(vertices[skin, 0], vertices[skin, 2] - AXIS_Z)
+    height = np.concatenate([np.linspace(8.46, 7.0, 18), np.linspace(6.9, 5.2, rows - 18)])
+    fall = np.linspace(0, 1, columns)
+    points, quads = [], []
+    for side in (1, -1):
+        grid = np.zeros((rows, columns, 3))
+        for column, share in enumerate(fall):
+            hang = 0.0
+            for row, y in enumerate(height):
+                front = np.interp(y, [5.2, 6.2, 7.2, 7.7, 8.1, 8.46], [0.78, 0.83, 0.92, 0.80, 0.42, 0.02])
+                turn = front + (3.1 - front) * share
+                near = (np.abs(angle - side * turn) < 0.16) & (np.abs(vertices[skin, 1] - y) < 0.10)
+                reach = radius[near].max() + 0.05 if near.any() and y > 6.75 else 0.0
+                hang = max(hang * (1.0 if y > 6.6 else 0.995), reach)
+                r = hang * (1 + 0.012 * np.sin(9 * turn + y))
+                grid[row, column] = [side * r * np.sin(turn), y, r * np.cos(turn) + AXIS_Z]
+        number = len(points) * rows * columns + np.arange(rows * columns).reshape(rows, columns)
+        cells = np.stack([number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]], axis=-1).reshape(-1, 4)
+        points.append(grid.reshape(-1, 3))
+        quads.append(cells if side == 1 else cells[:, ::-1])
+    points, quads = np.concatenate(points), np.concatenate(quads)
+    inner = points - 0.02 * points * [1, 0, 1] / np.maximum(np.hypot(points[:, 0], points[:, 2]), 0.1)[:, None]
+    return np.concatenate([points, inner]), np.concatenate([quads, quads[:, ::-1] + len(points)])
+
+
+def carried_along(points: np.ndarray, vertices: np.ndarray, count: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest vertices of each point and their weights, to move what is worn with what wears it: (p, count) each."""
+    distance, index = cKDTree(vertices).query(points, count)
+    weight = 1 / (distance + 0.05) ** 2
+    return index, weight / weight.sum(1, keepdims=True)
+
+
 def measure_openness(vertices: np.ndarray, triangles: np.ndarray, rays: int = 400) -> np.ndarray:
     """Cosine-weighted share of directions from which a vertex is seen: (n,) in [0, 1]."""
     k = np.arange(rays) + 0.5
@@ -106,6 +148,13 @@ def main() -> None:
     new_number = np.full(len(vertices), -1)
     new_number[kept] = np.arange(len(kept))
 
+    skin = np.unique(new_number[quads[part == 0]])
+    hair, hair_quads = long_hair(vertices[kept], skin)
+    wearer, share = carried_along(hair, vertices[kept][skin])
+    faces = np.concatenate([new_number[quads], hair_quads + len(kept)])
+    part = np.concatenate([part, np.full(len(hair_quads), len(PARTS))])
+    everything = np.concatenate([vertices[kept], hair])
+
     names, start, index, delta, scale = [], [0], [], [], []
     for name, path in target_paths(arguments.data).items():
         where, shift = read_target(path)
@@ -113,21 +162,29 @@ def main() -> None:
         if not ours.any():
             continue
         where, shift = new_number[where[ours]], shift[ours]
+        if not name.startswith("unit/"):  # hair follows the shape of the head, not its expressions
+            dense = np.zeros((len(kept), 3))
+            dense[where] = shift
+            drawn = (dense[skin][wearer] * share[..., None]).sum(1)
+            moved = np.flatnonzero(np.abs(drawn).max(1) > 1e-3)
+            where, shift = np.concatenate([where, len(kept) + moved]), np.concatenate([shift, drawn[moved]])
         unit = np.abs(shift).max() / 32767
         names.append(name)
         start.append(start[-1] + len(where))
         index.append(where)
         delta.append(np.round(shift / unit))
         scale.append(unit)
-    faces = new_number[quads]
-    openness = measure_openness(vertices[kept], np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]))
+    triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
+    openness = np.ones(len(everything))
+    openness[: len(kept)] = measure_openness(vertices[kept], triangles[np.tile(part, 2) < len(PARTS)])
+    openness[len(kept) + len(hair) // 2 :] = 0.15  # the inside of the curtain
     np.savez_compressed(
         arguments.out,
-        vertices=vertices[kept].astype(np.float32),
+        vertices=everything.astype(np.float32),
         openness=openness.astype(np.float16),
         quads=faces.astype(np.uint16),
         part=part.astype(np.uint8),
-        part_names=np.array([name for name, _ in PARTS]),
+        part_names=np.array([*(name for name, _ in PARTS), "hair"]),
         names=np.array(names),
         start=np.array(start, np.int32),
         index=np.concatenate(index).astype(np.uint16),
@@ -135,7 +192,7 @@ def main() -> None:
         scale=np.array(scale, np.float32),
     )
     print(
-        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {len(kept)} vertices, {len(quads)} quads, "
+        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {len(everything)} vertices, {len(faces)} quads, "
         f"{len(names)} targets with {start[-1]} displacements"
     )
 

@@ -114,7 +114,7 @@ def check_predictions(predictions: pd.DataFrame, source: str) -> None:
         wrong = ~predictions[column].isin(range(CLASSES))
         if wrong.any() or not pd.api.types.is_integer_dtype(predictions[column]):
             value = predictions[column][wrong].iloc[0] if wrong.any() else predictions[column].iloc[0]
-            raise DataError(f"{source}: {column} {value!r} is not a class; expected whole numbers 0 to {CLASSES - 1}")
+            raise DataError(f"{source}: {column} {value} is not a class; expected whole numbers 0 to {CLASSES - 1}")
     twice = predictions.duplicated(["subject", "clip"])
     if twice.any():
         row = predictions[twice].iloc[0]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-PARTS = ("skin", "eye", "teeth", "tongue")
+PARTS = ("skin", "eye", "teeth", "tongue", "hair")
 AXIS_Z = -0.15  # the head is unrolled on a cylinder about the axis x = 0, z = AXIS_Z
 
 

@@ -23,6 +23,7 @@ ANCESTRIES = ("african", "asian", "caucasian")
 SHAPE_SPREAD = {"head": 0.16, "forehead": 0.2, "eyebrows": 0.3, "nose": 0.26, "mouth": 0.24, "chin": 0.26, "cheek": 0.3, "eyes": 0.24,
                 "ears": 0.2}  # fmt: skip
 LARGEST_SHAPE = 0.6
+NARROWEST_EYE = 0.075  # decimetres between the lids
 # targets that move or tilt features as a whole, or that other parameters control already
 LEFT_OUT = ("head-angle", "head-trans", "head-age", "head-back", "nose-trans", "mouth-trans", "chin-triangle", "ear-shape",
             "mouth-scale-depth", "nose-septumangle", "chin-cleft")  # fmt: skip
@@ -116,10 +117,10 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
         for gain in [np.exp(generator.normal(0, 0.25))]
     }
     appearance = _appearance(generator, sex, age, ancestry)
-    _open_eyes(head.vertices+head.displacement(weights))
+    vertices = _open_eyes(head.vertices + head.displacement(weights))
     return Identity(
         key=key,
-        vertices=_grow_hair(head.vertices + head.displacement(weights), appearance),
+        vertices=_grow_hair(vertices, appearance),
         sex=sex,
         age=age,
         ancestry=ancestry,
@@ -132,19 +133,19 @@ def _grow_hair(vertices: np.ndarray, look: Appearance) -> np.ndarray:
     """Lift the scalp by the thickness of the hair."""
     head = load_head()
     cover = smoothstep(-0.05, 0.35, head.vertices[:, 1] - look.hair_begins(head.angle()))
-    ears = head.reach(*head.names("ears")) > 0.002
-    cover *= (head.vertex_part == 0) & ~ears
-    vertices = vertices + (look.hair_thickness * cover)[:, None] * vertex_normals(vertices, head.triangles)
-    if look.long_hair:  # ears lie flat below it
-        vertices[ears, 0] *= 0.9
-    return vertices
+    cover *= (head.vertex_part == 0) & (head.reach(*head.names("ears")) < 0.002)
+    cover *= 0.4 + 0.6 * smoothstep(7.4, 8.2, head.vertices[:, 1])
+    if look.long_hair:
+        cover *= 0.3
+    scalp = head.triangles[head.part == 0]
+    return vertices + (look.hair_thickness * cover)[:, None] * vertex_normals(vertices, scalp)
 
 
 def _open_eyes(vertices: np.ndarray) -> np.ndarray:
     """Lift lids that nearly hide the eye: shape targets for lids and ancestry add up, and sometimes add up to sleep."""
     head = load_head()
-    closing = head.displacement({"unit/eyeBlinkLeft": 1.0, "unit/eyeBlinkRight": 1.0})
-    for side in (1, -1):
+    for side, name in ((1, "Left"), (-1, "Right")):
+        closing = head.displacement({f"unit/eyeBlink{name}": 1.0})
         eye = head.of_part("eye")
         eye = eye[head.vertices[eye, 0] * side > 0]
         centre = (head.vertices[eye].max(0) + head.vertices[eye].min(0)) / 2
@@ -153,7 +154,8 @@ def _open_eyes(vertices: np.ndarray) -> np.ndarray:
         upper, lower = (np.flatnonzero(lid & (np.sign(offset[:, 1]) == sign)) for sign in (1, -1))
         gap = vertices[upper, 1].min() - vertices[lower, 1].max()
         speed = closing[lower, 1].max() - closing[upper, 1].min()
-        print(len(upper),len(lower),round(gap,3),round(speed,3),round(head.vertices[upper, 1].min() - head.vertices[lower, 1].max(),3))
+        if gap < NARROWEST_EYE:
+            vertices = vertices - (NARROWEST_EYE - gap) / speed * closing
     return vertices
 
 

@@ -50,14 +50,16 @@ class Renderer:
         self.size = size
         self.light = light
         self.camera = identity.camera(size)
-        self.triangles = head.triangles
+        worn = identity.appearance.long_hair
+        self.triangles = head.triangles if worn else head.triangles[head.part != PARTS.index("hair")]
         atlas = paint(identity).resized(min(4 * size, 1024))
         self._colour = atlas.colour
         self._position = atlas.position
         self._tint, self._gloss = _vertex_material(head, identity.appearance)
         self._openness = 0.06 + 0.94 * head.openness**0.8
-        triangles, vertices = head.triangles, identity.vertices
-        self._lit = np.stack([soft_visibility(vertices, triangles, direction) for direction in light.directions])
+        self._lit = np.stack(
+            [soft_visibility(identity.vertices, self.triangles, direction) for direction in light.directions]
+        )
         fade = 1.06 - 0.2 * np.linspace(0, 1, size * SUPERSAMPLING)
         self._backdrop = np.broadcast_to(
             backdrop * fade[:, None, None], (size * SUPERSAMPLING, size * SUPERSAMPLING, 3)
@@ -153,5 +155,6 @@ def _vertex_material(head: Head, look: Appearance) -> tuple[np.ndarray, np.ndarr
     shine = 0.10 * look.oiliness * (1 + 0.8 * forehead) + 0.20 * lips
     shine[head.of_part("eye")] = 0.15
     shine[inside] = 0.3
+    shine[head.of_part("hair")] = 0.1
     shine *= 1 - 0.6 * (y > look.hair_begins(head.angle()))
     return tint, shine

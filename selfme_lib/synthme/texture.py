@@ -85,6 +85,10 @@ def vertex_positions() -> np.ndarray:
         position[side] = np.stack([(local[:, 0] + 1) / 2 * TILE, PAINTED + (1 - local[:, 1]) / 2 * TILE], axis=1)
     plain = np.isin(head.vertex_part, [PARTS.index("teeth"), PARTS.index("tongue")])
     position[plain] = [1.5 * TILE, PAINTED + 0.5 * TILE]
+    hair = head.of_part("hair")
+    around = np.abs(head.angle()[hair]) / np.pi * (2 * TILE - 4)
+    along = (HIGHEST - y[hair]) / (HIGHEST - y[hair].min()) * (TILE - 4)
+    position[hair] = np.stack([2 * TILE + 2 + around, PAINTED + 2 + along], axis=1)
     return position.astype(np.float32)
 
 
@@ -99,6 +103,7 @@ def paint(identity: Identity) -> Atlas:
     skin = skin * (1 - brows) + (0.75 * identity.appearance.hair_colour).astype(np.float32) * brows
     colour[:PAINTED] = _hair(generator, identity.appearance, skin)
     colour[PAINTED:, :TILE] = _eye(generator, identity.appearance)
+    colour[PAINTED:, 2 * TILE :] = _strands(generator, identity.appearance)
     return Atlas(colour=colour, position=vertex_positions())
 
 
@@ -184,8 +189,8 @@ def lip_cover(angle: np.ndarray, height: np.ndarray) -> np.ndarray:
     bow = 0.014 * np.exp(-((across / 0.16) ** 2)) - 0.010 * np.exp(-(((across - 0.30) / 0.18) ** 2))
     upper = 6.612 + 0.088 * (1 - across**2.2) ** 0.8 - bow
     lower = 6.606 - 0.122 * (1 - across**2.6) ** 0.7
-    soft = 0.010
-    return smoothstep(upper + soft, upper - soft, height) * smoothstep(lower - soft, lower + soft, height)
+    soft = 0.010 * (1 - across)
+    return (across < 1) * smoothstep(upper + soft, upper - soft - 1e-3, height) * smoothstep(lower - soft, lower + soft + 1e-3, height)
 
 
 def _lips(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> np.ndarray:
@@ -236,6 +241,15 @@ def _hair(generator: np.random.Generator, look: Appearance, skin: np.ndarray) ->
     cover = look.hair_density * smoothstep(-0.05, 0.06, at.height - look.hair_begins(at.angle) + ragged)[..., None]
     colour = look.hair_colour * (1 + 0.32 * strands[..., None])
     return (skin * (1 - cover) + np.clip(colour, 0.005, 1) * cover).astype(np.float32)
+
+
+def _strands(generator: np.random.Generator, look: Appearance) -> np.ndarray:
+    """The tile of long hair: strands that run downwards, in locks."""
+    fine = generator.standard_normal((TILE, 2 * TILE), dtype=np.float32)
+    fine = cv2.GaussianBlur(fine, (0, 0), sigmaX=0.8, sigmaY=24)
+    locks = cv2.GaussianBlur(generator.standard_normal((TILE, 2 * TILE), dtype=np.float32), (0, 0), sigmaX=5, sigmaY=60)
+    shade = 1 + 0.25 * fine / fine.std() + 0.22 * locks / locks.std()
+    return np.clip(look.hair_colour * shade[..., None], 0.004, 1).astype(np.float32)
 
 
 def _eye(generator: np.random.Generator, look: Appearance) -> np.ndarray:
