@@ -10,11 +10,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from .errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 app = typer.Typer(
     name="selfme",
@@ -108,9 +111,7 @@ def doctor(
         print(f"{fault.severity:5}  {fault.line}")
     print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
     if examination.errors:
-        raise DataError(
-            f"{root}: {len(examination.errors)} errors in this copy of {dataset}; each line above says what to do"
-        )
+        raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
 
 
 @app.command()
@@ -160,9 +161,45 @@ def motion(
     png: Annotated[Path | None, typer.Option(help="Picture of the motion, too.", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
-    size: Annotated[int | None, typer.Option(min=32, help="Side at which motion is measured.")] = None,
+    size: Annotated[int, typer.Option(min=32, help="Side in pixels at which motion is measured.")] = 128,
 ) -> None:
     """Learned motion between two images of a face."""
+    if png is not None and png.suffix.lower() != ".png":
+        raise UsageError(f"--png {png}: expected a name that ends in .png")
+    import cv2
+    import numpy as np
+
+    from .data import frame_size, read_frame
+    from .diffeo import diffeomorphic_motion
+    from .files import atomic_path
+    from .motion import checkpoint as checkpoints
+
+    width, height = frame_size(onset)
+    if frame_size(apex) != (width, height):
+        raise DataError(f"{apex}: not of the size of {onset} ({width} x {height}); crop both alike")
+    learner = checkpoints.load(checkpoint)
+    if size % learner.config.divisor:
+        raise UsageError(f"--size {size}: this motion learner needs a multiple of {learner.config.divisor}")
+    dense = learner.dense_motion(read_frame(onset, size)[None], read_frame(apex, size)[None])
+    flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0].numpy()
+    with atomic_path(out) as temporary, temporary.open("wb") as file:
+        np.save(file, flow)
+    if png is not None:
+        with atomic_path(png) as temporary:
+            cv2.imwrite(str(temporary), _flow_picture(flow))
+    longest = np.linalg.norm(flow, axis=0).max()
+    print(f"{out}: 2 x {height} x {width}, longest motion {longest:.2f} px", file=sys.stderr)
+
+
+def _flow_picture(flow: "np.ndarray") -> "np.ndarray":
+    """Direction as hue, length as saturation, for OpenCV to write."""
+    import cv2
+    import numpy as np
+
+    length, angle = np.hypot(*flow), np.arctan2(flow[1], flow[0])
+    hue = (angle / (2 * np.pi) % 1 * 179).astype(np.uint8)
+    saturation = (length / max(length.max(), 1e-6) * 255).astype(np.uint8)
+    return cv2.cvtColor(np.stack([hue, saturation, np.full_like(hue, 255)], axis=-1), cv2.COLOR_HSV2BGR)
 
 
 @app.command()
@@ -182,6 +219,16 @@ def bench_motion(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """End-point error and speed of every motion method."""
+    from .bench import bench_motion as measure
+
+    measured = measure(root, size=size, progress=True)
+    if as_json:
+        _print_json(measured)
+        return
+    import pandas as pd
+
+    print(pd.DataFrame(measured["methods"]).T.to_string(float_format="{:.3f}".format))
+    print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=sys.stderr)
 
 
 @app.command()

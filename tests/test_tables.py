@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from selfme_lib import profiles, tables
+from selfme_lib.errors import UsageError
+from selfme_lib.evaluation.runs import loso_row
+from selfme_lib.tables import Result, Row
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return profiles.load("smoke")
+
+
+def result(row, *predictions, seeds=1):
+    labels = [0, 1, 2, 0]
+    clips = pd.DataFrame({"subject": ["01", "01", "02", "02"], "clip": list("abcd"), "label": labels})
+    frames = [clips.assign(prediction=guess, p0=1.0, p1=0.0, p2=0.0) for guess in predictions]
+    records = [loso_row(row.name, frame, seed=seed, settings={}, bootstrap=20) for seed, frame in enumerate(frames)]
+    return Result(row=row, records=tuple(records), fold_seconds=tuple({} for _ in frames))
+
+
+def test_table_1_holds_every_combination_in_the_papers_order(settings):
+    ours = [(row.bspline, row.sc, row.gamma != 1) for row in tables.ablation_rows(settings)]
+    paper = tables.paper_table(1)
+    assert ours == [(bool(b), bool(s), bool(m)) for b, s, m in zip(paper.bspline, paper.sc, paper.ma)]
+    assert len({row.name for row in tables.ablation_rows(settings)}) == 8
+
+
+def test_table_3_has_every_motion_with_and_without_sc_and_names_the_papers_rows(settings):
+    names = [row.name for row in tables.motion_rows(settings)]
+    assert len(names) == 2 * len(settings.motion.methods)
+    assert {"TV-L1+ViT", "TV-L1+SCViT", "SelfME-motion+ViT", "SelfME-motion+SCViT"} <= set(names)
+    assert set(names) & set(tables.paper_table(3).method) == {name for name in names if name.startswith(("TV", "Sel"))}
+
+
+def test_the_papers_tables_are_complete():
+    assert [len(tables.paper_table(number)) for number in (1, 2, 3, 4)] == [8, 20, 7, 3]
+    assert tables.paper_table(1)[["uf1", "uar"]].iloc[-1].tolist() == [0.9078, 0.9290]
+    with pytest.raises(UsageError, match="table 5"):
+        tables.paper_table(5)
+
+
+def test_a_row_changes_its_part_of_the_classifier_and_no_more(settings):
+    config = settings.classifier
+    assert Row("full").classifier(config) == config
+    assert Row("plain", sc=False, omega=0.5).classifier(config).omega == 0
+    swept = Row("swept", omega=0.5, tau=0.2, mirror=True).classifier(config)
+    assert (swept.omega, swept.tau, swept.mirror) == (0.5, 0.2, True)
+
+
+def test_scores_are_means_over_seeds():
+    both = result(Row("x"), [0, 1, 2, 0], [0, 0, 0, 0])
+    value, low, high = both.score("uar")
+    assert value == pytest.approx((1 + 1 / 3) / 2)
+    assert low <= value <= high
+    assert np.array_equal(both.confusion, [[4, 0, 0], [1, 1, 0], [1, 0, 1]])
+    assert both.predictions.seed.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    line = tables.table([both]).iloc[0]
+    assert (line["uar"], line["uar_low"], line["seeds"]) == (value, low, 2)
+    assert tables.readable([both])["UAR [95 %]"][0].startswith("0.667 [")
+
+
+def test_ours_stand_beside_the_papers_own_row(settings):
+    majority = result(Row("majority class", motion="none", bspline=False, sc=False, gamma=1.0), [0, 0, 0, 0])
+    extension = result(Row("mirrored", mirror=True), [0, 1, 2, 0])
+    rows = [result(row, [0, 1, 2, 0]) for row in tables.ablation_rows(settings)]
+    beside = tables.beside_paper([majority, *reversed(rows), extension], 1)
+    assert beside["UF1 paper"].tolist() == tables.paper_table(1).uf1.tolist()[::-1]
+    assert beside["method"].iloc[0] == "SelfME + B-spline + SC + MA"
+    beside = tables.beside_paper([result(row, [0, 1, 2, 0]) for row in tables.gamma_rows()], 4)
+    assert beside["UAR paper"].tolist() == [0.6798, 0.7012, 0.6622]
+    with pytest.raises(UsageError, match="table 2"):
+        tables.beside_paper([], 2)
