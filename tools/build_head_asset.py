@@ -21,7 +21,6 @@ import numpy as np
 
 from scipy.spatial import cKDTree
 
-from selfme_lib.synthme.head import AXIS_Z
 from selfme_lib.synthme.shading import vertex_normals, visibility
 
 PARTS = (
@@ -79,9 +78,9 @@ def long_hair(vertices: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.nd
 
     Every strand is a column of points of equal `turn` about the head's axis; it hugs the skull and the ears and then hangs.
     """
-    rows, columns = 28, 22
-    angle = np.arctan2(vertices[skin, 0], vertices[skin, 2] - AXIS_Z)
-    radius = np.hypot(vertices[skin, 0], vertices[skin, 2] - AXIS_Z)
+    rows, columns, axis = 28, 20, 0.5
+    angle = np.arctan2(vertices[skin, 0], vertices[skin, 2] - axis)
+    radius = np.hypot(vertices[skin, 0], vertices[skin, 2] - axis)
     height = np.concatenate([np.linspace(8.46, 7.0, 18), np.linspace(6.9, 5.2, rows - 18)])
     fall = np.linspace(0, 1, columns)
     points, quads = [], []
@@ -90,19 +89,20 @@ def long_hair(vertices: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.nd
         for column, share in enumerate(fall):
             hang = 0.0
             for row, y in enumerate(height):
-                front = np.interp(y, [5.2, 6.2, 7.2, 7.7, 8.1, 8.46], [0.78, 0.83, 0.92, 0.80, 0.42, 0.02])
+                front = np.interp(y, [5.2, 6.2, 7.2, 7.7, 8.1, 8.46], [1.25, 1.20, 1.22, 1.10, 0.75, 0.03])
                 turn = front + (3.1 - front) * share
-                near = (np.abs(angle - side * turn) < 0.16) & (np.abs(vertices[skin, 1] - y) < 0.10)
+                near = (np.abs(angle - side * turn) < 0.12) & (np.abs(vertices[skin, 1] - y) < 0.10)
                 reach = radius[near].max() + 0.05 if near.any() and y > 6.75 else 0.0
                 hang = max(hang * (1.0 if y > 6.6 else 0.995), reach)
                 r = hang * (1 + 0.012 * np.sin(9 * turn + y))
-                grid[row, column] = [side * r * np.sin(turn), y, r * np.cos(turn) + AXIS_Z]
+                grid[row, column] = [side * r * np.sin(turn), y, r * np.cos(turn) + axis]
         number = len(points) * rows * columns + np.arange(rows * columns).reshape(rows, columns)
         cells = np.stack([number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]], axis=-1).reshape(-1, 4)
         points.append(grid.reshape(-1, 3))
         quads.append(cells if side == 1 else cells[:, ::-1])
     points, quads = np.concatenate(points), np.concatenate(quads)
-    inner = points - 0.02 * points * [1, 0, 1] / np.maximum(np.hypot(points[:, 0], points[:, 2]), 0.1)[:, None]
+    outwards = (points - [0, 0, axis]) * [1, 0, 1]
+    inner = points - 0.02 * outwards / np.maximum(np.linalg.norm(outwards, axis=1), 0.1)[:, None]
     return np.concatenate([points, inner]), np.concatenate([quads, quads[:, ::-1] + len(points)])
 
 

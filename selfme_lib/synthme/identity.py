@@ -235,7 +235,7 @@ def _appearance(generator: np.random.Generator, sex: float, age: float, ancestry
         hair_colour=hair * (1 - grey) + GREY * grey,
         hairline=float(generator.normal(0, 0.06) + 0.2 * sex * age),
         temples=float(np.clip(generator.normal(0.16 + 0.2 * sex * age, 0.06), 0.02, 0.5)),
-        long_hair=bool(sex < 0.5 and generator.random() < 0.6),
+        long_hair=bool(sex < 0.5 and generator.random() < 0.75),
         hair_density=float(generator.uniform(0.5, 0.8) if sex > 0.5 and generator.random() < 0.2 else 1),
         hair_thickness=float(np.clip(generator.normal(0.08 if sex > 0.5 else 0.12, 0.03), 0.02, 0.2)),
         stubble=float(np.clip((sex - 0.45) / 0.4, 0, 1) * generator.random() ** 1.4),
