@@ -1,0 +1,190 @@
+import concurrent.futures
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from toy_motion import TINY, moving_blobs
+
+from selfme_lib.errors import DataError
+from selfme_lib.evaluation.loso import process_pool, run_fold, run_loso
+from selfme_lib.evaluation.metrics import score
+
+SHORT = replace(TINY, epochs=3)
+MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(4, 6)
+DATA = (MOTION, LABELS.tolist(), SUBJECTS, CLIPS)
+seen = []  # what `spy` was given
+
+
+def spy(config, motion, labels, test_motion, *, seed, device):
+    """A classifier that trains in no time and tells what it was shown: the nearest training sample."""
+    seen.append((motion, labels, test_motion, seed))
+    distance = torch.cdist(test_motion.flatten(1), motion.flatten(1))
+    return torch.eye(3)[labels[distance.argmin(1)]]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen():
+    seen.clear()
+
+
+def test_learns_the_toy_problem(tmp_path):
+    motion, labels, subjects, clips = moving_blobs(4, 12)
+    table = run_loso(TINY, motion, labels.tolist(), subjects, clips, seed=0, store=tmp_path)
+    assert score(table)["pooled"]["uf1"] > 0.9
+    assert list(table.columns) == ["subject", "clip", "label", "prediction", "p0", "p1", "p2"]
+    assert (table["subject"].tolist(), table["clip"].tolist()) == (subjects, clips)
+    assert table["label"].tolist() == labels.tolist()
+    np.testing.assert_allclose(table[["p0", "p1", "p2"]].sum(1), 1, atol=1e-5)
+    assert sorted(table.attrs["seconds"]) == ["01", "02", "03", "04"]
+
+
+def test_training_never_sees_the_held_out_subject(tmp_path):
+    motion, labels, subjects, clips = DATA
+    marked = motion + 100 * torch.tensor([float(subject) for subject in subjects])[:, None, None, None]
+    run_loso(SHORT, marked, labels, subjects, clips, seed=0, store=tmp_path, fit_predict=spy)
+    for held_out, (train, train_labels, test, _) in zip((1, 2, 3, 4), seen):
+        assert {round(float(sample.mean() / 100)) for sample in train} == {1, 2, 3, 4} - {held_out}
+        assert {round(float(sample.mean() / 100)) for sample in test} == {held_out}
+        assert len(train) == len(train_labels) == 18
+
+
+def test_broken_clips_of_the_held_out_subject_do_not_reach_the_training():
+    people = np.asarray(SUBJECTS)
+    motion = MOTION.clone()
+    motion[people == "02"] = torch.nan
+
+    def train_then_look_at_something_else(config, train, train_labels, _test, **options):
+        from selfme_lib.scvit import fit_predict
+
+        return fit_predict(config, train, train_labels, train, **options)  # finite only if the weights are
+
+    arguments = (SHORT, motion.numpy(), LABELS.numpy(), people)
+    result = run_fold(train_then_look_at_something_else, *arguments, "02", 0, "cpu")
+    assert np.isfinite(result["probabilities"]).all()
+    with pytest.raises(DataError, match="without subject 01 diverged"):
+        run_fold(train_then_look_at_something_else, *arguments, "01", 0, "cpu")
+
+
+def test_labels_of_the_held_out_subject_do_not_matter(tmp_path):
+    motion, labels, subjects, clips = DATA
+    held_out = np.asarray(subjects) == "03"
+    other = [(label + 1) % 3 if out else label for label, out in zip(labels, held_out)]
+    tables = [run_loso(SHORT, motion, y, subjects, clips, seed=0, store=tmp_path) for y in (labels, other)]
+    columns = ["prediction", "p0", "p1", "p2"]
+    pd.testing.assert_frame_equal(tables[0][held_out][columns], tables[1][held_out][columns], check_exact=True)
+    assert not tables[0][~held_out][columns].equals(tables[1][~held_out][columns])
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    return run_loso(SHORT, *DATA, seed=7, store=tmp_path_factory.mktemp("serial"))
+
+
+def test_process_pool_gives_the_same_bits(serial, tmp_path):
+    with process_pool(2) as executor:
+        pooled = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=executor)
+    pd.testing.assert_frame_equal(serial, pooled, check_exact=True)
+
+
+def test_a_thread_gives_the_same_bits(serial, tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        again = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=executor)
+    pd.testing.assert_frame_equal(serial, again, check_exact=True)
+
+
+def test_killed_at_any_instant_it_goes_on_and_ends_the_same(serial, tmp_path):
+    tests = str(Path(__file__).parents[1])
+    script = (
+        f"import sys; sys.path.insert(0, {tests!r})\n"
+        "from dataclasses import replace; from pathlib import Path\n"
+        "from toy_motion import TINY, moving_blobs\n"
+        "from selfme_lib.evaluation.loso import run_loso\n"
+        "motion, labels, *names = moving_blobs(4, 6)\n"
+        "run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, seed=7, store=Path(sys.argv[1]))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("fold-*.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold-*.json")}
+    assert 1 <= len(finished) < 4
+    resumed = run_loso(SHORT, *DATA, seed=7, store=tmp_path)
+    pd.testing.assert_frame_equal(serial, resumed, check_exact=True)
+    assert all(path.stat().st_mtime_ns == when for path, when in finished.items())  # not computed again
+    assert len(list(tmp_path.glob("fold-*.json"))) == 4
+
+
+def test_an_interrupted_run_computes_missing_folds_only(tmp_path, monkeypatch):
+    motion, labels, subjects, clips = DATA
+    arguments = (SHORT, motion, labels, subjects, clips)
+    complete = run_loso(*arguments, seed=0, store=tmp_path / "a", fit_predict=spy)
+    assert len(seen) == 4
+    run_loso(*arguments, seed=0, store=tmp_path / "a", fit_predict=spy)
+    assert len(seen) == 4  # all from the store
+    sorted((tmp_path / "a").iterdir())[2].unlink()
+    again = run_loso(*arguments, seed=0, store=tmp_path / "a", fit_predict=spy)
+    assert len(seen) == 5
+    pd.testing.assert_frame_equal(complete, again, check_exact=True)
+
+
+@pytest.mark.parametrize("change", ["config", "seed", "motion", "labels", "clips", "method"])
+def test_a_fold_in_the_store_counts_only_for_what_made_it(tmp_path, change):
+    motion, labels, subjects, clips = DATA
+    run_loso(SHORT, motion, labels, subjects, clips, seed=0, store=tmp_path, fit_predict=spy)
+    run_loso(
+        replace(SHORT, omega=0.2) if change == "config" else SHORT,
+        motion + 1 if change == "motion" else motion,
+        labels[::-1] if change == "labels" else labels,
+        subjects,
+        clips[::-1] if change == "clips" else clips,
+        seed=1 if change == "seed" else 0,
+        store=tmp_path,
+        fit_predict=(lambda *args, **kwargs: spy(*args, **kwargs)) if change == "method" else spy,
+    )
+    assert len(seen) == 8
+
+
+def test_every_fold_has_a_seed_of_its_own_that_does_not_depend_on_the_other_folds(tmp_path):
+    motion, labels, subjects, clips = DATA
+    run_loso(SHORT, motion, labels, subjects, clips, seed=0, store=tmp_path, fit_predict=spy)
+    seeds = [entry[3] for entry in seen]
+    assert len(set(seeds)) == 4
+    run_loso(SHORT, motion[:12], labels[:12], subjects[:12], clips[:12], seed=0, store=tmp_path, fit_predict=spy)
+    assert [entry[3] for entry in seen[4:]] == seeds[:2]
+
+
+def failing(config, motion, labels, test_motion, *, seed, device):
+    raise DataError("no")
+
+
+def test_errors_of_a_fold_come_out(tmp_path):
+    with pytest.raises(DataError, match="no"), concurrent.futures.ThreadPoolExecutor(1) as executor:
+        run_loso(SHORT, *DATA, seed=0, store=tmp_path, executor=executor, fit_predict=failing)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_evaluated_is_refused(tmp_path):
+    motion, labels, subjects, clips = DATA
+    with pytest.raises(DataError, match="at least two subjects, got 1"):
+        run_loso(SHORT, motion[:6], labels[:6], subjects[:6], clips[:6], seed=0, store=tmp_path)
+    broken = motion.clone()
+    broken[7, 0, 3, 3] = torch.nan
+    with pytest.raises(DataError, match="subject 02 clip EP02 is not finite"):
+        run_loso(SHORT, broken, labels, subjects, clips, seed=0, store=tmp_path)
+
+
+def test_a_damaged_file_in_the_store_is_named(tmp_path):
+    run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy)
+    damaged = sorted(tmp_path.iterdir())[0]
+    damaged.write_text("{")
+    with pytest.raises(DataError, match=f"{damaged.name}: not a finished fold .*; delete it and run again"):
+        run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy)
