@@ -38,8 +38,6 @@ FACE_UNITS: Mapping[int, Mapping[str, float]] = {
     26: {"jawOpen": 1.0},
     28: {"mouthRollLower": 1.0, "mouthRollUpper": 0.6},
     45: {"eyeBlink*": 1.0},
-    61: {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0},
-    62: {"eyeLookInLeft": 1.0, "eyeLookOutRight": 1.0},
     63: {"eyeLookUp*": 1.0},
     64: {"eyeLookDown*": 1.0},
 }  # fmt: skip
@@ -48,7 +46,7 @@ NAMES: Mapping[int, str] = {
     7: "lid tightener", 9: "nose wrinkler", 10: "upper lip raiser", 12: "lip corner puller", 14: "dimpler",
     15: "lip corner depressor", 16: "lower lip depressor", 17: "chin raiser", 18: "lip pucker", 20: "lip stretcher",
     24: "lip pressor", 25: "lips part", 26: "jaw drop", 28: "lip suck", 45: "blink",
-    61: "eyes left", 62: "eyes right", 63: "eyes up", 64: "eyes down",
+    63: "eyes up", 64: "eyes down",
 }  # fmt: skip
 MIDDLE = 0.12  # half width, in decimetres, of the band where a bilateral face unit passes from left to right
 RIGID = ("jawOpen",)  # the jaw is one bone: the mean of left and right moves it
@@ -135,10 +133,11 @@ def _basis() -> dict[int, np.ndarray]:
                     half += head.displacement({f"unit/{name[:-1]}{side}": weight})
                 continue
             whole = head.displacement({f"unit/{name}": weight})
-            if name in RIGID or unit in (61, 62):
+            if name in RIGID:
                 halves += whole / 2
             else:
                 halves += np.stack([whole * left, whole * (1 - left)])
+        halves[:, head.of_part("eye")] = 0  # the eyeballs turn by the gaze alone
         basis[unit] = halves.astype(np.float32)
     return basis
 

@@ -150,7 +150,12 @@ def _open_eyes(vertices: np.ndarray) -> np.ndarray:
         eye = eye[head.vertices[eye, 0] * side > 0]
         centre = (head.vertices[eye].max(0) + head.vertices[eye].min(0)) / 2
         offset = head.vertices - centre
-        lid = (head.vertex_part == 0) & (np.linalg.norm(offset, axis=1) < 0.165) & (np.abs(offset[:, 0]) < 0.05) & (offset[:, 2] > 0.1)
+        lid = (
+            (head.vertex_part == 0)
+            & (np.linalg.norm(offset, axis=1) < 0.165)
+            & (np.abs(offset[:, 0]) < 0.05)
+            & (offset[:, 2] > 0.1)
+        )
         upper, lower = (np.flatnonzero(lid & (np.sign(offset[:, 1]) == sign)) for sign in (1, -1))
         gap = vertices[upper, 1].min() - vertices[lower, 1].max()
         speed = closing[lower, 1].max() - closing[upper, 1].min()

@@ -110,4 +110,6 @@ def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
 
 def _counters(lengths: np.ndarray) -> np.ndarray:
     """[3, 2] -> [0, 1, 2, 0, 1]."""
-    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat((np.cumsum(lengths) - lengths).astype(np.int32), lengths)
+    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat(
+        (np.cumsum(lengths) - lengths).astype(np.int32), lengths
+    )

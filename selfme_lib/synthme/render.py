@@ -19,6 +19,7 @@ from selfme_lib.synthme.shading import Light, gloss, irradiance, soft_visibility
 from selfme_lib.synthme.texture import EYE_RADIUS, lip_cover, paint
 
 SUPERSAMPLING = 2
+MOUTH_LIGHT = 0.4  # the part of the light that reaches the teeth
 LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units a radian of gaze
 ENCODING_GAMMA = 1 / 1.8
 
@@ -56,10 +57,12 @@ class Renderer:
         self._colour = atlas.colour
         self._position = atlas.position
         self._tint, self._gloss = _vertex_material(head, identity.appearance)
-        self._openness = 0.06 + 0.94 * head.openness**0.8
+        # closed lips hide the mouth from every lamp; some light gets in as soon as they part
+        self._openness = np.maximum(head.openness**0.8, MOUTH_LIGHT * _inside_mouth(head))
         self._lit = np.stack(
             [soft_visibility(identity.vertices, self.triangles, direction) for direction in light.directions]
         )
+        self._lit = np.maximum(self._lit, MOUTH_LIGHT * _inside_mouth(head))
         fade = 1.06 - 0.2 * np.linspace(0, 1, size * SUPERSAMPLING)
         self._backdrop = np.broadcast_to(
             backdrop * fade[:, None, None], (size * SUPERSAMPLING, size * SUPERSAMPLING, 3)
@@ -140,14 +143,25 @@ def lid_margin(head: Head) -> np.ndarray:
     return cover * (head.vertex_part == PARTS.index("skin"))
 
 
+def _inside_mouth(head: Head) -> np.ndarray:
+    """How much light an open mouth lets in: 1 for teeth, less for the tongue and the skin behind the lips, 0 elsewhere."""
+    x, y, z = head.vertices.T
+    skin = head.vertex_part == PARTS.index("skin")
+    cavity = skin & (head.openness < 0.3) & (np.abs(x) < 0.4) & (y > 6.2) & (y < 6.85) & (z < 1.53)
+    share = 0.35 * smoothstep(0.9, 1.4, z) * cavity
+    share[head.of_part("tongue")] = 0.5
+    teeth = head.of_part("teeth")
+    share[teeth] = smoothstep(0.28, 0.15, np.abs(x[teeth]))  # dark towards the corners
+    return share
+
+
 def _vertex_material(head: Head, look: Appearance) -> tuple[np.ndarray, np.ndarray]:
     """Tint (n, 3), multiplied with the atlas, and strength of highlights (n,)."""
     tint = np.ones((len(head.vertices), 3))
     x, y, z = head.vertices.T
     lips = lip_cover(head.angle(), y) * (z > 1.3)
     tint *= 1 - (0.85 * look.lashes * lid_margin(head))[:, None]
-    skin = head.vertex_part == PARTS.index("skin")
-    inside = skin & (head.openness < 0.3) & (np.abs(x) < 0.4) & (y > 6.2) & (y < 6.95) & (z < 1.47)
+    inside = _inside_mouth(head) > 0
     tint[inside] = [0.45, 0.16, 0.14]
     tint[head.of_part("teeth")] = [0.72, 0.66, 0.56]
     tint[head.of_part("tongue")] = [0.42, 0.16, 0.15]

@@ -190,13 +190,19 @@ def lip_cover(angle: np.ndarray, height: np.ndarray) -> np.ndarray:
     upper = 6.612 + 0.088 * (1 - across**2.2) ** 0.8 - bow
     lower = 6.606 - 0.122 * (1 - across**2.6) ** 0.7
     soft = 0.010 * (1 - across)
-    return (across < 1) * smoothstep(upper + soft, upper - soft - 1e-3, height) * smoothstep(lower - soft, lower + soft + 1e-3, height)
+    return (
+        (across < 1)
+        * smoothstep(upper + soft, upper - soft - 1e-3, height)
+        * smoothstep(lower - soft, lower + soft + 1e-3, height)
+    )
 
 
 def _lips(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> np.ndarray:
     at = unrolled()
     cover = lip_cover(at.angle, at.height)[..., None]
-    lines = cv2.GaussianBlur(generator.standard_normal((PAINTED, PAINTED), dtype=np.float32), (0, 0), sigmaX=0.8, sigmaY=5)
+    lines = cv2.GaussianBlur(
+        generator.standard_normal((PAINTED, PAINTED), dtype=np.float32), (0, 0), sigmaX=0.8, sigmaY=5
+    )
     colour = look.lip_colour.astype(np.float32) * (1 + 0.06 / lines.std() * lines[..., None])
     return skin * (1 + cover * (colour - 1))
 
@@ -237,7 +243,7 @@ def _hair(generator: np.random.Generator, look: Appearance, skin: np.ndarray) ->
         generator.standard_normal((PAINTED, PAINTED), dtype=np.float32), (0, 0), sigmaX=0.9, sigmaY=11
     )
     strands /= strands.std()
-    ragged = 0.03 * noise(generator, PAINTED, (20, 1.0), (60, 0.6)) + 0.022 * strands
+    ragged = 0.035 * noise(generator, PAINTED, (7, 1.3), (20, 0.9), (60, 0.6)) + 0.022 * strands
     cover = look.hair_density * smoothstep(-0.05, 0.06, at.height - look.hair_begins(at.angle) + ragged)[..., None]
     colour = look.hair_colour * (1 + 0.32 * strands[..., None])
     return (skin * (1 - cover) + np.clip(colour, 0.005, 1) * cover).astype(np.float32)
