@@ -16,7 +16,7 @@ def local_contrast(image: Float[Tensor, "b 3 h w"], sigma: float = 2.0) -> Float
     """Grey value minus its neighbourhood's mean, over its deviation: what is left when the light changes."""
     grey = (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
     mean = gaussian_blur(grey, sigma)
-    deviation = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0).add(2e-4).sqrt()
+    deviation = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0).add(1e-3).sqrt()
     return (grey - mean) / deviation
 
 

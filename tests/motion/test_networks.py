@@ -1,0 +1,134 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfme_lib.grids import identity_grid, resize_flow, to_normalised, warp
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion.dense_motion import DenseMotion, gaussian_heatmaps, local_motions, weighted_motion
+from selfme_lib.motion.generator import Generator
+from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+
+TINY = LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(8, 20), st.integers(8, 20), st.floats(-0.8, 0.8), st.floats(-0.8, 0.8))
+def test_softargmax_finds_a_peak_between_pixels(height, width, x, y):
+    places = to_normalised(identity_grid(height, width).permute(1, 2, 0), height, width)
+    logits = -((places - torch.tensor([x, y])) ** 2).sum(-1)[None, None] * 4  # temperature 0.1: a narrow bell
+    found = spatial_softargmax(logits, 0.1)[0, 0]
+    assert (found - torch.tensor([x, y])).abs().max() < 0.06
+
+
+def test_softargmax_moves_with_its_heatmap_by_the_exact_step():
+    logits = torch.zeros(1, 1, 17, 17)
+    logits[..., 8, 6] = 9
+    moved = logits.roll(2, dims=-1)
+    step = spatial_softargmax(moved, 0.1) - spatial_softargmax(logits, 0.1)
+    torch.testing.assert_close(step, torch.tensor([[[2 * 2 / 16, 0.0]]]), atol=1e-5, rtol=0)
+
+
+def test_a_padded_head_reads_displacements_at_their_true_size():
+    """The heatmaps of a 7x7 head without padding lose three rows a side, but are read as if they covered the image."""
+    bump = torch.zeros(1, 1, 32, 32)
+    bump[..., 16, 14] = 30
+    moved = bump.roll(4, dims=-1)
+    padded = spatial_softargmax(moved, 1.0) - spatial_softargmax(bump, 1.0)
+    cropped = spatial_softargmax(moved[..., 3:-3, 3:-3], 1.0) - spatial_softargmax(bump[..., 3:-3, 3:-3], 1.0)
+    assert padded[0, 0, 0] == pytest.approx(4 * 2 / 31, rel=1e-3)
+    assert cropped[0, 0, 0] / padded[0, 0, 0] == pytest.approx(31 / 25, rel=1e-3)
+
+
+def test_detector_gives_points_inside_the_image_and_heatmaps_that_sum_to_one():
+    detector = KeypointDetector(keypoints=5, width=8, depth=2, max_width=16)
+    image = torch.rand(2, 3, 32, 32)
+    assert detector(image).shape == (2, 5, 2) and detector(image).abs().max() <= 1
+    torch.testing.assert_close(detector.forward_heatmaps(image).sum((2, 3)), torch.ones(2, 5), atol=1e-4, rtol=0)
+
+
+def test_heatmap_is_one_at_its_keypoint():
+    keypoint = torch.tensor([[[0.5, -0.25]]])
+    heatmap = gaussian_heatmaps(keypoint, (17, 17), variance=0.01)
+    assert heatmap[0, 0, 6, 12] == 1.0
+    assert heatmap[0, 0, 6, 13] == pytest.approx(torch.exp(torch.tensor(-(0.125**2) / 0.02)).item())
+
+
+def test_local_motion_points_from_target_to_source():
+    source, target = torch.tensor([[[0.2, 0.0]]]), torch.tensor([[[0.1, 0.0]]])
+    torch.testing.assert_close(local_motions(source, target, gamma=2), torch.tensor([[[0.2, 0.0]]]))
+
+
+def test_weighted_motion_with_one_hot_weights_is_that_motion_in_pixels():
+    weights = torch.zeros(1, 2, 9, 17)
+    weights[:, 1] = 1
+    dense = weighted_motion(weights, torch.tensor([[[0.9, 0.9], [0.5, -0.25]]]))
+    assert dense[0, 0].eq(0.5 * 8).all() and dense[0, 1].eq(-0.25 * 4).all()
+
+
+def test_aligned_frames_and_matching_errors_single_out_the_right_motion():
+    """The target is the source moved by the second of three motions: its aligned frame is the target itself."""
+    module = DenseMotion(keypoints=2, width=8, depth=1, max_width=8)
+    source = torch.rand(1, 1, 33, 33)
+    motions = torch.tensor([[[0.25, 0.0], [0.125, -0.125], [0.0, 0.0]]])  # 4, 2 and 0 px of 33
+    flow = torch.tensor([2.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 33, 33)
+    target = warp(source, flow)
+    aligned = module.aligned_frames(source, motions)
+    torch.testing.assert_close(aligned[:, 1], target, atol=1e-5, rtol=0)
+    errors = module.matching_errors(source, target, motions, (8, 8))
+    assert errors[:, 1].max() < 1e-5 < errors[:, [0, 2]].min()
+
+
+def test_a_new_generator_warps_the_image_and_adds_nothing():
+    source, flow = torch.rand(2, 3, 32, 32), torch.randn(2, 2, 32, 32)
+    torch.testing.assert_close(Generator(width=4, depth=1, max_width=8)(source, flow), warp(source, flow))
+
+
+@settings(deadline=None, max_examples=6)
+@given(st.integers(1, 2), st.integers(4, 7), st.booleans())
+def test_learner_shapes_for_any_allowed_size(batch, units, matching):
+    learner = MotionLearner(LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4, matching=matching))
+    side = units * learner.config.divisor
+    source, target = torch.rand(2, batch, 3, side, side)
+    prediction, motion = learner(source, target)
+    assert prediction.shape == source.shape and motion.weights.shape == (batch, 4, side // 4, side // 4)
+    torch.testing.assert_close(motion.weights.sum(1), torch.ones(batch, side // 4, side // 4))
+    assert motion.local[:, -1].eq(0).all()
+
+
+def test_a_still_face_does_not_move():
+    """Two equal frames have equal keypoints, so every local motion and the dense motion is exactly zero."""
+    learner = MotionLearner(TINY).eval()
+    frame = torch.rand(1, 3, 32, 32)
+    assert learner.dense_motion(frame, frame).eq(0).all()
+
+
+def test_a_size_that_the_hourglass_cannot_halve_is_refused():
+    with pytest.raises(ValueError, match="multiples of 8, got 36 x 32"):
+        MotionLearner(TINY).lattice(torch.rand(1, 3, 36, 32))
+
+
+def test_gradients_reach_every_part_from_the_reconstruction():
+    learner = MotionLearner(TINY)
+    source, target = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    for _ in range(2):  # the generator's head starts at zero and blocks what lies behind it in the first step
+        prediction, _ = learner(source, target)
+        learner.zero_grad()
+        (prediction - target).abs().mean().backward()
+        learner.generator.head.weight.data += 0.1
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in learner.parameters() if p.ndim == 4)
+
+
+def test_a_checkpoint_gives_the_same_motion_back(tmp_path):
+    learner = MotionLearner(TINY).eval()
+    checkpoint.save(learner, tmp_path / "learner.safetensors", recipe="none")
+    again = checkpoint.load(tmp_path / "learner.safetensors")
+    source, target = torch.rand(2, 1, 3, 32, 32)
+    assert torch.equal(again.dense_motion(source, target), learner.dense_motion(source, target))
+    assert again.config == TINY
+
+
+def test_dense_motion_resized_is_in_pixels_of_the_image():
+    dense = torch.ones(1, 2, 8, 8)
+    assert resize_flow(dense, (32, 32))[0, 0, 0, 0] == pytest.approx(31 / 7)
