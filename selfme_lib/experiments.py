@@ -11,21 +11,26 @@ Each step takes the settings and the run folder, keeps what was expensive there,
 """
 
 import hashlib
+import itertools
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
+from lightning_fabric import Fabric
 from torch import Tensor
+from tqdm import tqdm
 
-from .data import Clip, dataset_fingerprint, load_clips
-from .errors import UsageError
+from .data import Clip, dataset_fingerprint, load_clips, read_frame
+from .errors import DataError, UsageError
 from .evaluation import runs
 from .evaluation.loso import process_pool, run_loso
 from .extraction import extract
@@ -33,13 +38,16 @@ from .files import atomic_path, read_json, write_json
 from .grids import resize_flow
 from .motion import checkpoint
 from .motion.learner import MotionLearner
+from .motion.pairs import FramePairs
+from .motion.training import TrainingConfig, train
 from .profiles import Profile, to_dict
 from .results import RunFolder
-from .synthme import VERSION, SynthConfig, fingerprint, write_dataset
+from .synthme import VERSION, SynthConfig, fingerprint, render_pairs, write_dataset
 from .tables import Result, Row
 
 PACKAGE = Path(__file__).resolve().parent
 DATA = PACKAGE.parent / "data"
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def prepare_data(settings: Profile) -> list[Clip]:
@@ -71,9 +79,51 @@ def data_root(settings: Profile) -> Path:
     return write_dataset(DATA / f"{VERSION}-{fingerprint(config)}", config)
 
 
-def motion_learner(settings: Profile) -> MotionLearner:
-    """The motion learner of the profile, ready to extract."""
-    return checkpoint.load(settings.motion.checkpoint or None)
+def motion_learner(settings: Profile, run: RunFolder, clips: list[Clip]) -> MotionLearner:
+    """The motion learner of the profile, fine-tuned if the profile says so; a killed fine-tuning goes on."""
+    motion = settings.motion
+    if not motion.steps:
+        return checkpoint.load(motion.checkpoint or None, device=DEVICE)
+    path = run.checkpoints / f"motion-{_learner_key(settings, clips)}.safetensors"
+    if not path.exists():
+        if motion.frames == "clips":
+            warnings.warn("transductive: fine-tuning sees frames of the subjects that are held out later", stacklevel=2)
+        learner = checkpoint.load(motion.checkpoint or None)
+        state = path.with_suffix(".state")
+        fabric = Fabric(devices=1)
+        fabric.launch()
+        config = _training(settings)
+        every = max(1, motion.steps // 20)
+        curve = train(learner, training_pairs(settings, clips), config, fabric=fabric, state=state, every=every)
+        write_json(path.with_suffix(".json"), curve)
+        checkpoint.save(learner, path, origin=f"fine-tuned for {motion.steps} steps on {motion.frames}")
+        state.unlink(missing_ok=True)
+    return checkpoint.load(path, device=DEVICE)
+
+
+def training_curve(settings: Profile, run: RunFolder, clips: list[Clip]) -> pd.DataFrame:
+    """Losses during the fine-tuning of `motion_learner`, by step; empty without fine-tuning."""
+    path = run.checkpoints / f"motion-{_learner_key(settings, clips)}.json"
+    return pd.DataFrame(read_json(path) if settings.motion.steps else [])
+
+
+def training_pairs(settings: Profile, clips: list[Clip]) -> FramePairs:
+    """What the motion learner is fine-tuned on: see `MotionProfile.frames`."""
+    motion, size = settings.motion, settings.data.size
+    if motion.frames == "rendered":
+        path = DATA / f"faces-{VERSION}-{motion.persons}x{motion.pairs}-{size}px.npy"
+        render_pairs(path, range(motion.persons), pairs_per_identity=motion.pairs, size=size)
+        return FramePairs.from_rendered(path)
+    path = DATA / f"frames-{dataset_fingerprint(clips)}-{size}px.npy"
+    starts = [0, *itertools.accumulate(len(clip.frames) for clip in clips)]
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(starts[-1], size, size, 3))
+            files = [file for clip in clips for file in clip.frames]
+            for index, file in enumerate(tqdm(files, desc="frames", unit="frame", disable=None)):
+                frames[index] = (read_frame(file, size) * 255).round().byte().permute(1, 2, 0).numpy()
+            frames.flush()
+    return FramePairs(np.load(path, mmap_mode="r"), starts)
 
 
 def motion_fields(
@@ -91,23 +141,21 @@ def motion_fields(
     """
     learned = method == "selfme"
     cause = {
-        "method": method,
         "clips": dataset_fingerprint(clips),
         "size": settings.data.size,
         "code": _code("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
         "torch": torch.__version__,
     }
     if learned:
-        weights = Path(settings.motion.checkpoint) if settings.motion.checkpoint else checkpoint.SHIPPED
-        cause |= {"bspline": bspline, "gamma": gamma, "weights": _digest(weights.read_bytes())}
-    path = run.fields / f"{method}-{_digest(json.dumps(cause, sort_keys=True).encode())}.npy"
+        cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
+    path = run.fields / f"{method}-{_digest(cause)}.npy"
     if not path.exists():
         motion = extract(
             method,
             clips,
             size=settings.data.size,
-            learner=motion_learner(settings) if learned else None,
-            bspline=bspline and learned,
+            learner=motion_learner(settings, run, clips) if learned else None,
+            bspline=bspline,
             gamma=gamma if learned else 1.0,
             root=data_root(settings) if method == "truth" else None,
         )
@@ -157,7 +205,7 @@ def loso_row(
             seed=seed,
             store=run.folds,
             executor=executor,
-            device="cuda" if torch.cuda.is_available() else "cpu",
+            device=DEVICE,
             title=row.name,
         )
         for seed in range(settings.seed, settings.seed + settings.evaluation.seeds)
@@ -200,7 +248,7 @@ def record(settings: Profile, run: RunFolder, clips: list[Clip], results: Sequen
             rows=list(rows.values()),
             fold_seconds=[seconds[key] for key in rows],
             wall_seconds=sum(sum(folds.values()) for folds in seconds.values()),
-            device="cuda" if torch.cuda.is_available() else "cpu",
+            device=DEVICE,
         ),
     )
     return run.metrics
@@ -218,12 +266,36 @@ def _result(settings: Profile, row: Row, predictions: list[pd.DataFrame]) -> Res
     return Result(row=row, records=tuple(records), fold_seconds=tuple(seconds))
 
 
+def _training(settings: Profile) -> TrainingConfig:
+    motion = settings.motion
+    return TrainingConfig(
+        steps=motion.steps, batch_size=motion.batch_size, lr=motion.lr, schedule=motion.schedule, seed=settings.seed
+    )
+
+
+def _learner_key(settings: Profile, clips: list[Clip]) -> str:
+    """Hash of everything that determines the motion learner."""
+    motion = settings.motion
+    start = Path(motion.checkpoint) if motion.checkpoint else checkpoint.SHIPPED
+    if not start.is_file():
+        raise DataError(f"{start}: no such checkpoint of a motion learner; set motion.checkpoint to one")
+    cause: dict[str, Any] = {"checkpoint": hashlib.sha256(start.read_bytes()).hexdigest()}
+    if motion.steps:
+        cause |= {
+            "training": asdict(_training(settings)),
+            "size": settings.data.size,
+            "code": _code("motion", "grids.py"),
+        }
+        cause["frames"] = [motion.persons, motion.pairs] if motion.frames == "rendered" else dataset_fingerprint(clips)
+    return _digest(cause)
+
+
 def _code(*names: str) -> str:
     """Hash of some of the package's files and folders: what computed something is part of what determines it."""
     paths = [PACKAGE / name for name in names]
     files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
-    return _digest(b"".join(file.read_bytes() for file in files))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+def _digest(cause: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:16]

@@ -55,18 +55,25 @@ class MotionProfile:
 
     Attributes:
         checkpoint: file to start from; empty means the one that comes with the package.
-        fine_tune_steps: optimiser steps on the frames of the data set before motion is extracted; 0 leaves it as it is.
-        learning_rate: of fine-tuning (paper: 2e-6).
+        steps: of fine-tuning before motion is extracted; 0 takes the checkpoint as it is.
+        frames: what fine-tuning sees: `rendered` faces of people who are not evaluated, or frames of the `clips` that
+            are, without their labels (transductive: the held-out subject has been looked at).
+        persons, pairs: number of rendered faces, and of pairs of frames of each.
         batch_size: pairs of frames a step.
+        lr, schedule: see `motion.training.TrainingConfig` (paper: 2e-6, multistep).
         gamma: motion amplification $\gamma$ at inference (Eq 2; paper: 2).
         bspline: expand by cubic B-spline and exponential (Eq 9), else bilinearly.
         methods: what is compared with the learned motion.
     """
 
     checkpoint: str
-    fine_tune_steps: int
-    learning_rate: float
+    steps: int
+    frames: Literal["rendered", "clips"]
+    persons: int
+    pairs: int
     batch_size: int
+    lr: float
+    schedule: Literal["one-cycle", "constant", "multistep"]
     gamma: float
     bspline: bool
     methods: tuple[Literal["zero", "tvl1", "farneback", "dis", "selfme", "truth"], ...]

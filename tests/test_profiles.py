@@ -24,7 +24,7 @@ def test_the_paper_profile_is_the_papers():
     classifier = paper.classifier
     assert (classifier.depth, classifier.width, classifier.heads, classifier.patch_size) == (12, 384, 6, 16)  # ViT-S/16
     assert (classifier.epochs, classifier.batch_size, classifier.lr, classifier.lr_decay) == (60, 32, 1e-4, 0.9)
-    assert (classifier.omega, classifier.tau, paper.motion.gamma, paper.motion.learning_rate) == (0.1, 0.07, 2, 2e-6)
+    assert (classifier.omega, classifier.tau, paper.motion.gamma, paper.motion.lr) == (0.1, 0.07, 2, 2e-6)
 
 
 def test_values_can_be_changed_and_the_rest_stays():

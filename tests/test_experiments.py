@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+import torch
+
+from selfme_lib import experiments, profiles
+from selfme_lib.data import dataset_fingerprint
+from selfme_lib.errors import DataError, UsageError
+from selfme_lib.files import read_json
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.results import RunFolder
+from selfme_lib.synthme.truth import load_truth
+from selfme_lib.tables import Row, table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Rendered data and an untrained motion learner, once for all tests."""
+    folder = tmp_path_factory.mktemp("experiments")
+    torch.manual_seed(0)
+    sizes = LearnerConfig(keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+    checkpoint.save(MotionLearner(sizes), folder / "learner.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiments, "DATA", folder / "data")
+        yield folder
+
+
+@pytest.fixture
+def settings(folder):
+    return change(folder)
+
+
+def change(folder, seed=0, **sections):
+    motion = {"checkpoint": str(folder / "learner.safetensors"), "steps": 0, **sections.pop("motion", {})}
+    return profiles.load("smoke", seed=seed, motion=motion, **sections)
+
+
+@pytest.fixture
+def clips(settings):
+    return experiments.prepare_data(settings)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+def refuse(*_, **__):
+    raise AssertionError("computed again")
+
+
+def test_synthme_is_rendered_once_and_shared_by_runs(settings, clips, folder, monkeypatch):
+    assert (len(clips), len({clip.subject for clip in clips})) == (12, 3)
+    monkeypatch.setattr("selfme_lib.synthme.dataset._render_clip", refuse)
+    assert dataset_fingerprint(experiments.prepare_data(settings)) == dataset_fingerprint(clips)
+    assert len(list((folder / "data").glob("synthme-*"))) == 1
+
+
+def test_a_data_set_that_must_be_brought_is_asked_for(folder, tmp_path):
+    with pytest.raises(UsageError, match="--root DIR"):
+        experiments.prepare_data(change(folder, data={"dataset": "casme2"}))
+    with pytest.raises(DataError, match="nowhere"):
+        experiments.prepare_data(change(folder, data={"dataset": "casme2", "root": str(tmp_path / "nowhere")}))
+
+
+def test_fields_are_computed_once_and_amplified(settings, clips, run, monkeypatch):
+    truth = experiments.motion_fields(settings, run, clips, "truth")
+    expected = load_truth(experiments.data_root(settings), clips[0].subject, clips[0].name).flow_backward
+    assert torch.equal(truth[0], expected)
+    plain = experiments.motion_fields(settings, run, clips, "selfme", bspline=False)
+    smooth = experiments.motion_fields(settings, run, clips, "selfme", bspline=True)
+    twice = experiments.motion_fields(settings, run, clips, "selfme", bspline=False, gamma=2.0)
+    assert plain.shape == smooth.shape == (12, 2, 64, 64)
+    assert not torch.equal(plain, smooth)
+    torch.testing.assert_close(twice, 2 * plain)  # without the exponential, amplification is linear
+
+    monkeypatch.setattr(experiments, "extract", refuse)
+    assert torch.equal(experiments.motion_fields(settings, run, clips, "selfme", bspline=True), smooth)
+    torch.testing.assert_close(experiments.motion_fields(settings, run, clips, "truth", gamma=3.0), 3 * truth)
+    with pytest.raises(AssertionError, match="computed again"):  # other clips are other fields
+        experiments.motion_fields(settings, run, clips[:5], "selfme", bspline=True)
+
+
+def test_fine_tuning_is_done_once_and_leaves_a_curve(folder, clips, run, monkeypatch):
+    settings = change(folder, motion={"steps": 2, "lr": 1e-3})
+    before = experiments.motion_learner(change(folder), run, clips).state_dict()
+    after = experiments.motion_learner(settings, run, clips).state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert experiments.training_curve(settings, run, clips)["step"].tolist() == [1, 2]
+    assert experiments.training_curve(change(folder), run, clips).empty
+    assert not list(run.checkpoints.glob("*.state"))
+
+    monkeypatch.setattr(experiments, "train", refuse)
+    again = experiments.motion_learner(settings, run, clips).state_dict()
+    assert all(torch.equal(again[name], after[name]) for name in after)
+    with pytest.raises(AssertionError, match="computed again"):
+        experiments.motion_learner(change(folder, seed=1, motion={"steps": 2, "lr": 1e-3}), run, clips)
+
+
+def test_fine_tuning_on_the_evaluated_clips_warns(folder, clips, run):
+    settings = change(folder, motion={"steps": 1, "frames": "clips"})
+    pairs = experiments.training_pairs(settings, clips)
+    assert (len(pairs), len(pairs.frames)) == (12, sum(len(clip.frames) for clip in clips))
+    with pytest.warns(UserWarning, match="transductive"):
+        experiments.motion_learner(settings, run, clips)
+
+
+def test_a_missing_checkpoint_is_named(folder, clips, run):
+    with pytest.raises(DataError, match=r"missing\.safetensors"):
+        experiments.motion_fields(change(folder, motion={"checkpoint": "missing.safetensors"}), run, clips, "selfme")
+
+
+def test_a_row_predicts_every_clip_in_this_process_or_in_others(folder, settings, clips, run, tmp_path):
+    row = Row("truth", motion="truth", bspline=False)
+    result = experiments.loso_row(settings, run, clips, row)
+    predictions = result.predictions
+    assert predictions[["subject", "clip"]].values.tolist() == [[clip.subject, clip.name] for clip in clips]
+    assert set(result.fold_seconds[0]) == {clip.subject for clip in clips}
+    assert result.records[0]["settings"]["motion"] == "truth"
+
+    parallel = change(folder, evaluation={"workers": 2})
+    (elsewhere,) = experiments.evaluate(parallel, RunFolder(tmp_path / "other"), clips, [row])
+    assert elsewhere.records == result.records
+
+    seeds = experiments.loso_row(change(folder, evaluation={"seeds": 2}), run, clips, row)
+    assert [record["seed"] for record in seeds.records] == [0, 1]
+    assert seeds.records[0] == result.records[0]
+    assert len(table([seeds])) == 1
+
+
+def test_rows_of_another_size_are_resized_in_value_too(folder, clips, run, monkeypatch):
+    settings = change(folder, classifier={"image_size": 32})
+    seen = {}
+
+    def watch(config, motion, *arguments, **options):
+        seen["motion"] = motion
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments, "run_loso", watch)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.loso_row(settings, run, clips, Row("truth", motion="truth", gamma=1.0))
+    truth = experiments.motion_fields(settings, run, clips, "truth")
+    assert seen["motion"].shape == (12, 2, 32, 32)
+    assert seen["motion"].abs().max() == pytest.approx(float(truth.abs().max()) * 31 / 63, rel=0.2)
+
+
+def test_the_majority_is_that_of_the_other_subjects(settings, clips):
+    result = experiments.majority(settings, clips)
+    labels = {clip.key: clip.label for clip in clips}
+    for line in result.predictions.itertuples():
+        others = [label for key, label in labels.items() if not key.startswith(line.subject)]
+        assert others.count(line.prediction) == max(map(others.count, range(3)))
+    assert result.records[0]["pooled"]["uar"] <= 1 / 3 + 1e-9 or len(set(result.predictions.prediction)) > 1
+
+
+def test_metrics_json_grows_row_by_row(settings, clips, run):
+    majority = experiments.majority(settings, clips)
+    truth = experiments.loso_row(settings, run, clips, Row("truth", motion="truth"))
+    experiments.record(settings, run, clips, [majority])
+    experiments.record(settings, run, clips, [truth, majority])
+    metrics = read_json(run.metrics)
+    assert [row["name"] for row in metrics["rows"]] == ["majority class", "truth"]
+    assert [set(seconds) for seconds in metrics["times"]["rows"]] == [set(), {"01", "02", "03"}]
+    assert metrics["profile"] == profiles.to_dict(settings)
+    assert metrics["dataset"] == {"name": "synthme", "fingerprint": dataset_fingerprint(clips)}
+    assert np.sum(metrics["rows"][1]["confusion"]) == len(clips)
