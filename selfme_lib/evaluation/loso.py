@@ -11,7 +11,9 @@ import hashlib
 import inspect
 import json
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -97,10 +99,21 @@ def run_loso(
 
 
 def process_pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
-    """Processes on this machine, one thread each, started afresh (a forked process may not use CUDA or OpenMP)."""
+    """Processes on this machine, started afresh (a forked process may use neither CUDA nor OpenMP)."""
     return concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
     )
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when the run is killed; left to itself it would wait for tasks for ever."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def run_fold(

@@ -2,12 +2,12 @@ import concurrent.futures
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from toy_motion import TINY, moving_blobs
@@ -41,7 +41,7 @@ def test_learns_the_toy_problem(tmp_path):
     assert list(table.columns) == ["subject", "clip", "label", "prediction", "p0", "p1", "p2"]
     assert (table["subject"].tolist(), table["clip"].tolist()) == (subjects, clips)
     assert table["label"].tolist() == labels.tolist()
-    np.testing.assert_allclose(table[["p0", "p1", "p2"]].sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(table[["p0", "p1", "p2"]].sum(axis=1), 1, atol=1e-5)
     assert sorted(table.attrs["seconds"]) == ["01", "02", "03", "04"]
 
 
@@ -99,28 +99,39 @@ def test_a_thread_gives_the_same_bits(serial, tmp_path):
     pd.testing.assert_frame_equal(serial, again, check_exact=True)
 
 
-def test_killed_at_any_instant_it_goes_on_and_ends_the_same(serial, tmp_path):
-    tests = str(Path(__file__).parents[1])
-    script = (
-        f"import sys; sys.path.insert(0, {tests!r})\n"
-        "from dataclasses import replace; from pathlib import Path\n"
-        "from toy_motion import TINY, moving_blobs\n"
-        "from selfme_lib.evaluation.loso import run_loso\n"
-        "motion, labels, *names = moving_blobs(4, 6)\n"
-        "run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, seed=7, store=Path(sys.argv[1]))\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("fold-*.json")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold-*.json")}
-    assert 1 <= len(finished) < 4
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from dataclasses import replace
+from toy_motion import TINY, moving_blobs
+from selfme_lib.evaluation import loso
+
+def write_json_and_die(path, value):
+    write_json(path, value)
+    print(*executor._processes, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write_json, loso.write_json = loso.write_json, write_json_and_die
+motion, labels, *names = moving_blobs(4, 6)
+executor = loso.process_pool(2)
+arguments = {"seed": 7, "store": Path(sys.argv[2]), "executor": executor}
+loso.run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, **arguments)
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(serial, tmp_path):
+    arguments = [sys.executable, "-c", KILLED_RUN, str(Path(__file__).parents[1]), str(tmp_path)]
+    killed = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (finished,) = tmp_path.glob("fold-*.json")
+    written = finished.stat().st_mtime_ns
     resumed = run_loso(SHORT, *DATA, seed=7, store=tmp_path)
     pd.testing.assert_frame_equal(serial, resumed, check_exact=True)
-    assert all(path.stat().st_mtime_ns == when for path, when in finished.items())  # not computed again
+    assert finished.stat().st_mtime_ns == written  # not computed again
     assert len(list(tmp_path.glob("fold-*.json"))) == 4
+    workers = [psutil.Process(int(pid)) for pid in killed.stdout.split() if psutil.pid_exists(int(pid))]
+    assert not psutil.wait_procs(workers, timeout=30)[1]  # nobody is left behind
 
 
 def test_an_interrupted_run_computes_missing_folds_only(tmp_path, monkeypatch):
