@@ -142,7 +142,7 @@ def reproduce(
     if settings.data.dataset != "synthme" and not settings.data.root:
         raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
     folder = RunFolder(out or Path("runs") / settings.name)
-    notebooks = find_notebooks(only=[*(only or []), *(more or [])])
+    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if folder.items():
@@ -216,18 +216,20 @@ def score(
 def bench_motion(
     root: Annotated[Path, typer.Option(help="A data set with truth (SynthME).", show_default=False)],
     size: Annotated[int | None, typer.Option(min=32, help="Side at which motion is measured.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """End-point error and speed of every motion method."""
     from .bench import bench_motion as measure
 
-    measured = measure(root, size=size, progress=True)
+    measured = measure(root, size=size, checkpoint_path=checkpoint)
     if as_json:
         _print_json(measured)
         return
     import pandas as pd
 
-    print(pd.DataFrame(measured["methods"]).T.to_string(float_format="{:.3f}".format))
+    methods = pd.DataFrame(measured["methods"]).T
+    print(methods.drop(columns=methods.filter(like="_interval")).astype(float).round(3).to_string())
     print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=sys.stderr)
 
 

@@ -3,10 +3,17 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from test_reproduce import write_notebook
 
 from selfme_lib import cli
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.profiles import SECTIONS
 
 
 def call(capfd, *arguments):
@@ -87,6 +94,101 @@ def test_bad_data_is_one_line_and_exit_code_1(capfd, tmp_path, monkeypatch, argu
     assert words in err
     assert len(err.strip().splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def faces(tmp_path, monkeypatch):
+    """Two pictures of noise, 48 pixels high and 40 wide, and an untrained motion learner."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 41, 3), dtype=np.uint8)
+    cv2.imwrite("onset.png", noise[:, :-1])
+    cv2.imwrite("apex.png", noise[:, 1:])
+    cv2.imwrite("wide.png", noise)
+    sizes = LearnerConfig(keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+    checkpoint.save(MotionLearner(sizes), "learner.safetensors")
+    return ["--checkpoint", "learner.safetensors", "--size", 32]
+
+
+def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces):
+    code, out, err = call(capfd, "motion", "onset.png", "apex.png", "--out", "one.npy", "--raw", *faces)
+    assert (code, out) == (0, "")
+    assert "2 x 48 x 40" in err
+    one = np.load("one.npy")
+    assert (one.shape, one.dtype) == ((2, 48, 40), np.float32)
+    assert call(capfd, "motion", "onset.png", "apex.png", "--out", "b/two.npy", "--gamma", 2, "--raw", *faces)[0] == 0
+    np.testing.assert_allclose(np.load("b/two.npy"), 2 * one, rtol=1e-4, atol=1e-6)
+    code, *_ = call(capfd, "motion", "onset.png", "apex.png", "--out", "smooth.npy", "--png", "flow.png", *faces)
+    assert code == 0
+    assert not np.allclose(np.load("smooth.npy"), one)
+    assert cv2.imread("flow.png").shape == (48, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["onset.png", "wide.png", "--out", "a.npy", "--size", 32], 1, "wide.png: not of the size of onset.png"),
+        (["onset.png", "apex.png", "--out", "a.npy", "--size", 36], 2, "multiple of 16"),
+        (["onset.png", "apex.png", "--out", "a.npy", "--png", "a.jpg"], 2, "ends in .png"),
+        (["onset.png", "apex.png", "--out", "onset.png/a.npy", "--size", 32], 1, "onset.png"),
+        (["onset.png", "apex.png", "--out", "a.npy", "--checkpoint", "onset.png"], 1, "not a checkpoint"),
+    ],
+)
+def test_motion_says_what_is_wrong(capfd, faces, arguments, code, words):
+    given = ["--checkpoint", "learner.safetensors"] if "--checkpoint" not in arguments else []
+    found, out, err = call(capfd, "motion", *arguments, *given)
+    assert (found, out) == (code, "")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert not Path("a.npy").exists()
+
+
+def test_bench_prints_json_alone(capfd, tmp_path, faces):
+    assert call(capfd, "synth", "data", "--subjects", 2, "--clips", 2, "--size", 32)[0] == 0
+    code, out, _ = call(capfd, "bench", "motion", "--root", "data", "--checkpoint", "learner.safetensors", "--json")
+    measured = json.loads(out)
+    assert (code, measured["size"], measured["n_pairs"]) == (0, 32, 4)
+    assert {"zero", "tvl1", "farneback", "dis", "selfme"} <= set(measured["methods"])
+    for method in measured["methods"].values():
+        assert {"epe", "epe_moving", "ms_per_pair"} <= set(method)
+    code, out, _ = call(capfd, "bench", "motion", "--root", "data", "--checkpoint", "learner.safetensors")
+    assert code == 0
+    assert "tvl1" in out and "{" not in out
+
+
+@pytest.mark.notebooks
+def test_reproduce_runs_what_it_can_and_reports(capfd, tmp_path, monkeypatch):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    declared = [f"{name} = None" for name in ("profile", "seed", "run_dir", *SECTIONS)]
+    saving = (
+        "from selfme_lib.results import RunFolder\n"
+        "RunFolder(run_dir).save_values('01_answer', {'seed': seed, 'epochs': classifier['epochs']}, title='Answer')"
+    )
+    write_notebook(folder / "00_broken.ipynb", "int('x')", declared=declared)
+    write_notebook(folder / "01_sound.ipynb", saving, declared=declared)
+    monkeypatch.setattr("selfme_lib.reproduce.NOTEBOOKS", folder)
+    monkeypatch.chdir(tmp_path)
+
+    code, out, err = call(capfd, "reproduce", "--profile", "smoke", "--out", "runs/a")
+    assert (code, out) == (1, "")
+    assert "1 of 2 notebooks failed: 00_broken" in err.splitlines()[-1]
+    assert "ValueError" in err
+    page = Path("runs/a/report.html").read_text()
+    assert "Answer" in page and "This run is not complete" in page
+
+    write_notebook(folder / "00_broken.ipynb", "int('1')", declared=declared)
+    code, _, err = call(capfd, "reproduce", "--profile", "smoke", "--out", "runs/a", "--only", "0", "1")
+    assert code == 0
+    assert "01_sound … finished earlier" in err
+    assert "This run is not complete" not in Path("runs/a/report.html").read_text()
+    assert call(capfd, "report", "runs/a")[0] == 0
+
+    code, _, err = call(capfd, "reproduce", "--profile", "quick", "--out", "runs/a", "--only", "1")
+    assert code == 2 and "other settings" in err
+    write_notebook(folder / "01_sound.ipynb", saving)
+    code, _, err = call(capfd, "reproduce", "--profile", "smoke", "--out", "runs/b")
+    assert code == 2 and "01_sound.ipynb has no parameter" in err
+    assert not Path("runs/b").exists()
 
 
 def test_doctor_shows_every_fault_and_fails(capfd, tmp_path):

@@ -10,13 +10,13 @@ from selfme_lib.reproduce import find_notebooks, machine_paths, reproduce, sourc
 from selfme_lib.results import RunFolder
 
 PARAMETERS = {"profile": "tiny", "seed": 3, "data": {"size": 64}}
-DECLARATION = 'profile: str = "x"\nrun_dir: str = "."\nseed: int = 0\ndata: dict = {}'
+DECLARED = ('profile: str = "x"', 'run_dir: str = "."', "seed: int = 0", "data: dict = {}")
 
 
-def write_notebook(path, *code):
+def write_notebook(path, *code, declared=DECLARED):
     cells = [
         new_markdown_cell(f"# {path.stem[:2]} · A title"),
-        new_code_cell(DECLARATION, metadata={"tags": ["parameters"]}),
+        new_code_cell("\n".join(declared), metadata={"tags": ["parameters"]}),
         *map(new_code_cell, code),
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
