@@ -7,6 +7,7 @@ and every fault that it met. `load_clips` stops at the first error; the doctor s
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +30,21 @@ class Fault:
 
     @property
     def line(self) -> str:
-        """The fault in one line, whatever characters a file name holds."""
+        """The fault in one line that can be printed, whatever a file's name holds: archives bring names in any encoding."""
         where = f"{self.file}" if self.row is None else f"{self.file}, row {self.row}"
-        return " ".join(f"{where}: {self.problem}; {self.remedy}".splitlines())
+        line = " ".join(f"{where}: {self.problem}; {self.remedy}".splitlines())
+        return line.encode(errors="replace").decode()
 
 
 class FaultyData(DataError):
     """A `DataError` that keeps its `Fault`, so that the doctor can list it among the others."""
 
-    def __init__(self, *, file: Path, problem: str, remedy: str, row: int | None = None):
+    def __init__(self, file: Path, problem: str, remedy: str, row: int | None = None):
+        super().__init__(file, problem, remedy, row)  # by which it travels between processes
         self.fault = Fault(severity="error", file=file, problem=problem, remedy=remedy, row=row)
-        super().__init__(self.fault.line)
+
+    def __str__(self) -> str:
+        return self.fault.line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,12 +142,12 @@ class SelectionReport:
         return dict(Counter(clip.reason for clip in self.left_out).most_common())
 
 
-def count_classes(clips: list[Clip] | tuple[Clip, ...]) -> dict[str, int]:
+def count_classes(clips: Sequence[Clip]) -> dict[str, int]:
     """Clips of each class, in the order of `CLASSES`."""
     return {name: sum(clip.label == label for clip in clips) for label, name in enumerate(CLASSES)}
 
 
-def dataset_fingerprint(clips: list[Clip]) -> str:
+def dataset_fingerprint(clips: Sequence[Clip]) -> str:
     """Sixteen hex digits that change with any label, any frame's name or size, or a pixel of onset, apex or last frame.
 
     Where the folder lies does not matter. Frames between those three are not read: hashing every byte of CASME II would

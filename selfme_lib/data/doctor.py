@@ -97,7 +97,7 @@ def _selection_notes(dataset: str, root: Path, reading: Reading, summary: dict[s
         reasons.setdefault(clip.reason, []).append(clip.key)
     for reason, keys in reasons.items():
         named = ", ".join(keys[:4]) + (", …" if len(keys) > 4 else "")
-        notes.append((f"{len(keys)} left out ({reason}): {named}", "nothing to do: the protocol has it so"))
+        notes.append((f"{len(keys)} left out ({reason}): {named}", "nothing to do if that is meant"))
     if dataset in OFFICIAL and reading.clips:
         counted = {key: summary[key] for key in OFFICIAL[dataset]}
         if counted == OFFICIAL[dataset]:

@@ -6,6 +6,7 @@ between such frames would be nonsense, so here a frame is whole or an error.
 
 import io
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def _check(path: Path, head: bytes, tail: bytes, length: int) -> None:
         raise FaultyData(file=path, problem=f"truncated image ({length} bytes)", remedy=_COPY_AGAIN)
 
 
-def load_onset_apex(clips: list[Clip], size: int) -> tuple[Float[Tensor, "n 3 s s"], Float[Tensor, "n 3 s s"]]:
+def load_onset_apex(clips: Sequence[Clip], size: int) -> tuple[Float[Tensor, "n 3 s s"], Float[Tensor, "n 3 s s"]]:
     """Onset and apex of every clip, RGB in [0, 1], `size` x `size`, read by threads.
 
     Raises:

@@ -9,7 +9,6 @@ from selfme_lib.errors import UsageError
 from selfme_lib.files import read_json
 
 APEX_RULES = ("label", "middle")
-_SYNTHME_FILE = "synthme.json"
 
 
 def load_clips(dataset: str, root: Path | str, *, apex_rule: str = "label") -> list[Clip]:
@@ -76,11 +75,11 @@ def _read_without_fault(dataset: str, root: Path | str) -> Reading:
 
 def _read_synthme(root: Path) -> Reading:
     """Read SynthME by the reader of the data set whose layout it has; it knows how many clips there should be."""
-    file = next((folder / _SYNTHME_FILE for folder in (root, *root.resolve().parents[:2])
-                 if (folder / _SYNTHME_FILE).is_file()), None)  # fmt: skip
+    files = [folder / "synthme.json" for folder in (root, *root.resolve().parents[:2])]
+    file = next((file for file in files if file.is_file()), None)
     if file is None:
         remedy = "give a folder that `selfme synth` made"
-        raise FaultyData(file=root, problem=f"no {_SYNTHME_FILE} in it: not SynthME", remedy=remedy)
+        raise FaultyData(file=root, problem="no synthme.json in it: not SynthME", remedy=remedy)
     try:
         description = read_json(file)
         reader, fps = _LAYOUTS[description["layout"]], float(description["fps"])

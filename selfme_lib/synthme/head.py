@@ -68,7 +68,7 @@ class Head:
         return np.flatnonzero(self.vertex_part == PARTS.index(part))
 
 
-def smoothstep(low: float, high: float, x: np.ndarray | float) -> np.ndarray:
+def smoothstep(low: np.ndarray | float, high: np.ndarray | float, x: np.ndarray) -> np.ndarray:
     """0 below `low`, 1 above `high`, smooth between; `low > high` turns it round."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)

@@ -65,7 +65,7 @@ def unrolled() -> Unrolled:
     return Unrolled(angle=angle, height=HIGHEST - row / PAINTED * (HIGHEST - LOWEST), x=np.sin(angle) * 1.05)
 
 
-def to_texel(angle: np.ndarray, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def to_texel(angle: np.ndarray | float, height: np.ndarray | float) -> tuple[np.ndarray | float, np.ndarray | float]:
     """Cylinder coordinates -> texel (x, y) of the painted atlas."""
     return (angle / MOST_ANGLE + 1) / 2 * PAINTED, (HIGHEST - height) / (HIGHEST - LOWEST) * PAINTED
 

@@ -1,3 +1,5 @@
+import os
+import pickle
 import shutil
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
@@ -5,7 +7,8 @@ from pathlib import Path
 import pytest
 import trees
 
-from selfme_lib.data import CLASSES, Fault, dataset_fingerprint, load_clips
+from selfme_lib.data import CLASSES, Fault, dataset_fingerprint, examine, load_clips
+from selfme_lib.data.clips import FaultyData
 
 
 def test_classes():
@@ -15,6 +18,19 @@ def test_classes():
 def test_a_fault_is_one_line():
     fault = Fault(severity="error", file=Path("a\nb.xlsx"), row=7, problem="bad\r\ncell", remedy="mend it")
     assert fault.line == "a b.xlsx, row 7: bad cell; mend it"
+
+
+def test_a_name_in_another_encoding_can_be_printed(tmp_path):
+    """As archives packed on a Chinese Windows leave them."""
+    root = trees.casme2(tmp_path)
+    Path(os.fsdecode(os.fsencode(root / "Cropped/sub01/") + b"\xd0\xc2.lnk")).write_bytes(b"")
+    assert all(fault.line.encode("utf-8") for fault in examine("casme2", root).faults)
+
+
+def test_an_error_survives_the_way_between_processes():
+    error = FaultyData(file=Path("a.jpg"), problem="empty", remedy="copy it")
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error) == "a.jpg: empty; copy it" and again.fault == error.fault
 
 
 def test_clips_are_frozen(tmp_path):
