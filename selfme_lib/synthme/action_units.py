@@ -15,8 +15,8 @@ import numpy as np
 
 from selfme_lib.synthme.head import load_head
 
-# Action unit -> face units and weights. "Left"/"Right" are put in place of the asterisk; a face unit without one is
-# bilateral and is split at the middle of the face by a soft mask.
+# Action unit -> face units and weights; the asterisk stands for Left and Right. A soft mask splits their sum at the middle of
+# the face, since the face units of one side reach a little into the other.
 FACE_UNITS: Mapping[int, Mapping[str, float]] = {
     1: {"browInnerUp": 1.0},
     2: {"browOuterUp*": 1.0},
@@ -34,7 +34,7 @@ FACE_UNITS: Mapping[int, Mapping[str, float]] = {
     18: {"mouthPucker": 1.0},
     20: {"mouthStretch*": 1.0},
     24: {"mouthPress*": 1.0},
-    25: {"mouthLowerDown*": 0.6, "mouthUpperUp*": 0.3, "jawOpen": 0.1},
+    25: {"mouthLowerDown*": 0.7, "mouthUpperUp*": 0.3},
     26: {"jawOpen": 1.0},
     28: {"mouthRollLower": 1.0, "mouthRollUpper": 0.6},
     45: {"eyeBlink*": 1.0},
@@ -48,7 +48,7 @@ NAMES: Mapping[int, str] = {
     24: "lip pressor", 25: "lips part", 26: "jaw drop", 28: "lip suck", 45: "blink",
     63: "eyes up", 64: "eyes down",
 }  # fmt: skip
-MIDDLE = 0.12  # half width, in decimetres, of the band where a bilateral face unit passes from left to right
+MIDDLE = 0.12  # half width, in decimetres, of the band where a unit passes from left to right
 RIGID = ("jawOpen",)  # the jaw is one bone: the mean of left and right moves it
 
 
@@ -128,15 +128,9 @@ def _basis() -> dict[int, np.ndarray]:
     for unit, face_units in FACE_UNITS.items():
         halves = np.zeros((2, *head.vertices.shape))
         for name, weight in face_units.items():
-            if name.endswith("*"):
-                for half, side in zip(halves, ("Left", "Right")):
-                    half += head.displacement({f"unit/{name[:-1]}{side}": weight})
-                continue
-            whole = head.displacement({f"unit/{name}": weight})
-            if name in RIGID:
-                halves += whole / 2
-            else:
-                halves += np.stack([whole * left, whole * (1 - left)])
+            sides = [name.replace("*", side) for side in ("Left", "Right")] if "*" in name else [name]
+            whole = head.displacement({f"unit/{one}": weight for one in sides})
+            halves += whole / 2 if name in RIGID else np.stack([whole * left, whole * (1 - left)])
         halves[:, head.of_part("eye")] = 0  # the eyeballs turn by the gaze alone
         basis[unit] = halves.astype(np.float32)
     return basis

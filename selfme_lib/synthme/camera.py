@@ -36,6 +36,9 @@ class Pose:
         return about_z @ about_y @ about_x
 
 
+FRONTAL = Pose()
+
+
 @dataclass(frozen=True)
 class Camera:
     """Where the camera stands.

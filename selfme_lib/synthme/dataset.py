@@ -142,6 +142,8 @@ def plan(config: SynthConfig) -> list[PlannedClip]:
             kind = "negative" if emotion in NEGATIVE_EMOTIONS else emotion
             count[kind] += 1
             script = write_script(identity, emotion, config.difficulty, (STREAM["clips"], *key, number))
+            if config.layout == "smic":
+                script = script.trimmed()
             files = clip_files(config.layout, subject, number, emotion, count[kind])
             clips.append(PlannedClip(identity=key, number=number, files=files, script=script))
     return clips

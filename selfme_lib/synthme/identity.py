@@ -20,8 +20,17 @@ STREAM: dict[str, int] = {"evaluation": 1, "pretraining": 2}
 ANCESTRIES = ("african", "asian", "caucasian")
 
 # how far the local shape targets of a folder go: standard deviation of the weight
-SHAPE_SPREAD = {"head": 0.16, "forehead": 0.2, "eyebrows": 0.3, "nose": 0.26, "mouth": 0.24, "chin": 0.26, "cheek": 0.3, "eyes": 0.24,
-                "ears": 0.2}  # fmt: skip
+SHAPE_SPREAD = {
+    "head": 0.16,
+    "forehead": 0.2,
+    "eyebrows": 0.3,
+    "nose": 0.26,
+    "mouth": 0.24,
+    "chin": 0.26,
+    "cheek": 0.3,
+    "eyes": 0.24,
+    "ears": 0.2,
+}
 LARGEST_SHAPE = 0.6
 NARROWEST_EYE = 0.075  # decimetres between the lids
 # targets that move or tilt features as a whole, or that other parameters control already

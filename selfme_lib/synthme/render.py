@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from selfme_lib.synthme.action_units import ActionUnits, displacement
-from selfme_lib.synthme.camera import Pose
+from selfme_lib.synthme.camera import FRONTAL, Pose
 from selfme_lib.synthme.head import PARTS, Head, load_head, smoothstep
 from selfme_lib.synthme.identity import Appearance, Identity
 from selfme_lib.synthme.raster import Surface, rasterise
@@ -89,7 +89,7 @@ class Renderer:
         points, depth = camera.project(vertices, pose)
         return rasterise(points, depth, self.triangles, camera.size)
 
-    def render(self, expression: Expression = NEUTRAL, pose: Pose = Pose(), *, gain: float = 1.0) -> np.ndarray:
+    def render(self, expression: Expression = NEUTRAL, pose: Pose = FRONTAL, *, gain: float = 1.0) -> np.ndarray:
         """A noiseless picture: (size, size, 3) float32, encoded RGB in [0, 1]. `gain` scales the lamps."""
         vertices = self.vertices(expression)
         normals = vertex_normals(vertices, self.triangles) @ pose.rotation().T

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfme_lib.synthme.camera import Camera, Pose
+from selfme_lib.synthme.camera import FRONTAL, Camera
 from selfme_lib.synthme.raster import rasterise
 
 WRAP = np.array([0.45, 0.32, 0.28])
@@ -72,7 +72,7 @@ def visibility(
     low, high = turned.min(0), turned.max(0)
     scale = (size - 3) / max(high[0] - low[0], high[1] - low[1])
     far = Camera(centre=(low + high) / 2, pivot=np.zeros(3), scale=scale, distance=1e4, size=size)
-    points, depth = far.project(turned, Pose())
+    points, depth = far.project(turned, FRONTAL)
     seen = rasterise(points, depth, triangles, size)
     nearest = np.full(size * size, np.inf)
     nearest[seen.pixel] = 1 / seen.inverse_depth

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from selfme_lib.synthme.action_units import ActionUnits
-from selfme_lib.synthme.camera import Pose
+from selfme_lib.synthme.camera import FRONTAL, Pose
 from selfme_lib.synthme.identity import Identity, create_identity
 from selfme_lib.synthme.render import Expression, Renderer
 from selfme_lib.synthme.shading import draw_light
@@ -30,7 +30,12 @@ def neutral_face(seed: int, size: int = 256) -> np.ndarray:
 
 
 def render_face(
-    seed: int, action_units: ActionUnits, size: int = 256, *, pose: Pose = Pose(), gaze: tuple[float, float] = (0, 0)
+    seed: int,
+    action_units: ActionUnits,
+    size: int = 256,
+    *,
+    pose: Pose = FRONTAL,
+    gaze: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
     """A noiseless picture of a person making action units: uint8 (size, size, 3) RGB.
 

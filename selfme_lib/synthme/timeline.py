@@ -5,12 +5,12 @@ distractors, the drift of the head and the flicker of the light go on around it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from selfme_lib.synthme.action_units import FACE_UNITS, RECIPES, Recipe, code, displacement
-from selfme_lib.synthme.camera import Pose
+from selfme_lib.synthme.camera import FRONTAL, Pose
 from selfme_lib.synthme.head import PARTS, load_head, smoothstep
 from selfme_lib.synthme.identity import Identity
 from selfme_lib.synthme.render import Expression
@@ -79,6 +79,21 @@ class Script:
     def __len__(self) -> int:
         return len(self.poses)
 
+    def trimmed(self) -> "Script":
+        """From the onset to the offset only, as clips of SMIC are cut."""
+        kept = slice(self.onset, self.offset + 1)
+        return replace(
+            self,
+            first_frame=self.first_frame + self.onset,
+            onset=0,
+            apex=self.apex - self.onset,
+            offset=self.offset - self.onset,
+            intensity=self.intensity[kept],
+            gaze=self.gaze[kept],
+            poses=self.poses[kept],
+            gain=self.gain[kept],
+        )
+
     def expression(self, frame: int) -> Expression:
         """What the face does in a frame."""
         units = {u: tuple(pair) for u, pair in zip(UNITS, self.intensity[frame].tolist()) if any(pair)}
@@ -91,7 +106,7 @@ def pixel_motion(identity: Identity, units: Mapping[int, tuple[float, float]]) -
     outside = (head.vertex_part == PARTS.index("skin")) & (head.openness > 0.3)
     camera = identity.camera(256)
     moved = identity.vertices + displacement(units)
-    shift = camera.project(moved[outside], Pose())[0] - camera.project(identity.vertices[outside], Pose())[0]
+    shift = camera.project(moved[outside], FRONTAL)[0] - camera.project(identity.vertices[outside], FRONTAL)[0]
     return float(np.percentile(np.linalg.norm(shift, axis=1), 99.8))
 
 

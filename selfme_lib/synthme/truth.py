@@ -3,6 +3,7 @@
 Flows are stored in half precision (an error of at most .002 px for motions below 4 px), as their two parts.
 """
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
     try:
         with np.load(path) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: unreadable truth ({error}); delete it and run `selfme synth` again") from error
     flows = {
         f"{part}_flow_{direction}": torch.from_numpy(arrays[f"{part}_flow_{direction}"].astype(np.float32))

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from selfme_lib.errors import DataError
+from selfme_lib.synthme import render_pairs
+
+REQUEST = {"pairs_per_identity": 2, "size": 32, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return render_pairs(tmp_path_factory.mktemp("faces") / "pairs.npy", [3, 5], workers=1, **REQUEST)
+
+
+def test_pairs_are_two_states_of_one_person(pairs):
+    frames = np.load(pairs).astype(float)
+    assert frames.shape == (4, 2, 32, 32, 3)
+    within = np.abs(frames[:, 0] - frames[:, 1]).mean((1, 2, 3))
+    between = np.abs(frames[:2, 0] - frames[2:, 0]).mean((1, 2, 3))
+    assert (within > 0.5).all()
+    assert within.max() < between.min()
+
+
+def test_two_processes_write_the_same_bytes(pairs, tmp_path):
+    again = render_pairs(tmp_path / "pairs.npy", [3, 5], workers=2, **REQUEST)
+    assert again.read_bytes() == pairs.read_bytes()
+
+
+def test_an_interrupted_run_goes_on(pairs, tmp_path, monkeypatch):
+    from selfme_lib.synthme import pretraining
+
+    real = pretraining._render_person
+
+    def only(allowed):
+        return lambda path, index, *rest: real(path, index, *rest) if index == allowed else 1 / 0
+
+    monkeypatch.setattr(pretraining, "_render_person", only(0))
+    with pytest.raises(ZeroDivisionError):
+        render_pairs(tmp_path / "pairs.npy", [3, 5], workers=1, **REQUEST)
+    assert not (tmp_path / "pairs.npy").exists()
+    monkeypatch.setattr(pretraining, "_render_person", only(1))
+    again = render_pairs(tmp_path / "pairs.npy", [3, 5], workers=1, **REQUEST)
+    assert again.read_bytes() == pairs.read_bytes()
+    assert render_pairs(again, [3, 5], workers=1, **REQUEST) == again  # nothing left to do
+
+
+def test_other_arguments_are_refused(pairs):
+    with pytest.raises(DataError, match="other arguments"):
+        render_pairs(pairs, [3, 6], workers=1, **REQUEST)

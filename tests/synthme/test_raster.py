@@ -1,0 +1,70 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from selfme_lib.synthme.raster import rasterise
+
+SQUARE = np.array([[1.0, 1.0], [1.0, 6.0], [6.0, 6.0], [6.0, 1.0]])
+HALVES = np.array([[0, 1, 2], [0, 2, 3]])
+
+
+def orient(points, triangles):
+    """Turn all triangles so that they face the camera."""
+    a, b, c = (points[triangles[:, i]] for i in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    return np.where((area < 0)[:, None], triangles, triangles[:, ::-1])
+
+
+def test_a_square_covers_its_pixels_once():
+    seen = rasterise(SQUARE, np.ones(4), orient(SQUARE, HALVES), 8)
+    image = seen.paint(np.ones(4, np.float32))
+    expected = np.zeros((8, 8))
+    expected[1:7, 1:7] = 1
+    assert np.array_equal(image > 0, expected > 0)
+    assert len(np.unique(seen.pixel)) == len(seen.pixel)
+
+
+def test_weights_reproduce_positions_on_a_flat_surface():
+    seen = rasterise(SQUARE, np.ones(4), orient(SQUARE, HALVES), 8)
+    back = seen.weights @ SQUARE
+    assert np.allclose(back, np.stack([seen.pixel % 8, seen.pixel // 8], axis=1), atol=1e-5)
+
+
+def test_perspective_is_exact_on_a_tilted_plane():
+    # four corners of a tilted plane in space, seen by a pinhole: x = X / Z
+    space = np.array([[-1.0, -1, 2], [-1.0, 1, 3], [1.0, 1, 4], [1.0, -1, 3]])
+    screen = 8 + 14 * space[:, :2] / space[:, 2:]
+    seen = rasterise(screen, space[:, 2], orient(screen, HALVES), 16)
+    point = seen.weights @ space
+    again = 8 + 14 * point[:, :2] / point[:, 2:]
+    assert np.allclose(again, np.stack([seen.pixel % 16, seen.pixel // 16], axis=1), atol=1e-4)
+    assert np.allclose(1 / seen.inverse_depth, point[:, 2], rtol=1e-5)
+
+
+def test_back_faces_and_what_is_off_the_frame_are_left_out():
+    front = orient(SQUARE, HALVES)
+    assert len(rasterise(SQUARE, np.ones(4), front[:, ::-1], 8).pixel) == 0
+    assert len(rasterise(SQUARE + 100, np.ones(4), front, 8).pixel) == 0
+
+
+@settings(deadline=None, max_examples=30)
+@given(arrays(float, (12, 2), elements=st.floats(-4, 20)), arrays(float, 12, elements=st.floats(1, 9)))
+def test_the_nearest_triangle_is_seen(points, depth):
+    triangles = orient(points, np.arange(12).reshape(4, 3))
+    seen = rasterise(points, depth, triangles, 16)
+    alone = [rasterise(points, depth, triangles[i : i + 1], 16) for i in range(4)]
+    nearest = np.zeros(256)
+    for one in alone:
+        nearest[one.pixel] = np.maximum(nearest[one.pixel], one.inverse_depth)
+    assert np.array_equal(np.flatnonzero(nearest), seen.pixel)
+    assert np.allclose(nearest[seen.pixel], seen.inverse_depth)
+
+
+@settings(deadline=None, max_examples=20)
+@given(arrays(float, (2,), elements=st.floats(3.0, 12.0)))
+def test_no_cracks_between_neighbours(middle):
+    corners = np.array([[0.0, 0.0], [0.0, 15.0], [15.0, 15.0], [15.0, 0.0]])
+    points = np.concatenate([corners, middle[None]])
+    fan = orient(points, np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]))
+    assert len(rasterise(points, np.ones(5), fan, 16).pixel) == 256

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from selfme_lib.synthme import Expression, Pose, create_identity, neutral_face, render_face, set_up
+from selfme_lib.synthme.head import load_head
+from selfme_lib.synthme.texture import lip_cover, paint, skin_tone
+
+
+def test_the_face_fills_the_frame_and_pictures_are_in_range(renderer):
+    picture = renderer.render()
+    assert picture.shape == (96, 96, 3)
+    assert picture.dtype == np.float32
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+    seen = renderer.surface(renderer.vertices(Expression()), Pose())
+    assert 0.5 < len(seen.pixel) / 96**2 <= 1
+
+
+def test_the_same_call_gives_the_same_picture(renderer):
+    assert np.array_equal(renderer.render(), renderer.render())
+
+
+def test_people_do_not_look_alike():
+    faces = [neutral_face(seed, 48).astype(float) for seed in (1, 2, 3)]
+    assert all(np.abs(a - b).mean() > 8 for a, b in zip(faces, faces[1:]))
+
+
+def test_left_units_change_the_right_half_of_the_picture(renderer):
+    change = np.abs(renderer.render(Expression({12: (0.3, 0.0)})) - renderer.render()).sum(-1)
+    assert change[:, 54:].sum() > 20 * change[:, :42].sum()
+
+
+def test_light_gain_brightens(renderer):
+    assert renderer.render(gain=1.2).mean() > renderer.render().mean() + 0.01
+
+
+def test_gaze_moves_the_iris_only(renderer):
+    head = load_head()
+    resting, looking = renderer.vertices(Expression()), renderer.vertices(Expression(gaze=(0.1, 0.0)))
+    moved = np.abs(looking - resting).max(1) > 1e-6
+    assert set(np.flatnonzero(moved)) <= set(head.of_part("eye"))
+    front = head.of_part("eye")[np.argmax(resting[head.of_part("eye"), 2])]
+    assert looking[front, 0] - resting[front, 0] == pytest.approx(0.1 * 0.138, rel=0.15)
+
+
+def test_render_face_takes_action_units_and_pose():
+    neutral, smile = neutral_face(1, 48), render_face(1, {12: (0.5, 0.5)}, 48)
+    turned = render_face(1, {}, 48, pose=Pose(yaw=0.1))
+    assert neutral.dtype == np.uint8
+    assert np.abs(smile.astype(float) - neutral).mean() > 0.3
+    assert np.abs(turned.astype(float) - neutral).mean() > 1
+
+
+def test_the_same_person_at_two_sizes_looks_the_same():
+    large = set_up(create_identity(3), 192).render()
+    small = set_up(create_identity(3), 96).render()
+    assert np.abs(large.reshape(96, 2, 96, 2, 3).mean((1, 3)) - small).mean() < 0.01
+
+
+def test_the_atlas_is_painted_by_seed():
+    a, b, other = (paint(create_identity(seed)).colour for seed in (3, 3, 4))
+    assert np.array_equal(a, b)
+    assert np.abs(a - other).mean() > 0.01
+    assert a.min() >= 0
+
+
+def test_skin_darkens_with_melanin():
+    tones = np.array([skin_tone(melanin) for melanin in np.linspace(0, 1, 11)])
+    assert (np.diff(tones, axis=0) < 0).all()
+
+
+def test_lips_are_where_the_mouth_is():
+    assert lip_cover(np.array([0.0]), np.array([6.65]))[0] > 0.9
+    assert lip_cover(np.array([0.0, 0.3]), np.array([6.9, 6.61])).max() == 0
