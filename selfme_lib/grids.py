@@ -12,6 +12,9 @@ r"""The one coordinate convention of the project, and every operation that depen
   shifts an image by up to half a pixel, as much as a micro-expression moves it.
 """
 
+import functools
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -59,27 +62,47 @@ def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "_ 2 _ _"]) -> Flo
     return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
 
 
+def translate(image: Float[Tensor, "b c h w"], displacement: Float[Tensor, "b 2"]) -> Float[Tensor, "b c h w"]:
+    """`warp` by a flow that is constant over each image; `displacement` (x, y) in normalised units. Cheaper than `warp`."""
+    height, width = image.shape[-2:]
+    lattice = to_normalised(identity_grid(height, width, device=image.device).permute(1, 2, 0), height, width)
+    grid = lattice + displacement[:, None, None, :]  # (b, h, w, 2)
+    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
+
+
+@functools.lru_cache(maxsize=64)
+def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "places size"]:
+    """Gaussian weights of `size` pixels at each of `places` evenly spaced places; the border pixel goes on outside."""
+    centres = torch.linspace(0, size - 1, places, dtype=torch.float64)
+    radius = math.ceil(4 * sigma)
+    taps = centres.round()[:, None] + torch.arange(-radius, radius + 1)
+    weights = torch.exp(-(taps - centres[:, None]).square() / (2 * sigma**2))
+    weights = weights / weights.sum(1, keepdim=True)
+    matrix = torch.zeros(places, size, dtype=torch.float64)
+    return matrix.scatter_add_(1, taps.clamp(0, size - 1).long(), weights).float()
+
+
+def _resample(image: Tensor, size: tuple[int, int], sigma: tuple[float, float]) -> Tensor:
+    """A separable Gaussian filter as two small matrix products, many times as fast as a convolution's backward pass."""
+    rows = _gaussian_matrix(image.shape[-2], size[0], sigma[0]).to(image)
+    columns = _gaussian_matrix(image.shape[-1], size[1], sigma[1]).to(image)
+    return rows @ image @ columns.T
+
+
 def gaussian_blur(image: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b c h w"]:
-    """Separable Gaussian blur; `sigma` in pixels; the border is replicated."""
-    radius = max(1, round(3 * sigma))
-    taps = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-taps.square() / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    batch, channels, height, width = image.shape
-    flat = F.pad(image.reshape(batch * channels, 1, height, width), (radius,) * 4, mode="replicate")
-    flat = F.conv2d(F.conv2d(flat, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
-    return flat.view(batch, channels, height, width)
+    """Gaussian blur; `sigma` in pixels; the border is replicated."""
+    height, width = image.shape[-2:]
+    return _resample(image, (height, width), (sigma, sigma))
 
 
 def resize_image(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
-    """Resize onto a lattice of `size` (height, width) with the same corners; blurred first when it becomes smaller."""
+    """Resize onto a lattice of `size` (height, width) with the same corners; smoothed where it becomes smaller."""
     height, width = image.shape[-2:]
     if (height, width) == tuple(size):
         return image
-    ratio = max(height / size[0], width / size[1])
-    if ratio > 1:
-        image = gaussian_blur(image, sigma=(ratio - 1) / 2)
-    return F.interpolate(image, size=size, mode="bilinear", align_corners=True)
+    if size[0] > height or size[1] > width:
+        return F.interpolate(image, size=size, mode="bilinear", align_corners=True)
+    return _resample(image, size, (0.4 * height / size[0], 0.4 * width / size[1]))
 
 
 def resize_flow(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "b 2 h2 w2"]:

@@ -4,16 +4,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from selfme_lib.grids import (
     compose,
     end_point_error,
+    gaussian_blur,
     identity_grid,
     jacobian_determinant,
     resize_flow,
     resize_image,
     to_normalised,
     to_pixels,
+    translate,
     warp,
 )
 
@@ -80,6 +83,19 @@ def test_resizing_an_image_keeps_its_corners_and_straight_lines():
     a, b = identity_grid(9, 9)
     inside = (slice(None), slice(None), slice(2, -2), slice(2, -2))
     torch.testing.assert_close(small[inside], ((4 * a + 8 * b)[None, None] / 96)[inside], atol=1e-4, rtol=0)
+
+
+def test_translation_is_a_constant_warp():
+    image, pixels = torch.rand(2, 3, 12, 17), torch.tensor([[1.3, -0.4], [-2.0, 0.6]])
+    flow = pixels[:, :, None, None].expand(2, 2, 12, 17)
+    moved = translate(image, pixels * 2 / torch.tensor([16, 11]))
+    torch.testing.assert_close(moved, warp(image, flow), atol=1e-5, rtol=0)
+
+
+def test_blur_is_scipys():
+    image = torch.rand(1, 2, 30, 25)
+    oracle = gaussian_filter(image.numpy(), (0, 0, 1.7, 1.7), mode="nearest", truncate=4)
+    torch.testing.assert_close(gaussian_blur(image, 1.7), torch.from_numpy(oracle), atol=1e-3, rtol=0)
 
 
 def test_composition_is_warping_twice():

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import identity_grid, to_normalised, warp
+from selfme_lib.grids import identity_grid, to_normalised, translate
 from selfme_lib.motion.hourglass import Hourglass
 
 
@@ -70,6 +70,8 @@ class DenseMotion(nn.Module):
         maps = 1 + 3 + (1 if matching else 0)
         self.hourglass = Hourglass(in_channels=(keypoints + 1) * maps, width=width, depth=depth, max_width=max_width)
         self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1, 3, padding=1)
+        with torch.no_grad():
+            self.head.bias[-1] = 1.0  # where nothing speaks for a motion, training starts from standing still
         self.variance = variance
         self.matching = matching
 
@@ -77,12 +79,9 @@ class DenseMotion(nn.Module):
         self, frame: Float[Tensor, "b c h w"], motions: Float[Tensor, "b m 2"]
     ) -> Float[Tensor, "b m c h w"]:
         r"""$\chi^k$: `frame` warped by each of the constant motions."""
-        batch, channels, height, width = frame.shape
         count = motions.shape[1]
-        pixels = motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])
-        flow = pixels.reshape(batch * count, 2, 1, 1).expand(-1, -1, height, width)
         repeated = frame.repeat_interleave(count, dim=0)  # (b*m, c, h, w)
-        return warp(repeated, flow).view(batch, count, channels, height, width)
+        return translate(repeated, motions.flatten(0, 1)).unflatten(0, (-1, count))
 
     def matching_errors(
         self,

@@ -20,7 +20,7 @@ from selfme_lib.motion.losses import local_contrast
 class LearnerConfig:
     """Sizes of the networks. The paper gives none of them."""
 
-    keypoints: int = 24
+    keypoints: int = 32
     width: int = 24  # of detector and dense motion, at a quarter of the image's size
     depth: int = 3
     max_width: int = 96
@@ -29,7 +29,6 @@ class LearnerConfig:
     temperature: float = 0.1
     heatmap_variance: float = 0.01
     matching: bool = True
-    matching_scale: int = 2
 
     @property
     def divisor(self) -> int:
@@ -88,8 +87,6 @@ class MotionLearner(nn.Module):
         small = self.lattice(frames)
         keypoints_source, keypoints_target = self.detector(small).split(batch)
         detail = local_contrast(frames) if self.config.matching else frames
-        scale = self.config.matching_scale
-        detail = resize_image(detail, (frames.shape[-2] // scale, frames.shape[-1] // scale))
         weights, local = self.dense(small[:batch], keypoints_source, keypoints_target, *detail.split(batch))
         return Motion(keypoints_source, keypoints_target, local, weights, weighted_motion(weights, local))
 
