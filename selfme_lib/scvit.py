@@ -238,6 +238,21 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def build_classifier(config: ClassifierConfig, *, classes: int = 3, weights: Path | None = None) -> SCViT:
+    """The network of these settings, not trained yet. Arguments as in `SCViT`."""
+    return SCViT(
+        image_size=config.image_size,
+        patch_size=config.patch_size,
+        channels=config.channels,
+        classes=classes,
+        depth=config.depth,
+        width=config.width,
+        heads=config.heads,
+        input_scale=config.input_scale,
+        weights=weights,
+    )
+
+
 @one_thread()
 def train_classifier(
     config: ClassifierConfig,
@@ -265,17 +280,7 @@ def train_classifier(
     config = with_available_weights(config)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = SCViT(
-            image_size=config.image_size,
-            patch_size=config.patch_size,
-            channels=config.channels,
-            classes=classes,
-            depth=config.depth,
-            width=config.width,
-            heads=config.heads,
-            input_scale=config.input_scale,
-            weights=pretrained_weights() if config.pretrained else None,
-        )
+        model = build_classifier(config, classes=classes, weights=pretrained_weights() if config.pretrained else None)
     model.to(device).train()
     motion, labels = motion.to(device), labels.to(device)
     generator = torch.Generator().manual_seed(seed)

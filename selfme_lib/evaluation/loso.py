@@ -81,7 +81,7 @@ def run_loso(
     files = {name: store / f"fold-{name}-{_digest(f'{cause}/{name}')[:16]}.json" for name in names}
     results = {name: _read_fold(file) for name, file in files.items() if file.exists()}
     missing = [name for name in names if name not in results]
-    tasks = {name: (fit_predict, config, *data, name, _fold_seed(seed, name), device) for name in missing}
+    tasks = {name: (fit_predict, config, *data, name, fold_seed(seed, name), device) for name in missing}
     with tqdm(total=len(names), initial=len(results), desc=title, unit="fold", disable=None) as bar:
         for name, result in _run(tasks, executor):
             write_json(files[name], result)
@@ -188,7 +188,7 @@ def _digest(content: str | bytes | np.ndarray) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
-def _fold_seed(seed: int, subject: str) -> int:
+def fold_seed(seed: int, subject: str) -> int:
     """A seed of its own for each fold, or the luck of one initialisation would be the luck of all."""
     return int(_digest(f"{seed}/{subject}")[:8], 16)
 
