@@ -1,0 +1,238 @@
+"""Pictures of results: scores with their intervals, trends, confusions, subjects, regions of a face, attention.
+
+Every function draws into an axis that it is given. Numbers come from `tables.Result` and `trends.Trend`; nothing is
+computed here but where it is drawn.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from selfme_lib.data import CLASSES
+from selfme_lib.explain import symmetric_attention_index
+from selfme_lib.plots.motion import show_flow, show_image, show_intervals
+from selfme_lib.plots.style import (
+    BLUE,
+    DIVERGING,
+    FAINT,
+    GREEN,
+    HEAT,
+    INK,
+    METHOD_COLOURS,
+    ORANGE,
+    PURPLE,
+    SOFT,
+    VERMILION,
+)
+from selfme_lib.tables import Result
+from selfme_lib.trends import Trend
+
+REGIONS = ("UL", "UR", "BL", "BR")
+REGION_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+VERDICT_COLOURS = {"confirmed": GREEN, "undecided": SOFT, "contradicted": VERMILION, "found": BLUE}
+
+
+def show_scores(
+    ax: Axes, results: Sequence[Result], *, metric: str = "uf1", paper: Mapping[str, float] | None = None
+) -> None:
+    """UF1 or UAR of each row as a dot with its 95 % interval, the first row on top; the colour tells the motion.
+
+    Args:
+        metric: `uf1` or `uar`.
+        paper: name of a row → the paper's number, a diamond (of real faces: its place is not comparable, its order is).
+    """
+    scores = [result.score(metric) for result in results]
+    show_intervals(
+        ax,
+        [result.row.name for result in results],
+        [value for value, _, _ in scores],
+        [(low, high) for _, low, high in scores],
+        colours=[METHOD_COLOURS[result.row.motion] for result in results],
+        label=f"{metric.upper()}, pooled over the folds, with 95 % interval over subjects",
+    )
+    drawn = [
+        (paper[result.row.name], place) for place, result in enumerate(results) if result.row.name in (paper or {})
+    ]
+    if drawn:
+        ax.scatter(*zip(*drawn), marker="D", s=26, facecolor="white", edgecolor=SOFT, zorder=3)
+        _paper_legend(ax)
+    ax.set_xlim(0, 1.02)
+
+
+def show_pooling(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> None:
+    """The same predictions scored in two ways: pooled over the folds, and as the mean of the folds' own scores."""
+    for place, result in enumerate(results):
+        pooled = result.score(metric)[0]
+        mean = float(np.mean([record["fold_mean"][metric] for record in result.records]))
+        ax.plot([mean, pooled], [place, place], color=FAINT, linewidth=3, zorder=1)
+        ax.plot([pooled], [place], "o", color=METHOD_COLOURS[result.row.motion])
+        ax.plot([mean], [place], "o", markerfacecolor="white", markeredgecolor=METHOD_COLOURS[result.row.motion])
+    ax.set_yticks(range(len(results)), [result.row.name for result in results])
+    ax.set_ylim(len(results) - 0.5, -0.5)
+    ax.set_xlim(0, 1.02)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x")
+    ax.set_xlabel(f"{metric.upper()}   ● pooled over the folds   ○ mean of the folds")
+
+
+def show_trends(ax: Axes, trends: Sequence[Trend], *, names: Sequence[str] | None = None) -> None:
+    """Differences between rows: ours with interval, the paper's as a diamond; grey where the interval holds zero."""
+    for place, item in enumerate(trends):
+        colour = VERDICT_COLOURS[item.verdict]
+        ax.plot([item.low, item.high], [place, place], color=colour, linewidth=3, alpha=0.45, solid_capstyle="round")
+        ax.plot([item.ours], [place], "o", color=colour)
+        if item.paper is not None:
+            ax.scatter([item.paper], [place], marker="D", s=26, facecolor="white", edgecolor=INK, zorder=3)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_yticks(range(len(trends)), names or [item.name for item in trends])
+    ax.set_ylim(len(trends) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x")
+    ax.set_xlabel(f"difference in {trends[0].metric.upper()}, with 95 % interval over subjects")
+    found = [verdict for verdict in VERDICT_COLOURS if any(item.verdict == verdict for item in trends)]
+    ours = [Line2D([], [], marker="o", color=VERDICT_COLOURS[name], label=f"ours: {name}") for name in found]
+    _paper_legend(ax, ours)
+
+
+def _paper_legend(ax: Axes, others: Sequence[Line2D] = ()) -> None:
+    """A legend below the axis: a place inside would hide data sooner or later."""
+    diamond = Line2D([], [], linestyle="", marker="D", markerfacecolor="white", markeredgecolor=INK, label="paper")
+    handles = [*others, diamond]
+    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.2)
+
+
+def show_confusion(ax: Axes, confusion: np.ndarray, *, title: str = "", classes: Sequence[str] = CLASSES) -> None:
+    """Clips by truth (row) and prediction (column); the colour is the share of the row, so the diagonal is the recall."""
+    share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (truth, prediction), count in np.ndenumerate(confusion):
+        dark = share[truth, prediction] > 0.55
+        ax.text(prediction, truth, f"{count:g}", ha="center", va="center", color="white" if dark else INK)
+    names = [name[:3] for name in classes]
+    ax.set_xticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(length=0)
+    ax.set_xlabel("prediction")
+    ax.set_ylabel("truth")
+    ax.spines[:].set_visible(False)
+    if title:
+        ax.set_title(title)
+
+
+def show_subjects(ax: Axes, result: Result, *, metric: str = "uf1") -> None:
+    """Each subject's own score, coloured by how many classes he or she shows; lines: pooled, and mean of the subjects."""
+    folds = pd.DataFrame([fold for record in result.records for fold in record["folds"]])
+    folds["classes"] = [int((np.sum(confusion, axis=1) > 0).sum()) for confusion in folds["confusion"]]
+    subjects = folds.groupby("subject").agg(value=(metric, "mean"), classes=("classes", "first"))
+    colours = {1: ORANGE, 2: "#89b8d8", 3: BLUE}
+    ax.bar(subjects.index, subjects["value"], color=[colours[n] for n in subjects["classes"]], width=0.72)
+    ax.plot(subjects.index, subjects["value"], "o", color=INK, markersize=3)  # a bar of height 0 is a result too
+    pooled = ax.axhline(result.score(metric)[0], color=INK, linewidth=1.4, label="pooled over all clips")
+    mean = ax.axhline(folds[metric].mean(), color=INK, linewidth=1.2, linestyle=":", label="mean of the subjects")
+    shown = [
+        Rectangle((0, 0), 1, 1, color=colours[n], label=f"shows {n} of 3 classes")
+        for n in sorted(set(subjects["classes"]))
+    ]
+    ax.legend(handles=[pooled, mean, *shown], loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
+    ax.set_ylim(0, 1.05)
+    ax.set_xlabel("held-out subject")
+    ax.set_ylabel(metric.upper())
+
+
+def show_regions(
+    ax: Axes, flow: Float[Tensor, "2 h w"], *, patch_size: int, scale: float, title: str = "", legend: bool = False
+) -> None:
+    """A motion with the patches of Eq 10 and the four regions of Eq 12 drawn over it. Left is left in the image."""
+    show_flow(ax, flow, scale=scale, title=title, legend=legend)
+    size = flow.shape[-1]
+    for line in range(patch_size, size, patch_size):
+        ax.axvline(line - 0.5, color=SOFT, linewidth=0.4)
+        ax.axhline(line - 0.5, color=SOFT, linewidth=0.4)
+    for number, (name, colour) in enumerate(zip(REGIONS, REGION_COLOURS)):
+        row, column = divmod(number, 2)
+        left, top, inset = column * size / 2, row * size / 2, size / 80
+        side = size / 2 - 2 * inset
+        ax.add_patch(
+            Rectangle((left + inset - 0.5, top + inset - 0.5), side, side, fill=False, edgecolor=colour, linewidth=2)
+        )
+        ax.text(left + 2.5 * inset, top + 2.5 * inset, name, color=colour, va="top", weight="bold")
+
+
+def show_similarities(
+    ax: Axes, matrix: Float[Tensor, "r c"], *, rows: Sequence[str], columns: Sequence[str], title: str = ""
+) -> None:
+    """Cosines as colours and numbers, from -1 to 1."""
+    ax.imshow(matrix.numpy(), cmap=DIVERGING, vmin=-1, vmax=1)
+    for (row, column), value in np.ndenumerate(matrix.numpy()):
+        ax.text(
+            column,
+            row,
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if abs(value) > 0.65 else INK,
+        )
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    if title:
+        ax.set_title(title)
+
+
+def show_attention(
+    ax: Axes, image: Float[Tensor, "3 h w"], heat: Float[Tensor, "h w"], *, title: str = "", index: bool = True
+) -> None:
+    """A Grad-CAM map over a face: the face shows through where the map is hot; below, how symmetrical the map is.
+
+    Args:
+        image: the face, of any size.
+        heat: at least 0; scaled by its own maximum, as everywhere in the literature: only shapes can be compared.
+        index: write the symmetric attention index into the corner ("no evidence" for an empty map).
+    """
+    show_image(ax, image.mean(0, keepdim=True))
+    height, width = image.shape[-2:]
+    strength = heat / heat.max().clamp_min(1e-12)
+    colours = mpl.colormaps[HEAT](strength.numpy())
+    colours[..., 3] = 0.15 + 0.6 * strength.numpy()
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    ax.imshow(colours, extent=extent, interpolation="bilinear")
+    ax.axvline((width - 1) / 2, color="white", linewidth=0.7, linestyle=":")
+    if index:
+        symmetry = float(symmetric_attention_index(heat[None])[0])
+        text = f"symmetry {symmetry:.2f}" if np.isfinite(symmetry) else "no evidence"
+        place = {"ha": "left", "va": "bottom", "transform": ax.transAxes}
+        ax.text(0.03, 0.03, text, color="white", fontsize=7, **place)
+    if title:
+        ax.set_title(title)
+
+
+def show_paired(
+    ax: Axes, before: Float[Tensor, "n"], after: Float[Tensor, "n"], *, names: tuple[str, str], colours: Sequence[str]
+) -> None:
+    """One line per clip between two values, and the means as a thick line; values that are not numbers are left out.
+
+    Args:
+        names: of the two sides.
+        colours: of each clip.
+    """
+    both = torch.isfinite(before) & torch.isfinite(after)
+    for first, second, colour in zip(before[both], after[both], np.asarray(colours)[both.numpy()]):
+        ax.plot([0, 1], [first, second], color=colour, linewidth=0.9, alpha=0.55)
+    if both.any():
+        ax.plot([0, 1], [before[both].mean(), after[both].mean()], "o-", color=INK, linewidth=2.6, label="mean")
+        ax.legend(loc="lower left")
+    ax.set_xticks([0, 1], names)
+    ax.set_xlim(-0.25, 1.25)
+    ax.grid(axis="y")

@@ -1,0 +1,133 @@
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from selfme_lib.diffeo import diffeomorphic_motion
+from selfme_lib.errors import UsageError
+from selfme_lib.grids import jacobian_determinant
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.plots.style import flow_to_rgb
+from selfme_lib.widgets import FULL_COLOUR, VIEWS, _mark, draw_view, explore_amplification
+
+SIZE = 128
+
+
+class KnownMotion(MotionLearner):
+    """A motion learner that always finds the same motion, steep enough to fold when it is amplified."""
+
+    def __init__(self):
+        super().__init__(LearnerConfig(keypoints=2, width=4, depth=1, max_width=4, generator_width=2))
+        self.calls = 0
+
+    def dense_motion(self, onset, apex):
+        self.calls += 1
+        x = torch.linspace(-3, 3, SIZE // 4)
+        push = torch.exp(-x.square()) * 0.7  # px of the lattice
+        return torch.stack([push.expand(SIZE // 4, -1) * -x.sign(), push.expand(SIZE // 4, -1)])[None]
+
+
+@pytest.fixture
+def learner():
+    return KnownMotion().eval()
+
+
+@pytest.fixture
+def explorer(learner):
+    frames = {name: (torch.rand(3, SIZE, SIZE), torch.rand(3, SIZE, SIZE)) for name in ("first", "second")}
+    return explore_amplification(frames, learner=learner)
+
+
+def test_every_control_changes_the_picture(explorer):
+    seen = [explorer.picture.value]
+    for view in VIEWS[1:]:
+        explorer.view.value = view
+        seen.append(explorer.picture.value)
+    explorer.gamma.value = 4.0
+    seen.append(explorer.picture.value)
+    explorer.bspline.value = False
+    seen.append(explorer.picture.value)
+    explorer.clip.value = "second"
+    seen.append(explorer.picture.value)
+    assert len(set(seen)) == len(seen)
+    explorer.clip.value, explorer.bspline.value, explorer.gamma.value, explorer.view.value = (
+        "first",
+        True,
+        2.0,
+        VIEWS[0],
+    )
+    assert explorer.picture.value == seen[0], "the picture is a function of the controls"
+
+
+def test_the_picture_can_be_decoded_and_holds_onset_apex_and_view(explorer):
+    picture = cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (256, 3 * 256, 3)
+
+
+def test_motion_is_learned_once_a_clip(explorer, learner):
+    for gamma in (0.0, 1.0, 6.0):
+        explorer.gamma.value = gamma
+    assert learner.calls == 1
+    explorer.clip.value = "second"
+    assert learner.calls == 2
+
+
+def test_motion_is_the_one_that_the_classifier_gets(explorer, learner):
+    dense = learner.dense_motion(None, None)
+    explorer.gamma.value = 3.0
+    torch.testing.assert_close(explorer.motion(), diffeomorphic_motion(dense, (SIZE, SIZE), gamma=3.0)[0])
+    explorer.bspline.value = False
+    raw = diffeomorphic_motion(dense, (SIZE, SIZE), gamma=3.0, bspline=False)
+    torch.testing.assert_close(explorer.motion(), raw[0])
+
+
+def test_folding_is_told_and_the_spline_mends_it(explorer):
+    explorer.gamma.value, explorer.bspline.value = 6.0, False
+    folded = (jacobian_determinant(explorer.motion()[None]) <= 0).float().mean()
+    assert folded > 0
+    assert f"{100 * folded:.2f} % of the cells fold" in explorer.note.value
+    explorer.bspline.value = True
+    assert "0.00 % of the cells fold" in explorer.note.value
+
+
+def test_without_amplification_nothing_moves(explorer):
+    explorer.gamma.value = 0.0
+    explorer.view.value = "difference"
+    picture = cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(picture[:, 2 * 256 + 16 :].astype(int) - 128).max() <= 3  # JPEG blurs the seam
+    assert "longest motion 0.00 px" in explorer.note.value
+
+
+def test_views_show_where_the_skin_went():
+    onset, motion = torch.full((3, 32, 32), 0.5), torch.zeros(2, 32, 32)
+    motion[0] = 2.0  # looks two pixels to the right: the skin went to the left
+    colour = draw_view("colour flow", onset, motion, 1)
+    leftwards = flow_to_rgb(-motion, FULL_COLOUR)
+    np.testing.assert_allclose(colour, (leftwards.permute(1, 2, 0) * 255).round().numpy(), atol=1)
+    onset[:, 16, 16] = 1.0
+    warped = draw_view("warped face", onset, motion, 1)
+    assert warped[16, 14].min() > 200 and warped[16, 16].max() < 140
+
+
+def test_folded_cells_are_painted():
+    picture, folded = np.zeros((8, 8, 3), np.uint8), torch.zeros(3, 3, dtype=torch.bool)
+    folded[1, 2] = True
+    _mark(picture, folded, 2)
+    assert picture[3:5, 5:7].max(-1).min() > 0 and (picture.max(-1) > 0).sum() == 4
+
+
+def test_a_turn_of_the_slider_is_quick(explorer):
+    explorer.view.value = "arrows"
+    took = []
+    for gamma in (1.1, 2.2, 3.3, 4.4, 5.5):
+        begin = time.process_time()  # of this process: other programs on the machine do not count
+        explorer.gamma.value = gamma
+        took.append(time.process_time() - begin)
+    assert min(took) < 0.15
+
+
+def test_no_clip_is_wrong_usage(learner):
+    with pytest.raises(UsageError, match="at least one clip"):
+        explore_amplification({}, learner=learner)
