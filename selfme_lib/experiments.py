@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +81,23 @@ def data_root(settings: Profile) -> Path:
     return write_dataset(DATA / f"{VERSION}-{fingerprint(config)}", config)
 
 
+def with_truth(settings: Profile) -> Profile:
+    """The same settings on SynthME, for what needs true motion when the profile's data set has none."""
+    if settings.data.dataset == "synthme":
+        return settings
+    return replace(settings, data=replace(settings.data, dataset="synthme", root="", apex_rule="label"))
+
+
 def motion_learner(settings: Profile, run: RunFolder, clips: list[Clip]) -> MotionLearner:
     """The motion learner of the profile, fine-tuned if the profile says so; a killed fine-tuning goes on."""
+    return checkpoint.load(motion_checkpoint(settings, run, clips), device=DEVICE)
+
+
+def motion_checkpoint(settings: Profile, run: RunFolder, clips: list[Clip]) -> Path:
+    """The file of `motion_learner`; it exists afterwards."""
     motion = settings.motion
     if not motion.steps:
-        return checkpoint.load(motion.checkpoint or None, device=DEVICE)
+        return Path(motion.checkpoint) if motion.checkpoint else checkpoint.SHIPPED
     path = run.checkpoints / f"motion-{_learner_key(settings, clips)}.safetensors"
     if not path.exists():
         if motion.frames == "clips":
@@ -100,7 +112,7 @@ def motion_learner(settings: Profile, run: RunFolder, clips: list[Clip]) -> Moti
         write_json(path.with_suffix(".json"), curve)
         checkpoint.save(learner, path, origin=f"fine-tuned for {motion.steps} steps on {motion.frames}")
         state.unlink(missing_ok=True)
-    return checkpoint.load(path, device=DEVICE)
+    return path
 
 
 def training_curve(settings: Profile, run: RunFolder, clips: list[Clip]) -> pd.DataFrame:
@@ -218,6 +230,14 @@ def classifier_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row:
     """The motion of every clip as the classifier of a row takes it: `motion_fields` at the classifier's size."""
     motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
     return resize_flow(motion, (settings.classifier.image_size, settings.classifier.image_size))
+
+
+def richest_subjects(clips: Sequence[Clip], count: int) -> list[str]:
+    """Subjects to look at closely: those who show most classes, then most clips. No result has a say in the choice."""
+    labels: dict[str, list[int]] = {}
+    for clip in clips:
+        labels.setdefault(clip.subject, []).append(clip.label)
+    return sorted(labels, key=lambda name: (-len(set(labels[name])), -len(labels[name]), name))[:count]
 
 
 def fold_classifiers(

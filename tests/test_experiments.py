@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -185,3 +187,26 @@ def test_the_network_of_a_fold_is_the_one_that_predicted(folder, clips, run, mon
     assert torch.equal(predict(again, motion[held_out]), expected)
     with pytest.raises(DataError, match="subject 99 has no clips"):
         experiments.fold_classifiers(settings, run, clips, [row], ["99"])
+
+
+def test_the_richest_subjects_show_most_classes_then_most_clips(clips):
+    def as_if(subject, *labels):
+        return [replace(clips[0], subject=subject, label=label) for label in labels]
+
+    people = as_if("01", 0, 0, 0, 0) + as_if("02", 0, 1, 2) + as_if("03", 0, 1, 1) + as_if("04", 0, 1, 1, 0)
+    assert experiments.richest_subjects(people, 3) == ["02", "04", "03"]
+    assert experiments.richest_subjects(people, 9)[-1] == "01"
+
+
+def test_what_needs_the_truth_gets_synthme_whatever_is_recognised(settings):
+    assert experiments.with_truth(settings) is settings
+    data = {"dataset": "smic", "root": "somewhere", "apex_rule": "middle", "size": 96}
+    changed = experiments.with_truth(profiles.load("smoke", data=data))
+    assert (changed.data.dataset, changed.data.root, changed.data.apex_rule) == ("synthme", "", "label")
+    assert changed.data.size == 96
+
+
+def test_the_checkpoint_without_fine_tuning_is_the_profiles(settings, clips, run):
+    assert str(experiments.motion_checkpoint(settings, run, clips)) == settings.motion.checkpoint
+    shipped = replace(settings, motion=replace(settings.motion, checkpoint=""))
+    assert experiments.motion_checkpoint(shipped, run, clips) == checkpoint.SHIPPED
