@@ -27,8 +27,8 @@ def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> 
 class KeypointDetector(nn.Module):
     r"""$\mathcal F_{kp}$: an hourglass, one heatmap a keypoint, and the soft-argmax.
 
-    The 7x7 head is padded: without padding the heatmap covers less of the face than the image does, and every
-    displacement reads 1.1 to 1.24 times too large.
+    The head is padded. Without padding, as in first-order-model, the heatmap covers less of the face than the image
+    does but is read as if it covered all of it, and every displacement reads 1.1 to 1.24 times too large.
 
     Args:
         keypoints: K.
