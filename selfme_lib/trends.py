@@ -7,6 +7,7 @@ drops out. The verdict follows from the interval and from the paper's sign, and 
     confirmed       same direction as in the paper, and the interval does not hold zero
     undecided       the interval holds zero: with these subjects there may be an effect of either sign, or none
     contradicted    the opposite direction, and the interval does not hold zero
+    found           the interval does not hold zero, and the paper does not ask
 
 The interval knows nothing of the luck of a training: rows that differ in their seed alone differ too.
 """
@@ -33,45 +34,57 @@ class Trend:
     Attributes:
         name: what is compared with what, as in "SC: on - off".
         metric: `uf1` or `uar`.
-        paper: the difference in the paper.
+        paper: the difference in the paper; None where the paper has none.
         ours, low, high: the difference here and its 95 % interval over subjects.
     """
 
     name: str
     metric: str
-    paper: float
+    paper: float | None
     ours: float
     low: float
     high: float
 
     @property
     def verdict(self) -> str:
-        """`confirmed`, `undecided` or `contradicted`: see the module's docstring."""
+        """`confirmed`, `undecided`, `contradicted` or `found`: see the module's docstring."""
         if self.low <= 0 <= self.high:
             return "undecided"
+        if self.paper is None:
+            return "found"
         return "confirmed" if self.ours * self.paper > 0 else "contradicted"
 
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        numbers = f"{self.metric.upper()} {self.ours:+.3f} [{self.low:+.3f}, {self.high:+.3f}], paper {self.paper:+.3f}"
-        meaning = {
-            "confirmed": "the paper's trend appears",
-            "undecided": "the interval holds zero, so the paper's trend neither appears nor is it refuted",
-            "contradicted": "the opposite of the paper's trend appears",
-        }
+        numbers = f"{self.metric.upper()} {self.ours:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        if self.paper is None:
+            meaning = {"undecided": "the interval holds zero", "found": "more than chance in the choice of subjects"}
+        else:
+            numbers += f", paper {self.paper:+.3f}"
+            meaning = {
+                "confirmed": "the paper's trend appears",
+                "undecided": "the interval holds zero, so the paper's trend neither appears nor is it refuted",
+                "contradicted": "the opposite of the paper's trend appears",
+            }
         return f"{self.name}: {numbers}: {meaning[self.verdict]}"
 
 
 def trend(
-    name: str, more: Sequence[Result], less: Sequence[Result], *, paper: float, metric: str = "uf1", draws: int = 2000
+    name: str,
+    more: Sequence[Result],
+    less: Sequence[Result],
+    *,
+    paper: float | None = None,
+    metric: str = "uf1",
+    draws: int = 2000,
 ) -> Trend:
     """The mean score of some rows minus that of others.
 
     Args:
         name: see `Trend`.
         more, less: the rows; all have predictions for the same subjects.
-        paper: the same difference between the paper's numbers.
+        paper: the same difference between the paper's numbers, if it has them.
         metric: `uf1` or `uar`.
         draws: of subjects, for the interval.
 
@@ -82,7 +95,7 @@ def trend(
         raise ValueError(f"{name}: expected rows with predictions for the same clips")
     low, high = percentile_interval(_draws(more, metric, draws) - _draws(less, metric, draws))
     ours = np.mean([row.score(metric)[0] for row in more]) - np.mean([row.score(metric)[0] for row in less])
-    return Trend(name=name, metric=metric, paper=float(paper), ours=float(ours), low=low, high=high)
+    return Trend(name=name, metric=metric, paper=paper, ours=float(ours), low=low, high=high)
 
 
 def ablation_trends(results: Sequence[Result], *, metric: str = "uf1", draws: int = 2000) -> list[Trend]:
@@ -108,13 +121,13 @@ def ablation_trends(results: Sequence[Result], *, metric: str = "uf1", draws: in
                     f"{switch} {name}",
                     [results[index] for index in more],
                     [results[index] for index in less],
-                    paper=score[more].mean() - score[less].mean(),
+                    paper=float(score[more].mean() - score[less].mean()),
                     metric=metric,
                     draws=draws,
                 )
             )
-    everything = trend("all three", [results[7]], [results[0]], paper=score[7] - score[0], metric=metric, draws=draws)
-    return [*found, everything]
+    gain = float(score[7] - score[0])
+    return [*found, trend("all three", [results[7]], [results[0]], paper=gain, metric=metric, draws=draws)]
 
 
 def table(trends: Sequence[Trend]) -> pd.DataFrame:
@@ -123,7 +136,7 @@ def table(trends: Sequence[Trend]) -> pd.DataFrame:
         {
             "difference": item.name,
             "in": item.metric.upper(),
-            "paper": f"{item.paper:+.3f}",
+            "paper": None if item.paper is None else f"{item.paper:+.3f}",
             "ours [95 %]": f"{item.ours:+.3f} [{item.low:+.3f}, {item.high:+.3f}]",
             "verdict": item.verdict,
         }

@@ -27,6 +27,8 @@ def test_the_verdict_follows_from_the_interval_and_the_papers_sign():
     assert verdict(-0.1, -0.2, -0.02) == "contradicted"
     assert verdict(-0.1, -0.2, -0.02, paper=-0.01) == "confirmed"
     assert verdict(0.1, -0.01, 0.2) == verdict(-0.1, -0.2, 0.01) == verdict(0.0, 0.0, 0.0) == "undecided"
+    assert verdict(0.1, 0.02, 0.2, paper=None) == "found"
+    assert verdict(0.1, -0.02, 0.2, paper=None) == "undecided"
 
 
 def test_a_large_difference_is_found_and_none_is_not():
@@ -72,3 +74,6 @@ def test_the_factorial_design_of_table_1():
 def test_the_table_says_it_with_signs():
     line = trends.table([trend("SC", [result(40)], [result(0)], paper=0.02)]).iloc[0]
     assert (line["paper"], line["in"], line["verdict"]) == ("+0.020", "UF1", "confirmed")
+    unasked = trend("mirror", [result(40)], [result(0)])
+    assert trends.table([unasked]).iloc[0]["paper"] is None
+    assert "paper" not in unasked.sentence
