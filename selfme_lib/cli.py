@@ -10,14 +10,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from .errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 app = typer.Typer(
     name="selfme",
@@ -134,6 +131,8 @@ def reproduce(
     from .results import RunFolder
 
     data = {"dataset": dataset} if dataset else {}
+    if dataset == "smic":
+        data["apex_rule"] = "middle"  # it labels none
     if root is not None:
         if not root.is_dir():
             raise DataError(f"--root {root}: no such folder")
@@ -166,7 +165,6 @@ def motion(
     """Learned motion between two images of a face."""
     if png is not None and png.suffix.lower() != ".png":
         raise UsageError(f"--png {png}: expected a name that ends in .png")
-    import cv2
     import numpy as np
 
     from .data import frame_size, read_frame
@@ -181,25 +179,41 @@ def motion(
     if size % learner.config.divisor:
         raise UsageError(f"--size {size}: this motion learner needs a multiple of {learner.config.divisor}")
     dense = learner.dense_motion(read_frame(onset, size)[None], read_frame(apex, size)[None])
-    flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0].numpy()
+    flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
     with atomic_path(out) as temporary, temporary.open("wb") as file:
-        np.save(file, flow)
+        np.save(file, flow.numpy())
     if png is not None:
+        from matplotlib.image import imsave
+
+        from .plots.style import common_scale, flow_to_rgb
+
         with atomic_path(png) as temporary:
-            cv2.imwrite(str(temporary), _flow_picture(flow))
-    longest = np.linalg.norm(flow, axis=0).max()
-    print(f"{out}: 2 x {height} x {width}, longest motion {longest:.2f} px", file=sys.stderr)
+            imsave(temporary, flow_to_rgb(flow, common_scale(flow)).permute(1, 2, 0).numpy())
+    print(f"{out}: 2 x {height} x {width}, longest motion {flow.norm(dim=0).max():.2f} px", file=sys.stderr)
 
 
-def _flow_picture(flow: "np.ndarray") -> "np.ndarray":
-    """Direction as hue, length as saturation, for OpenCV to write."""
-    import cv2
-    import numpy as np
+@app.command()
+def pretrain(
+    out: Annotated[Path, typer.Argument(help="Folder for faces, state and checkpoint.", show_default=False)],
+    persons: Annotated[int, typer.Option(min=17, help="Rendered people; 16 of them are for validation.")] = 240,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames a person.")] = 10,
+    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 128,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
+) -> None:
+    """Train a motion learner from scratch, as the shipped one was. The same command goes on after an interrupt."""
+    from lightning_fabric import Fabric
 
-    length, angle = np.hypot(*flow), np.arctan2(flow[1], flow[0])
-    hue = (angle / (2 * np.pi) % 1 * 179).astype(np.uint8)
-    saturation = (length / max(length.max(), 1e-6) * 255).astype(np.uint8)
-    return cv2.cvtColor(np.stack([hue, saturation, np.full_like(hue, 255)], axis=-1), cv2.COLOR_HSV2BGR)
+    from .motion.pretraining import PretrainingConfig, TrainingConfig
+    from .motion.pretraining import pretrain as train
+
+    training = TrainingConfig(steps=steps, seed=seed)
+    config = PretrainingConfig(persons=persons, pairs=pairs, size=size, training=training)
+    if size % config.learner.divisor:
+        raise UsageError(f"--size {size}: the motion learner needs a multiple of {config.learner.divisor}")
+    fabric = Fabric()
+    fabric.launch()
+    print(train(out, config, fabric=fabric), file=sys.stderr)
 
 
 @app.command()

@@ -113,7 +113,11 @@ def reproduce(
             say("finished earlier\n")
         else:
             run.forget(notebook.stem[:2])
-            outcome = _execute(notebook, parameters, run)
+            try:
+                outcome = _execute(notebook, parameters, run)
+            except KeyboardInterrupt:
+                say("interrupted; the same command goes on from here\n")
+                raise
             _record(run, parameters["profile"], outcome, keys[notebook.stem])
             left = _time_left(expected, notebooks[position:], keys, run)
             say(
@@ -197,7 +201,7 @@ def _execute(notebook: Path, parameters: dict[str, Any], run: RunFolder) -> Outc
         try:
             papermill.execute_notebook(
                 notebook.resolve(), unfinished.resolve(), parameters, kernel_name="python3", progress_bar=False,
-                cwd=notebook.parent.resolve(), extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                cwd=notebook.parent.resolve(), extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             )  # fmt: skip
         except papermill.PapermillExecutionError as error:
             message = _explain(error, unfinished)
