@@ -23,9 +23,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import safetensors.torch
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
@@ -33,7 +32,7 @@ from tqdm import tqdm
 from .data import Clip, dataset_fingerprint, load_clips, read_frame
 from .errors import DataError, UsageError
 from .evaluation import runs
-from .evaluation.loso import fold_seed, process_pool, run_loso
+from .evaluation.loso import process_pool, run_loso
 from .extraction import extract
 from .files import atomic_path, read_json, write_json
 from .grids import resize_flow
@@ -43,7 +42,6 @@ from .motion.pairs import FramePairs
 from .motion.training import TrainingConfig, train
 from .profiles import Profile, to_dict
 from .results import RunFolder
-from .scvit import ClassifierConfig, SCViT, build_classifier, train_classifier, with_available_weights
 from .synthme import VERSION, SynthConfig, fingerprint, render_pairs, write_dataset
 from .tables import Result, Row
 
@@ -157,12 +155,12 @@ def motion_fields(
     cause = {
         "clips": dataset_fingerprint(clips),
         "size": settings.data.size,
-        "code": _code("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
+        "code": code_hash("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
         "torch": torch.__version__,
     }
     if learned:
         cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
-    path = run.fields / f"{method}-{_digest(cause)}.npy"
+    path = run.fields / f"{method}-{digest(cause)}.npy"
     if not path.exists():
         motion = extract(
             method,
@@ -230,67 +228,6 @@ def classifier_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row:
     """The motion of every clip as the classifier of a row takes it: `motion_fields` at the classifier's size."""
     motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
     return resize_flow(motion, (settings.classifier.image_size, settings.classifier.image_size))
-
-
-def richest_subjects(clips: Sequence[Clip], count: int) -> list[str]:
-    """Subjects to look at closely: those who show most classes, then most clips. No result has a say in the choice."""
-    labels: dict[str, list[int]] = {}
-    for clip in clips:
-        labels.setdefault(clip.subject, []).append(clip.label)
-    return sorted(labels, key=lambda name: (-len(set(labels[name])), -len(labels[name]), name))[:count]
-
-
-def fold_classifiers(
-    settings: Profile, run: RunFolder, clips: list[Clip], rows: Sequence[Row], subjects: Sequence[str]
-) -> dict[tuple[str, str], SCViT]:
-    """The networks behind the predictions of some folds, to be looked into: by row's name and held-out subject.
-
-    `loso_row` keeps predictions, not networks. Here they are trained again, with the same seed on the same clips: the
-    result is the very network that predicted the subject (for the first seed of the profile). Kept in
-    `run.checkpoints`.
-
-    Raises:
-        DataError: a subject without clips.
-    """
-    unknown = sorted(set(subjects) - {clip.subject for clip in clips})
-    if unknown:
-        raise DataError(f"subject {unknown[0]} has no clips; choose among those that do")
-    networks, paths = {}, {}
-    with executor(settings) as pool:
-        waiting = []
-        for row in rows:
-            config = with_available_weights(row.classifier(settings.classifier))
-            motion = classifier_inputs(settings, run, clips, row)
-            cause = {
-                "config": asdict(config),
-                "clips": [dataset_fingerprint(clips), hashlib.sha256(motion.numpy().tobytes()).hexdigest()],
-                "code": _code("scvit.py", "symmetry.py"),
-                "torch": torch.__version__,
-            }
-            for subject in subjects:
-                seed = fold_seed(settings.seed, subject)
-                path = run.checkpoints / f"classifier-{subject}-{_digest(cause | {'seed': seed})}.safetensors"
-                networks[row.name, subject], paths[row.name, subject] = build_classifier(config), path
-                if not path.exists():
-                    known = torch.tensor([clip.subject != subject for clip in clips])
-                    labels = torch.tensor([clip.label for clip in clips])[known]
-                    task = (_train_fold, config, motion[known], labels, seed, path)
-                    waiting.append(pool.submit(*task) if pool else task)
-        for task in tqdm(waiting, desc="classifiers", unit="fold", disable=None):
-            task.result() if pool else task[0](*task[1:])
-    for key, network in networks.items():
-        network.load_state_dict(safetensors.torch.load_file(paths[key]))
-        network.eval()
-    return networks
-
-
-def _train_fold(
-    config: ClassifierConfig, motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], seed: int, path: Path
-) -> None:
-    """Train on the clips of one fold and keep the network; runs in any process that sees the run folder."""
-    network = train_classifier(config, motion, labels, seed=seed, device=DEVICE, progress=False)
-    with atomic_path(path) as temporary:
-        safetensors.torch.save_file(network.cpu().state_dict(), temporary)
 
 
 def majority(settings: Profile, clips: list[Clip]) -> Result:
@@ -364,18 +301,19 @@ def _learner_key(settings: Profile, clips: list[Clip]) -> str:
         cause |= {
             "training": asdict(_training(settings)),
             "size": settings.data.size,
-            "code": _code("motion", "grids.py"),
+            "code": code_hash("motion", "grids.py"),
         }
         cause["frames"] = [motion.persons, motion.pairs] if motion.frames == "rendered" else dataset_fingerprint(clips)
-    return _digest(cause)
+    return digest(cause)
 
 
-def _code(*names: str) -> str:
+def code_hash(*names: str) -> str:
     """Hash of some of the package's files and folders: what computed something is part of what determines it."""
     paths = [PACKAGE / name for name in names]
     files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _digest(cause: dict[str, Any]) -> str:
+def digest(cause: dict[str, Any]) -> str:
+    """A short hash of everything that determines something, to store it under."""
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,7 +11,6 @@ from selfme_lib.files import read_json
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.results import RunFolder
-from selfme_lib.scvit import predict
 from selfme_lib.synthme.truth import load_truth
 from selfme_lib.tables import Row, table
 
@@ -167,35 +166,6 @@ def test_metrics_json_grows_row_by_row(settings, clips, run):
     assert metrics["profile"] == profiles.to_dict(settings)
     assert metrics["dataset"] == {"name": "synthme", "fingerprint": dataset_fingerprint(clips)}
     assert np.sum(metrics["rows"][1]["confusion"]) == len(clips)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_network_of_a_fold_is_the_one_that_predicted(folder, clips, run, monkeypatch, workers):
-    settings = change(folder, seed=3, evaluation={"workers": workers})
-    row = Row("truth", motion="truth", bspline=False)
-    predictions = experiments.loso_row(settings, run, clips, row).predictions
-    subject = clips[0].subject
-    expected = torch.tensor(predictions[predictions.subject == subject]["probabilities"].tolist())
-
-    network = experiments.fold_classifiers(settings, run, clips, [row], [subject])[row.name, subject]
-    motion = experiments.classifier_inputs(settings, run, clips, row)
-    held_out = torch.tensor([clip.subject == subject for clip in clips])
-    assert torch.equal(predict(network, motion[held_out]), expected)
-
-    monkeypatch.setattr(experiments, "train_classifier", refuse)
-    again = experiments.fold_classifiers(settings, run, clips, [row], [subject])[row.name, subject]
-    assert torch.equal(predict(again, motion[held_out]), expected)
-    with pytest.raises(DataError, match="subject 99 has no clips"):
-        experiments.fold_classifiers(settings, run, clips, [row], ["99"])
-
-
-def test_the_richest_subjects_show_most_classes_then_most_clips(clips):
-    def as_if(subject, *labels):
-        return [replace(clips[0], subject=subject, label=label) for label in labels]
-
-    people = as_if("01", 0, 0, 0, 0) + as_if("02", 0, 1, 2) + as_if("03", 0, 1, 1) + as_if("04", 0, 1, 1, 0)
-    assert experiments.richest_subjects(people, 3) == ["02", "04", "03"]
-    assert experiments.richest_subjects(people, 9)[-1] == "01"
 
 
 def test_what_needs_the_truth_gets_synthme_whatever_is_recognised(settings):

@@ -1,0 +1,86 @@
+"""The networks behind a table's predictions, to be looked into: which subjects to look at, and what predicted them.
+
+A row of a table keeps predictions, not networks: a paper's worth of them would fill a disk. The few that a chapter looks
+into are trained again, which gives the same weights, and are kept.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm import tqdm
+
+from .data import Clip, dataset_fingerprint
+from .errors import DataError
+from .evaluation.loso import fold_seed
+from .experiments import DEVICE, classifier_inputs, code_hash, digest, executor
+from .files import atomic_path
+from .profiles import Profile
+from .results import RunFolder
+from .scvit import ClassifierConfig, SCViT, build_classifier, train_classifier, with_available_weights
+from .tables import Row
+
+
+def richest_subjects(clips: Sequence[Clip], count: int) -> list[str]:
+    """Subjects to look at closely: those who show most classes, then most clips. No result has a say in the choice."""
+    labels: dict[str, list[int]] = {}
+    for clip in clips:
+        labels.setdefault(clip.subject, []).append(clip.label)
+    return sorted(labels, key=lambda name: (-len(set(labels[name])), -len(labels[name]), name))[:count]
+
+
+def fold_classifiers(
+    settings: Profile, run: RunFolder, clips: list[Clip], rows: Sequence[Row], subjects: Sequence[str]
+) -> dict[tuple[str, str], SCViT]:
+    """The networks behind the predictions of some folds, to be looked into: by row's name and held-out subject.
+
+    Each is trained with the seed and the clips of its fold in `experiments.loso_row` (for the profile's first seed), so
+    on a CPU it is the very network that predicted the subject. Kept in `run.checkpoints`.
+
+    Raises:
+        DataError: a subject without clips.
+    """
+    unknown = sorted(set(subjects) - {clip.subject for clip in clips})
+    if unknown:
+        raise DataError(f"subject {unknown[0]} has no clips; choose among those that do")
+    networks, paths = {}, {}
+    with executor(settings) as pool:
+        waiting = []
+        for row in rows:
+            config = with_available_weights(row.classifier(settings.classifier))
+            motion = classifier_inputs(settings, run, clips, row)
+            cause = {
+                "config": asdict(config),
+                "clips": [dataset_fingerprint(clips), hashlib.sha256(motion.numpy().tobytes()).hexdigest()],
+                "code": code_hash("scvit.py", "symmetry.py"),
+                "torch": torch.__version__,
+            }
+            for subject in subjects:
+                seed = fold_seed(settings.seed, subject)
+                path = run.checkpoints / f"classifier-{subject}-{digest(cause | {'seed': seed})}.safetensors"
+                networks[row.name, subject], paths[row.name, subject] = build_classifier(config), path
+                if not path.exists():
+                    known = torch.tensor([clip.subject != subject for clip in clips])
+                    labels = torch.tensor([clip.label for clip in clips])[known]
+                    task = (_train_fold, config, motion[known], labels, seed, path)
+                    waiting.append(pool.submit(*task) if pool else task)
+        for task in tqdm(waiting, desc="classifiers", unit="fold", disable=None):
+            task.result() if pool else task[0](*task[1:])
+    for key, network in networks.items():
+        network.load_state_dict(safetensors.torch.load_file(paths[key]))
+        network.eval()
+    return networks
+
+
+def _train_fold(
+    config: ClassifierConfig, motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], seed: int, path: Path
+) -> None:
+    """Train on the clips of one fold and keep the network; runs in any process that sees the run folder."""
+    network = train_classifier(config, motion, labels, seed=seed, device=DEVICE, progress=False)
+    with atomic_path(path) as temporary:
+        safetensors.torch.save_file(network.cpu().state_dict(), temporary)
