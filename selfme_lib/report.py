@@ -39,7 +39,7 @@ def render(run: RunFolder) -> str:
     profile = read_json(run.profile)
     metrics = read_json(run.metrics) if run.metrics.exists() else {}
     timings = read_json(run.timings)["notebooks"] if run.timings.exists() else {}
-    records = [_with_picture(record, run) for record in run.items()]
+    records = [_prepared(record, run) for record in run.items()]
     dataset = profile["data"]["dataset"]
     return environment.get_template("report.html.j2").render(
         run=run.name,
@@ -50,6 +50,7 @@ def render(run: RunFolder) -> str:
         headline=[record for record in records if record["place"] == "headline"],
         paper=[record for record in records if record["place"] == "paper"],
         chapters=_chapters([record for record in records if record["place"] == "chapter"], run),
+        scores=_scores(metrics["rows"]) if metrics else None,
         timings=timings,
         seconds=sum(timing["seconds"] for timing in timings.values()),
         failed={name: timing["message"] for name, timing in timings.items() if timing["status"] == "failed"},
@@ -59,17 +60,26 @@ def render(run: RunFolder) -> str:
     )
 
 
-def show(value: Any) -> str:
-    """A value as a table shows it: three decimals below ten, one above, ✓ and – for yes and no."""
+def show(value: Any, decimals: int = 3) -> str:
+    """A value as people read it; ✓ and – for yes and no, – for a missing one."""
     if value is None or value is False:
         return "–"
     if value is True:
         return "✓"
     if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+        return f"{value:.{decimals}f}"
     if isinstance(value, list):
-        return ", ".join(show(item) for item in value)
+        return ", ".join(show(item, decimals) for item in value)
     return str(value)
+
+
+def decimals_of(values: list[Any]) -> int:
+    """How many decimals a column of numbers needs: none for whole ones, else about four figures for the largest."""
+    numbers = [value for value in values if isinstance(value, float)]
+    if all(value.is_integer() for value in numbers):
+        return 0
+    largest = max(map(abs, numbers))
+    return 3 if largest < 10 else 2 if largest < 100 else 1
 
 
 def clock(seconds: float | int) -> str:
@@ -80,11 +90,54 @@ def clock(seconds: float | int) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h" if minutes >= 60 else f"{minutes}:{rest:02} min"
 
 
-def _with_picture(record: dict[str, Any], run: RunFolder) -> dict[str, Any]:
-    if record["kind"] != "figure":
-        return record
-    picture = base64.b64encode((run.figures / f"{record['name']}.png").read_bytes()).decode()
-    return {**record, "picture": f"data:image/png;base64,{picture}"}
+def _prepared(record: dict[str, Any], run: RunFolder) -> dict[str, Any]:
+    """A record ready to be shown: pictures inside, numbers of a column alike."""
+    if record["kind"] == "figure":
+        picture = base64.b64encode((run.figures / f"{record['name']}.png").read_bytes()).decode()
+        return {**record, "picture": f"data:image/png;base64,{picture}"}
+    if record["kind"] == "table":
+        return {**record, **_table(record["columns"], record["rows"])}
+    return record
+
+
+def _table(columns: list[str], rows: list[list[Any]]) -> dict[str, Any]:
+    values = [list(column) for column in zip(*rows)] or [[] for _ in columns]
+    decimals = [decimals_of(column) for column in values]
+    return {
+        "columns": columns,
+        "numeric": [any(isinstance(value, int | float) and value is not True for value in column) for column in values],
+        "rows": [[show(value, places) for value, places in zip(row, decimals)] for row in rows],
+    }
+
+
+def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Every row of metrics.json, with its confusion matrix on one line."""
+    columns = [
+        "method",
+        "seed",
+        "UF1",
+        "95 %",
+        "UAR",
+        "95 %",
+        "accuracy",
+        "UF1, mean of folds",
+        "confusion (rows: truth)",
+    ]
+    lines = [
+        [
+            row["name"],
+            row["seed"],
+            row["pooled"]["uf1"],
+            show(row["intervals"]["uf1"]),
+            row["pooled"]["uar"],
+            show(row["intervals"]["uar"]),
+            row["pooled"]["accuracy"],
+            row["fold_mean"]["uf1"],
+            " | ".join(" ".join(map(str, counts)) for counts in row["confusion"]),
+        ]
+        for row in rows
+    ]
+    return _table(columns, lines)
 
 
 def _chapters(records: list[dict[str, Any]], run: RunFolder) -> list[dict[str, Any]]:

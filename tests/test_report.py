@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from selfme_lib import profiles
 from selfme_lib.errors import DataError
+from selfme_lib.evaluation.runs import loso_row, run_record
 from selfme_lib.files import write_json
-from selfme_lib.report import clock, render, show, write_report
+from selfme_lib.report import clock, decimals_of, render, show, write_report
 from selfme_lib.results import RunFolder
 
-SETTINGS = {"profile": "quick", "seed": 0, "data": {"dataset": "synthme"}, "classifier": {"epochs": 20}}
+SETTINGS = profiles.to_dict(profiles.load("quick"))
 
 
 @pytest.fixture
@@ -58,16 +60,17 @@ def test_every_result_is_on_the_page_in_its_place(run):
     places = [text.index(part) for part in ("Results in brief", "Motion error", "Confusion", "Counts", "Table 1")]
     assert places == sorted(places)
     assert text.index("Table 1") > text.index("The paper beside ours", text.index("Counts"))
-    for part in ("In pixels.", "<b>ours</b>", "0.210", "12.3", "144", "0.890", "The faces are rendered, not real."):
+    for part in ("In pixels.", "<b>ours</b>", "0.21", "12.35", "144", "0.890", "The faces are rendered, not real."):
         assert part in text
 
 
 def test_what_may_not_be_concluded_depends_on_the_data(run):
-    write_json(run.profile, {**SETTINGS, "profile": "paper", "data": {"dataset": "casme2"}})
+    write_json(run.profile, profiles.to_dict(profiles.load("paper", data={"dataset": "smic", "apex_rule": "middle"})))
     text = Page(render(run)).text
     assert "The faces are rendered" not in text
     assert "smaller networks" not in text
-    assert "--dataset casme2 --root DIR" in text
+    for part in ("--dataset smic --root DIR", "The apex is a guess", "Transductive"):
+        assert part in text
 
 
 def test_a_failed_notebook_is_named_at_the_top(run):
@@ -89,12 +92,38 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_row_of_the_metrics_is_listed_with_its_confusion_matrix(run):
+    labels = [0] * 5 + [1] * 3 + [2] * 2
+    predictions = pd.DataFrame({"subject": ["01", "02"] * 5, "clip": list("abcdefghij"), "label": labels})
+    row = loso_row("TV-L1+ViT", predictions.assign(prediction=[0] * 6 + [1] * 2 + [2] * 2), seed=7, settings={})
+    given = {"profile": SETTINGS, "dataset": "synthme", "fingerprint": "f00d", "seed": 7, "wall_seconds": 1.0}
+    write_json(run.metrics, run_record(rows=[row], fold_seconds=[{}], **given))
+    text = Page(render(run)).text
+    for part in (
+        "Every score",
+        "TV-L1+ViT",
+        "5 0 0 | 1 2 0 | 0 0 2",
+        f"{row['pooled']['uf1']:.3f}",
+        "f00d",
+        "2 subjects",
+    ):
+        assert part in text
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (True, "✓"), (False, "–"), (0.12345, "0.123"), (-52.31, "-52.3"), (12, "12"), ([1, 0.5], "1, 0.500")],
+    [(None, "–"), (True, "✓"), (False, "–"), (0.12345, "0.123"), (-2.5, "-2.500"), (12, "12"), ([1, 0.5], "1, 0.500")],
 )
 def test_how_values_read(value, text):
     assert show(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [([2.0, 1.0, None], 0), ([0.5, 3.0], 3), ([12.5, 0.1], 2), ([260.25, 0.1], 1), ([1, 144], 0), (["a", True], 0)],
+)
+def test_decimals_of_a_column(values, decimals):
+    assert decimals_of(values) == decimals
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(3.21, "3.2 s"), (75.2, "1:15 min"), (3700, "1:01:40 h")])
