@@ -7,18 +7,17 @@ never on the number of processes.
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import tempfile
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from filelock import FileLock
 from tqdm import tqdm
 
 from selfme_lib.errors import DataError, UsageError
@@ -35,6 +34,7 @@ from selfme_lib.synthme.layouts import (
     clip_files,
     write_coding_sheet,
 )
+from selfme_lib.synthme.parallel import in_parallel
 from selfme_lib.synthme.render import Renderer
 from selfme_lib.synthme.sensor import expose
 from selfme_lib.synthme.studio import set_up
@@ -109,16 +109,25 @@ def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None 
         DataError: the folder holds something else.
     """
     root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_name(f".{root.name}.lock")):  # two runs that share a folder take turns
+        _write(root, config, workers)
+    return root
+
+
+def _write(root: Path, config: SynthConfig, workers: int | None) -> None:
     _claim(root, config)
+    for leftover in root.glob(".unfinished-*"):
+        shutil.rmtree(leftover)
     clips = plan(config)
     missing = [clip for clip in clips if not _finished(root, clip)]
-    tasks = [missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK)]
+    names = [(clip.files.subject, clip.number) for clip in missing]
+    jobs = [(root, config, names[i : i + CHUNK]) for i in range(0, len(names), CHUNK)]
     with tqdm(total=len(clips), initial=len(clips) - len(missing), desc="SynthME", unit="clip", disable=None) as bar:
-        for done in _in_parallel(root, config, tasks, workers):
+        for done in in_parallel(_render_chunk, jobs, workers):
             bar.update(done)
     if config.layout == "casme2":
         write_coding_sheet(root, [_coding_row(clip) for clip in clips])
-    return root
 
 
 @dataclass(frozen=True)
@@ -221,19 +230,6 @@ def _coding_row(clip: PlannedClip) -> tuple:
     )
 
 
-def _in_parallel(root: Path, config: SynthConfig, tasks: list[list[PlannedClip]], workers: int | None):
-    """Render chunks of clips; yields how many clips each finished chunk had."""
-    workers = min(workers or os.cpu_count() or 1, len(tasks))
-    if workers <= 1:
-        for chunk in tasks:
-            yield _render_chunk(root, config, [(clip.files.subject, clip.number) for clip in chunk])
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        names = [[(clip.files.subject, clip.number) for clip in chunk] for chunk in tasks]
-        for future in as_completed([pool.submit(_render_chunk, root, config, chunk) for chunk in names]):
-            yield future.result()
-
-
 @lru_cache(maxsize=1)
 def _plan_by_name(config: SynthConfig) -> dict[tuple[str, int], PlannedClip]:
     return {(clip.files.subject, clip.number): clip for clip in plan(config)}
@@ -258,7 +254,7 @@ def _render_clip(root: Path, config: SynthConfig, clip: PlannedClip) -> None:
     generator = np.random.default_rng(script.seed)
     folder = root / clip.files.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root))
+    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=root))
     try:
         for frame in range(len(script)):
             picture = renderer.render(script.expression(frame), script.poses[frame], gain=script.gain[frame])

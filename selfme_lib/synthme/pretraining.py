@@ -5,15 +5,14 @@ These persons come from a random stream of their own; none of them is in any eva
 
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+from filelock import FileLock
 from tqdm import tqdm
 
 from selfme_lib.errors import DataError
@@ -21,6 +20,7 @@ from selfme_lib.files import read_json, write_json
 from selfme_lib.synthme.camera import Pose
 from selfme_lib.synthme.dataset import VERSION
 from selfme_lib.synthme.identity import Identity, create_identity
+from selfme_lib.synthme.parallel import in_parallel
 from selfme_lib.synthme.render import Expression, Renderer
 from selfme_lib.synthme.sensor import expose, through_jpeg
 from selfme_lib.synthme.studio import set_up
@@ -58,7 +58,6 @@ def render_pairs(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial, record = path.with_suffix(".partial.npy"), path.with_suffix(".json")
     request = {
         "version": VERSION,
         "identities": hashlib.sha256(json.dumps(list(identity_seeds)).encode()).hexdigest()[:12],
@@ -67,37 +66,33 @@ def render_pairs(
         "size": size,
         "seed": seed,
     }
+    with FileLock(path.with_name(f".{path.name}.lock")):  # two runs that share a file take turns
+        _render(path, request, list(identity_seeds), workers)
+    return path
+
+
+def _render(path: Path, request: dict, identity_seeds: list[int], workers: int | None) -> None:
+    partial, record = path.with_suffix(".partial.npy"), path.with_suffix(".json")
+    pairs, size, seed = (request[name] for name in ("pairs_per_identity", "size", "seed"))
     found = read_json(record) if record.is_file() else {"request": request, "finished": []}
     if found["request"] != request:
         raise DataError(
             f"{path}: made with other arguments ({found['request']}); choose another file or delete it and {record.name}"
         )
     if path.is_file():
-        return path
+        return
     finished = set(found["finished"]) if partial.is_file() else set()
     if not partial.is_file():
-        shape = (len(identity_seeds) * pairs_per_identity, 2, size, size, 3)
+        shape = (len(identity_seeds) * pairs, 2, size, size, 3)
         np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
     missing = [index for index in range(len(identity_seeds)) if index not in finished]
-    jobs = [(partial, index, identity_seeds[index], pairs_per_identity, size, seed) for index in missing]
+    jobs = [(partial, index, identity_seeds[index], pairs, size, seed) for index in missing]
     with tqdm(total=len(identity_seeds), initial=len(finished), desc="faces", unit="person", disable=None) as bar:
-        for index in _in_parallel(jobs, workers):
+        for index in in_parallel(_render_person, jobs, workers):
             finished.add(index)
             write_json(record, {"request": request, "finished": sorted(finished)})
             bar.update()
     os.replace(partial, path)
-    return path
-
-
-def _in_parallel(jobs: list[tuple], workers: int | None):
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    if workers <= 1:
-        for job in jobs:
-            yield _render_person(*job)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_render_person, *job) for job in jobs]):
-            yield future.result()
 
 
 def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int) -> int:

@@ -20,6 +20,7 @@ from selfme_lib.synthme.texture import EYE_RADIUS, lip_cover, paint
 
 SUPERSAMPLING = 2
 MOUTH_LIGHT = 0.4  # the part of the light that reaches the teeth
+LID_GAP = 0.008  # decimetres between eyeball and lid
 LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units a radian of gaze
 ENCODING_GAMMA = 1 / 1.8
 
@@ -76,11 +77,14 @@ class Renderer:
             if amount:
                 units[unit] = (amount, amount)
         vertices = self.identity.vertices + displacement(units)
-        if across or up:
-            turn = Pose(pitch=-up, yaw=across).rotation()
-            for eye in _eyeballs():
-                centre = (vertices[eye].max(0) + vertices[eye].min(0)) / 2
-                vertices[eye] = (vertices[eye] - centre) @ turn.T + centre
+        for eye, lids in _eyes():
+            low, high = vertices[eye].min(0), vertices[eye].max(0)
+            centre, radius = (low + high) / 2, (high[0] - low[0]) / 2
+            if across or up:
+                vertices[eye] = (vertices[eye] - centre) @ Pose(pitch=-up, yaw=across).rotation().T + centre
+            offset = vertices[lids] - centre  # lids slide over the eyeball, never through it
+            distance = np.linalg.norm(offset, axis=1, keepdims=True)
+            vertices[lids] = centre + offset * np.maximum(1, (radius + LID_GAP) / distance)
         return vertices
 
     def surface(self, vertices: np.ndarray, pose: Pose, *, supersampling: int = 1) -> Surface:
@@ -123,18 +127,22 @@ def encode(linear: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _eyeballs() -> tuple[np.ndarray, np.ndarray]:
-    """Vertex numbers of the left and the right eye."""
+def _eyes() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Vertex numbers of the eyeball and of the lids before it, for the left and the right eye."""
     head = load_head()
-    eyes = head.of_part("eye")
-    left = head.vertices[eyes, 0] > 0
-    return eyes[left], eyes[~left]
+    balls = head.of_part("eye")
+    pairs = []
+    for ball in (balls[head.vertices[balls, 0] > 0], balls[head.vertices[balls, 0] < 0]):
+        offset = head.vertices - (head.vertices[ball].max(0) + head.vertices[ball].min(0)) / 2
+        near = (np.linalg.norm(offset, axis=1) < 1.8 * EYE_RADIUS) & (offset[:, 2] > 0.02)
+        pairs.append((ball, np.flatnonzero(near & (head.vertex_part == PARTS.index("skin")))))
+    return tuple(pairs)
 
 
 def lid_margin(head: Head) -> np.ndarray:
     """Where the lashes grow, on the edges of the lids: (n,) in [0, 1], the lower lid weaker."""
     cover = np.zeros(len(head.vertices))
-    for eye in _eyeballs():
+    for eye, _ in _eyes():
         centre = (head.vertices[eye].max(0) + head.vertices[eye].min(0)) / 2
         offset = head.vertices - centre
         distance = np.linalg.norm(offset, axis=1)

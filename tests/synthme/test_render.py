@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def test_the_same_call_gives_the_same_picture(renderer):
 
 def test_people_do_not_look_alike():
     faces = [neutral_face(seed, 48).astype(float) for seed in (1, 2, 3)]
-    assert all(np.abs(a - b).mean() > 8 for a, b in zip(faces, faces[1:]))
+    assert all(np.abs(a - b).mean() > 8 for a, b in itertools.pairwise(faces))
 
 
 def test_left_units_change_the_right_half_of_the_picture(renderer):
@@ -41,6 +43,19 @@ def test_gaze_moves_the_iris_only(renderer):
     assert set(np.flatnonzero(moved)) <= set(head.of_part("eye"))
     front = head.of_part("eye")[np.argmax(resting[head.of_part("eye"), 2])]
     assert looking[front, 0] - resting[front, 0] == pytest.approx(0.1 * 0.138, rel=0.15)
+
+
+@pytest.mark.parametrize("blink", [0.0, 0.3, 0.6, 1.0])
+def test_lids_never_cut_into_the_eyeball(renderer, blink):
+    head = load_head()
+    vertices = renderer.vertices(Expression({45: (blink, blink)}))
+    for side in (1, -1):
+        eye = head.of_part("eye")
+        eye = eye[head.vertices[eye, 0] * side > 0]
+        centre = (vertices[eye].max(0) + vertices[eye].min(0)) / 2
+        radius = np.ptp(vertices[eye, 0]) / 2
+        skin = vertices[(head.vertex_part == 0) & (head.openness > 0.3)]
+        assert np.linalg.norm(skin - centre, axis=1).min() > radius
 
 
 def test_render_face_takes_action_units_and_pose():
