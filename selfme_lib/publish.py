@@ -1,7 +1,7 @@
 """`selfme report runs/NAME --publish`: bring a run's pictures and outputs into the repository.
 
-The committed notebooks show results of one real run, and the README shows figures of the same run; neither is ever
-edited by hand.
+The committed notebooks show results of one real run, and the README and the heads of the notebooks show figures of
+the same run; none of them is ever edited by hand.
 """
 
 import re
@@ -17,7 +17,7 @@ from .results import RunFolder
 
 
 def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJECT) -> list[Path]:
-    """Put a run's outputs into the committed notebooks, and the figures that the README shows into `figures/`.
+    """Put a run's outputs into the committed notebooks, and the figures that README and notebooks show into `figures/`.
 
     Returns:
         The files that were written.
@@ -27,7 +27,8 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
     """
     sources = find_notebooks(notebooks)
     published = [(source, _with_outputs(source, run)) for source in sources]  # all must be fit before any is written
-    figures = [(_figure(name, run), project / "figures" / name) for name in _wanted_figures(project / "README.md")]
+    wanted = _wanted_figures(project / "README.md", sources)
+    figures = [(_figure(name, run), project / "figures" / name) for name in wanted]
     for source, notebook in published:
         with atomic_path(source) as temporary:
             nbformat.write(notebook, temporary)
@@ -65,12 +66,16 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
     return notebook
 
 
-def _wanted_figures(readme: Path) -> list[str]:
-    return sorted(set(re.findall(r"figures/([\w-]+\.png)", readme.read_text(encoding="utf-8"))))
+def _wanted_figures(readme: Path, notebooks: list[Path]) -> list[str]:
+    """Names of the pictures that the README shows by `figures/NAME.png` and notebooks by `(../figures/NAME.png)`."""
+    names = set(re.findall(r"figures/([\w-]+\.png)", readme.read_text(encoding="utf-8")))
+    for notebook in notebooks:
+        names.update(re.findall(r"\(\.\./figures/([\w-]+\.png)\)", notebook.read_text(encoding="utf-8")))
+    return sorted(names)
 
 
 def _figure(name: str, run: RunFolder) -> Path:
     path = run.figures / name
     if not path.exists():
-        raise DataError(f"README.md shows figures/{name}, which {run.path} does not have")
+        raise DataError(f"README.md or a notebook shows figures/{name}, which {run.path} does not have")
     return path

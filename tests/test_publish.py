@@ -93,3 +93,17 @@ def test_a_markdown_change_counts_as_a_change(project):
     nbformat.write(notebook, source)
     with pytest.raises(DataError, match="changed since the run"):
         publish_project(project)
+
+
+def test_a_notebooks_title_picture_is_published_too(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[0].source += "\n![b](../figures/05_head.png)"
+    nbformat.write(notebook, source)
+    run = RunFolder(project / "runs" / "quick")
+    execute(source, run)
+    with pytest.raises(DataError, match="05_head"):
+        publish_project(project)
+    (run.figures / "05_head.png").write_bytes(b"head")
+    publish_project(project)
+    assert (project / "figures" / "05_head.png").read_bytes() == b"head"

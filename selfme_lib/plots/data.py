@@ -36,7 +36,7 @@ def show_timeline(ax: Axes, truth: Truth, labelled: Sequence[int]) -> None:
     """Intensity of every action unit that a clip of SynthME contains, frame by frame, with onset, apex and offset.
 
     Args:
-        labelled: the units of the label; others are what the face does besides.
+        labelled: the units of the label; others are what the face does besides. A blink may leave the picture at the top.
     """
     frames = truth.first_frame + np.arange(len(truth.au_intensity))
     intensity = truth.au_intensity.unflatten(1, (-1, 2)).mean(2)  # left and right: (t, units)
@@ -50,14 +50,14 @@ def show_timeline(ax: Axes, truth: Truth, labelled: Sequence[int]) -> None:
     if others:
         names = ", ".join(str(units[index]) for index in others)
         ax.plot([], [], color=SOFT, linewidth=1, linestyle="--", label=f"not in the label: AU {names}")
-    top = ax.get_ylim()[1]
+    top = 1.6 * max(float(intensity[:, [units.index(unit) for unit in labelled]].max()), 1e-3)
     for name in ("onset", "apex", "offset"):
         ax.axvline(getattr(truth, name), color=INK, linewidth=0.8, linestyle=":")
         ax.text(getattr(truth, name), top, name, ha="center", va="bottom", fontsize=8, color=INK)
     ax.set_ylim(0, top)
     ax.set_xlabel("frame number")
     ax.set_ylabel("intensity (1 is full-blown)")
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def show_classes(ax: Axes, clips: Sequence[Clip]) -> None:

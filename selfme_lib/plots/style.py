@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 from cycler import cycler
+from IPython.display import HTML
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -149,6 +151,11 @@ def common_scale(*flows: Tensor, quantile: float = 0.995) -> float:
     """A length for `flow_to_rgb` that suits all of these flows (… 2 h w): their longest motions, a few apart."""
     lengths = torch.cat([flow.detach().norm(dim=-3).flatten() for flow in flows]).numpy()
     return max(float(np.quantile(lengths, quantile)), 1e-3)
+
+
+def table(frame: pd.DataFrame, *, digits: int = 3) -> HTML:
+    """A table for a notebook: no index, numbers rounded, nothing where a value is missing; the same frame, the same bytes."""
+    return HTML(frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
 
 
 # OKLab (Ottosson 2020): colours that are mixed in it keep their lightness
