@@ -71,7 +71,7 @@ def test_nothing_is_published_when_anything_is_unfit(project):
     execute(source, run)
 
     (project / "README.md").write_text("figures/09_missing.png")
-    with pytest.raises(DataError, match=r"README\.md shows figures/09_missing\.png"):
+    with pytest.raises(DataError, match=r"shows figures/09_missing\.png"):
         publish_project(project)
     assert source.read_bytes() == untouched
     (project / "README.md").write_text("")
