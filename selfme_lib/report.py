@@ -105,7 +105,9 @@ def _table(columns: list[str], rows: list[list[Any]]) -> dict[str, Any]:
     decimals = [decimals_of(column) for column in values]
     return {
         "columns": columns,
-        "numeric": [any(isinstance(value, int | float) and value is not True for value in column) for column in values],
+        "numeric": [
+            any(isinstance(value, int | float) and not isinstance(value, bool) for value in column) for column in values
+        ],
         "rows": [[show(value, places) for value, places in zip(row, decimals)] for row in rows],
     }
 
@@ -128,16 +130,21 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
             row["name"],
             row["seed"],
             row["pooled"]["uf1"],
-            show(row["intervals"]["uf1"]),
+            _unbroken(show(row["intervals"]["uf1"])),
             row["pooled"]["uar"],
-            show(row["intervals"]["uar"]),
+            _unbroken(show(row["intervals"]["uar"])),
             row["pooled"]["accuracy"],
             row["fold_mean"]["uf1"],
-            " | ".join(" ".join(map(str, counts)) for counts in row["confusion"]),
+            _unbroken(" | ".join(" ".join(map(str, counts)) for counts in row["confusion"])),
         ]
         for row in rows
     ]
     return _table(columns, lines)
+
+
+def _unbroken(text: str) -> str:
+    """With spaces at which no line is broken."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _chapters(records: list[dict[str, Any]], run: RunFolder) -> list[dict[str, Any]]:
