@@ -89,7 +89,7 @@ class RunFolder:
 
     def save_table(
         self, name: str, table: "pd.DataFrame", *, title: str, caption: str = "", place: Place = "chapter"
-    ) -> Path:
+    ) -> None:
         """Save a table for the report.
 
         Args:
@@ -102,14 +102,14 @@ class RunFolder:
         """
         rows = [[_plain(value) for value in row] for row in table.itertuples(index=False, name=None)]
         record = {"columns": [str(column) for column in table.columns], "rows": rows}
-        return self._save(self.results, name, {"kind": "table", **record}, title, caption, place)
+        self._save(self.results, name, {"kind": "table", **record}, title, caption, place)
 
     def save_values(
         self, name: str, values: dict[str, Any], *, title: str, caption: str = "", place: Place = "chapter"
-    ) -> Path:
+    ) -> None:
         """Save a few named values for the report. Arguments as in `save_table`."""
         record = {"kind": "values", "values": {str(key): _plain(value) for key, value in values.items()}}
-        return self._save(self.results, name, record, title, caption, place)
+        self._save(self.results, name, record, title, caption, place)
 
     def save_figure(
         self,
@@ -121,7 +121,7 @@ class RunFolder:
         alt: str,
         place: Place = "chapter",
         dpi: int = 110,
-    ) -> Path:
+    ) -> None:
         """Save a matplotlib figure and its caption for the report. Arguments as in `save_table`.
 
         Args:
@@ -132,7 +132,6 @@ class RunFolder:
         with atomic_path(picture) as temporary:
             figure.savefig(temporary, dpi=dpi, bbox_inches="tight", facecolor="white", metadata={"Software": None})
         self._save(self.figures, name, {"kind": "figure", "alt": alt}, title, caption, place)
-        return picture
 
     def load(self, name: str) -> dict[str, Any]:
         """The record of a table, of values or of a figure.
@@ -156,16 +155,15 @@ class RunFolder:
             for path in folder.glob(f"{number}*"):
                 path.unlink()
 
-    def _save(self, folder: Path, name: str, record: dict, title: str, caption: str, place: str) -> Path:
+    def _save(self, folder: Path, name: str, record: dict, title: str, caption: str, place: str) -> None:
         _check_name(name)
         if place not in Place.__args__:
             raise UsageError(f"place of {name!r}: expected one of {', '.join(Place.__args__)}, got {place!r}")
         others = [item for item in self.items() if item["name"][:2] == name[:2]]
         orders = {item["name"]: item["order"] for item in others}
         order = orders.get(name, max(orders.values(), default=-1) + 1)  # saved again, it keeps its place
-        path = folder / f"{name}.json"
-        write_json(path, {"name": name, "order": order, "title": title, "caption": caption, "place": place, **record})
-        return path
+        described = {"name": name, "order": order, "title": title, "caption": caption, "place": place}
+        write_json(folder / f"{name}.json", described | record)
 
 
 def _check_name(name: str) -> None:

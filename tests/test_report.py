@@ -98,7 +98,7 @@ def test_every_row_of_the_metrics_is_listed_with_its_confusion_matrix(run):
     row = loso_row("TV-L1+ViT", predictions.assign(prediction=[0] * 6 + [1] * 2 + [2] * 2), seed=7, settings={})
     given = {"profile": SETTINGS, "dataset": "synthme", "fingerprint": "f00d", "seed": 7, "wall_seconds": 1.0}
     write_json(run.metrics, run_record(rows=[row], fold_seconds=[{}], **given))
-    text = Page(render(run)).text
+    text = Page(render(run)).text.replace("\N{NO-BREAK SPACE}", " ")
     for part in (
         "Every score",
         "TV-L1+ViT",
