@@ -35,6 +35,11 @@ def test_table_3_has_every_motion_with_and_without_sc_and_names_the_papers_rows(
     assert set(names) & set(tables.paper_table(3).method) == {name for name in names if name.startswith(("TV", "Sel"))}
 
 
+def test_only_synthme_has_a_true_motion():
+    real = profiles.load("smoke", data={"dataset": "casme2"})
+    assert not [row for row in tables.motion_rows(real) if row.motion == "truth"]
+
+
 def test_the_papers_tables_are_complete():
     assert [len(tables.paper_table(number)) for number in (1, 2, 3, 4)] == [8, 20, 7, 3]
     assert tables.paper_table(1)[["uf1", "uar"]].iloc[-1].tolist() == [0.9078, 0.9290]
