@@ -6,7 +6,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from selfme_lib.errors import UsageError
 from selfme_lib.files import read_json
-from selfme_lib.reproduce import find_notebooks, machine_paths, reproduce, source_hash
+from selfme_lib.reproduce import find_notebooks, library_hash, machine_paths, reproduce, source_hash
 from selfme_lib.results import RunFolder
 
 PARAMETERS = {"profile": "tiny", "seed": 3, "data": {"size": 64}}
@@ -108,6 +108,17 @@ def test_only_chooses_notebooks_by_number_or_name(project):
         find_notebooks(folder, ["07"])
     with pytest.raises(UsageError, match="no notebooks in"):
         find_notebooks(project)
+
+
+def test_the_librarys_hash_knows_what_can_change_a_result(tmp_path):
+    (tmp_path / "motion").mkdir()
+    (tmp_path / "motion" / "weights.safetensors").write_bytes(b"1")
+    (tmp_path / "report.py").write_text("1")
+    before = library_hash(tmp_path)
+    (tmp_path / "report.py").write_text("2")
+    assert library_hash(tmp_path) == before
+    (tmp_path / "motion" / "weights.safetensors").write_bytes(b"2")
+    assert library_hash(tmp_path) != before
 
 
 def test_outputs_do_not_change_a_notebooks_hash_but_tags_do(project):
