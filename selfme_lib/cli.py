@@ -195,10 +195,10 @@ def motion(
 @app.command()
 def pretrain(
     out: Annotated[Path, typer.Argument(help="Folder for faces, state and checkpoint.", show_default=False)],
-    persons: Annotated[int, typer.Option(min=17, help="Rendered people; 16 of them are for validation.")] = 240,
+    persons: Annotated[int, typer.Option(min=17, help="Rendered people; 16 of them are for validation.")] = 200,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames a person.")] = 10,
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 128,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 3000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
 ) -> None:
     """Train a motion learner from scratch, as the shipped one was. The same command goes on after an interrupt."""

@@ -24,6 +24,7 @@ def cubic_bspline(t: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 
 
 @functools.lru_cache(maxsize=32)
+@torch.inference_mode(False)  # a matrix cached during inference would be of no use to training
 def _expansion_matrix(points: int, size: int) -> Float[Tensor, "places controls"]:
     """Weights of the control points (one more on each side) at each of `size` places; the corners of both lattices agree."""
     places = torch.linspace(0, points - 1, size, dtype=torch.float64)  # in units of the control grid

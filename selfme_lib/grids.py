@@ -71,6 +71,7 @@ def translate(image: Float[Tensor, "b c h w"], displacement: Float[Tensor, "b 2"
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # a matrix cached during inference would be of no use to training
 def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "places size"]:
     """Gaussian weights of `size` pixels at each of `places` evenly spaced places; the border pixel goes on outside."""
     centres = torch.linspace(0, size - 1, places, dtype=torch.float64)

@@ -60,19 +60,30 @@ class DenseMotion(nn.Module):
         keypoints: K.
         width, depth, max_width: the hourglass.
         variance: $\sigma^2$ of the heatmaps in normalised units.
+        locality: deviation, in normalised units, of a Gaussian around each keypoint of the target whose logarithm is
+            added to the weights' logits: training starts from local motions that apply where their keypoints are.
         matching: see above.
     """
 
     def __init__(
-        self, *, keypoints: int, width: int, depth: int, max_width: int, variance: float = 0.01, matching: bool = True
+        self,
+        *,
+        keypoints: int,
+        width: int,
+        depth: int,
+        max_width: int,
+        variance: float = 0.01,
+        locality: float = 0.2,
+        matching: bool = True,
     ):
         super().__init__()
         maps = 1 + 3 + (1 if matching else 0)
         self.hourglass = Hourglass(in_channels=(keypoints + 1) * maps, width=width, depth=depth, max_width=max_width)
         self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1, 3, padding=1)
-        with torch.no_grad():
-            self.head.bias[-1] = 1.0  # where nothing speaks for a motion, training starts from standing still
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
         self.variance = variance
+        self.locality = locality
         self.matching = matching
 
     def aligned_frames(
@@ -116,4 +127,6 @@ class DenseMotion(nn.Module):
         features = self.hourglass(torch.cat(maps, dim=1))
         with torch.autocast(device_type=features.device.type, enabled=False):
             logits = self.head(features.float())
+        bells = gaussian_heatmaps(keypoints_target, (height, width), self.locality**2)
+        logits = logits + F.pad(bells.clamp_min(1e-6).log(), (0, 0, 0, 0, 0, 1), value=-2.0)
         return logits.softmax(1), motions

@@ -20,7 +20,7 @@ from selfme_lib.motion.losses import local_contrast
 class LearnerConfig:
     """Sizes of the networks. The paper gives none of them."""
 
-    keypoints: int = 32
+    keypoints: int = 36
     width: int = 24  # of detector and dense motion, at a quarter of the image's size
     depth: int = 3
     max_width: int = 96

@@ -68,10 +68,10 @@ class Augmentation:
     """
 
     grey: float = 0.3
-    light: float = 0.03
-    zoom: float = 0.12
-    turn: float = 0.08
-    shift: float = 0.08
+    light: float = 0.015
+    zoom: float = 0.08
+    turn: float = 0.05
+    shift: float = 0.05
 
     def __call__(self, pair: Pair, generator: np.random.Generator) -> Pair:
         source, target = pair

@@ -26,12 +26,12 @@ class PretrainingConfig:
         training: steps, losses and schedule.
     """
 
-    persons: int = 240
+    persons: int = 200
     validation_persons: int = 16
     pairs: int = 10
     size: int = 128
     learner: LearnerConfig = LearnerConfig()
-    training: TrainingConfig = TrainingConfig(steps=3000)
+    training: TrainingConfig = TrainingConfig(steps=1500)
 
 
 def pretrain(out: Path, config: PretrainingConfig, *, fabric: Fabric, workers: int | None = None) -> Path:
