@@ -25,6 +25,7 @@ from .tables import Result, paper_table
 
 METRICS = {"uf1": metrics.uf1, "uar": metrics.uar}
 SWITCHES = ("B-spline", "SC", "MA")  # of Table 1, in the paper's order
+VERDICTS = ("confirmed", "undecided", "contradicted", "found")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Trend:
 
     @property
     def verdict(self) -> str:
-        """`confirmed`, `undecided`, `contradicted` or `found`: see the module's docstring."""
+        """One of `VERDICTS`: see the module's docstring."""
         if self.low <= 0 <= self.high:
             return "undecided"
         if self.paper is None:

@@ -192,7 +192,7 @@ def show_similarities(
 
 
 def show_attention(
-    ax: Axes, image: Float[Tensor, "3 h w"], heat: Float[Tensor, "h w"], *, title: str = "", index: bool = True
+    ax: Axes, image: Float[Tensor, "3 H W"], heat: Float[Tensor, "h w"], *, title: str = "", index: bool = True
 ) -> None:
     """A Grad-CAM map over a face: the face shows through where the map is hot; below, how symmetrical the map is.
 
