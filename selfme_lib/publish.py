@@ -1,7 +1,8 @@
 """`selfme report runs/NAME --publish`: bring a run's pictures and outputs into the repository.
 
 The committed notebooks show results of one real run, and the README and the heads of the notebooks show figures of
-the same run; none of them is ever edited by hand.
+the same run, and so do the README's tables, which stand between `<!-- table NAME -->` and `<!-- end -->`; none of
+them is ever edited by hand.
 """
 
 import re
@@ -29,13 +30,17 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
     published = [(source, _with_outputs(source, run)) for source in sources]  # all must be fit before any is written
     wanted = _wanted_figures(project / "README.md", sources)
     figures = [(_figure(name, run), project / "figures" / name) for name in wanted]
+    readme = project / "README.md"
+    text = _with_tables(readme.read_text(encoding="utf-8"), run)
     for source, notebook in published:
         with atomic_path(source) as temporary:
             nbformat.write(notebook, temporary)
     for figure, target in figures:
         with atomic_path(target) as temporary:
             shutil.copyfile(figure, temporary)
-    return [*sources, *(target for _, target in figures)]
+    with atomic_path(readme) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return [readme, *sources, *(target for _, target in figures)]
 
 
 def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
@@ -64,6 +69,24 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
     if found := machine_paths(notebook):
         raise DataError(f"{executed}: shows a path of this machine ({found[0]}); change the cell that prints it")
     return notebook
+
+
+def _with_tables(text: str, run: RunFolder) -> str:
+    """The README with every marked table taken from the run."""
+
+    def filled(match: re.Match) -> str:
+        table = run.load(match[1])
+        lines = [table["columns"], ["---"] * len(table["columns"]), *table["rows"]]
+        body = "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+        return f"<!-- table {match[1]} -->\n{body}\n\n{table['caption']}\n<!-- end -->"
+
+    return re.sub(r"<!-- table (\w+) -->.*?<!-- end -->", filled, text, flags=re.DOTALL)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value).replace("|", "\\|")
 
 
 def _wanted_figures(readme: Path, notebooks: list[Path]) -> list[str]:

@@ -1,4 +1,5 @@
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_reproduce import write_notebook
@@ -44,7 +45,7 @@ def test_outputs_and_figures_come_into_the_project(project):
     source = project / "notebooks" / "05_scvit.ipynb"
     before = source_hash(source)
     written = publish_project(project)
-    assert [path.name for path in written] == ["05_scvit.ipynb", "05_confusion.png"]
+    assert [path.name for path in written] == ["README.md", "05_scvit.ipynb", "05_confusion.png"]
     assert (project / "figures" / "05_confusion.png").read_bytes() == b"picture"
     notebook = nbformat.read(source, as_version=4)
     nbformat.validate(notebook)
@@ -107,3 +108,16 @@ def test_a_notebooks_title_picture_is_published_too(project):
     (run.figures / "05_head.png").write_bytes(b"head")
     publish_project(project)
     assert (project / "figures" / "05_head.png").read_bytes() == b"head"
+
+
+def test_tables_of_the_readme_come_from_the_run(project):
+    run, readme = RunFolder(project / "runs" / "quick"), project / "README.md"
+    table = pd.DataFrame({"row": ["a|b", "c"], "UF1": [0.51234, float("nan")], "seeds": [1, 2]})
+    run.save_table("05_scores", table, title="Scores", caption="On SynthME.")
+    readme.write_text("Before\n<!-- table 05_scores -->\nstale\n<!-- end -->\nafter")
+    publish_project(project)
+    published = readme.read_text()
+    assert "| a\\|b | 0.512 | 1 |" in published and "| c | – | 2 |" in published and "On SynthME." in published
+    assert "stale" not in published and published.endswith("<!-- end -->\nafter")
+    publish_project(project)
+    assert readme.read_text() == published
