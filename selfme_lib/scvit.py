@@ -132,6 +132,7 @@ class SCViT(nn.Module):
                 embed_dim=width,
                 depth=depth,
                 num_heads=heads,
+                weight_init="jax",  # Xavier, as the first ViT: timm's default of 0.02 is far too small for narrow ones
             )
         else:
             self.vit = timm.create_model(
