@@ -27,13 +27,13 @@ LARGEST_GAMMA = 6.0
 SIDE = 256  # px: one picture on the screen has at least this side
 FULL_COLOUR = 4.0  # px: length of a motion that has the full colour
 CONTRAST = 3.0  # of the view "difference"
-RED = (213, 94, 0)
+ORANGE = (213, 94, 0)
 
 
 def explore_amplification(
     clips: Mapping[str, Frames], *, learner: MotionLearner | None = None
 ) -> "AmplificationExplorer":
-    r"""A widget: a clip, $\gamma$ from 0 to 6, B-spline or bilinear expansion, a view. Folds ($\det J \le 0$) turn red.
+    r"""A widget: a clip, $\gamma$ from 0 to 6, B-spline or bilinear expansion, a view. Folds ($\det J \le 0$) turn orange.
 
     Args:
         clips: name → onset and apex, RGB in [0, 1], of a size that suits the motion learner.
@@ -143,8 +143,8 @@ def _with_arrows(
     for (x, y), (u, v) in zip(starts.tolist(), steps.tolist()):
         begin = np.round((np.array([x, y]) + 0.5) * zoom * fine).astype(int)
         end = np.round((np.array([x + u, y + v]) + 0.5) * zoom * fine).astype(int)
-        cv2.line(picture, begin.tolist(), end.tolist(), RED, 1, cv2.LINE_AA, shift=4)
-        cv2.circle(picture, end.tolist(), 20, RED, -1, cv2.LINE_AA, shift=4)
+        cv2.line(picture, begin.tolist(), end.tolist(), ORANGE, 1, cv2.LINE_AA, shift=4)
+        cv2.circle(picture, end.tolist(), 20, ORANGE, -1, cv2.LINE_AA, shift=4)
     return picture
 
 
@@ -152,4 +152,4 @@ def _mark(picture: UInt8[np.ndarray, "H W 3"], folded: Bool[Tensor, "h w"], zoom
     """Paint the cells that fold; a cell lies between four pixels."""
     for row, column in torch.nonzero(folded).tolist():
         top, left = row * zoom + zoom // 2, column * zoom + zoom // 2
-        picture[top : top + zoom, left : left + zoom] = RED
+        picture[top : top + zoom, left : left + zoom] = ORANGE

@@ -95,7 +95,7 @@ def test_grid_fills_exactly_the_folded_cells(ax):
 def test_determinant_marks_folds(ax):
     flow = torch.zeros(2, 6, 6)
     flow[0, :, 3:] = -2.0
-    motion.show_determinant(ax, flow, spread=0.5)
+    motion.show_determinant(ax, flow)
     values, folds = (image.get_array() for image in ax.images)
     assert np.asarray(values)[0].tolist() == [1, 1, -1, 1, 1]
     assert folds.count() == 5

@@ -19,7 +19,7 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from selfme_lib.grids import identity_grid, jacobian_determinant, to_pixels
-from selfme_lib.plots.style import DIVERGING, INK, SEQUENTIAL, SOFT, VERMILION, flow_to_rgb, inset_flow_legend
+from selfme_lib.plots.style import INK, SEQUENTIAL, SOFT, VERMILION, flow_to_rgb, inset_flow_legend
 
 
 def show_image(ax: Axes, image: Float[Tensor, "c h w"], *, title: str = "", dim: float = 0.0) -> None:
@@ -165,21 +165,15 @@ def show_grid(
         ax.set_title(title)
 
 
-def show_determinant(
-    ax: Axes, flow: Float[Tensor, "2 h w"], *, spread: float, title: str = "", bar: bool = False
-) -> None:
-    r"""$\det J$ of each cell: 1 keeps its area, below 1 it shrinks; folded cells ($\le 0$) stand out.
-
-    Args:
-        spread: colours run from 1 - spread to 1 + spread.
-    """
+def show_determinant(ax: Axes, flow: Float[Tensor, "2 h w"], *, title: str = "", bar: bool = False) -> None:
+    r"""$\det J$ of each cell, from 0 (black) over 1 (grey: its area stays) to 2 (white); cells that fold in orange."""
     determinant = jacobian_determinant(flow[None].detach().float().cpu())[0]
-    show_map(ax, determinant, limits=(1 - spread, 1 + spread), cmap=DIVERGING, title=title, bar=bar)
+    show_map(ax, determinant, limits=(0, 2), cmap="gray", title=title, bar=bar)
     folded = np.ma.masked_equal((determinant <= 0).numpy(), 0)
     ax.imshow(folded, cmap=mpl.colors.ListedColormap([VERMILION]), vmin=0, vmax=1)
 
 
-def show_curves(ax: Axes, curve: pd.DataFrame, columns: Mapping[str, str], *, logarithmic: bool = False) -> None:
+def show_curves(ax: Axes, curve: pd.DataFrame, columns: Mapping[str, str]) -> None:
     """Columns of a training record against its `step`.
 
     Args:
@@ -190,8 +184,6 @@ def show_curves(ax: Axes, curve: pd.DataFrame, columns: Mapping[str, str], *, lo
         ax.plot(curve["step"], curve[name], markers, markersize=3, label=label)
     ax.set_xlabel("step")
     ax.set_ylabel("loss")
-    if logarithmic:
-        ax.set_yscale("log")
     ax.grid(axis="y")
     ax.legend()
 

@@ -31,9 +31,9 @@ def show_pipeline(
     size = tuple(onset.shape[-2:])
     motion = learner.forward_motion(onset[None], apex[None])
     expanded = diffeomorphic_motion(motion.dense, size, gamma=gamma)[0]  # (2, h, w)
-    figure, axes = panels(2, 5, titles=["onset $X_s$", "apex $X_t$"])
-    show_image(axes[0, 0], onset)
-    show_image(axes[0, 1], apex)
+    figure, axes = panels(2, 5)
+    show_image(axes[0, 0], onset, title="onset $X_s$")
+    show_image(axes[0, 1], apex, title="apex $X_t$")
     points = motion.keypoints_source[0], motion.keypoints_target[0]
     show_keypoints(axes[0, 2], onset, points[0], moved_to=points[1], magnify=STICKS, title="keypoints (Eq 1-2)")
     share = 1 - motion.weights[0, -1]  # (h/4, w/4): where some keypoint's motion is chosen over standing still
@@ -53,7 +53,8 @@ def show_pipeline(
 def _draw_contrast(ax: Axes) -> None:
     """The four regional embeddings, and who is pulled towards whom."""
     ax.set_xlim(-0.3, 1.3)
-    ax.set_ylim(1.35, -0.35)
+    ax.set_ylim(1.3, -0.3)
+    ax.set_box_aspect(1)
     for number, (name, colour) in enumerate(zip(REGIONS, REGION_COLOURS)):
         row, column = divmod(number, 2)
         ax.scatter([column], [row], s=620, color=colour, alpha=0.3, linewidth=0)
@@ -67,6 +68,7 @@ def _draw_contrast(ax: Axes) -> None:
 def _draw_classes(ax: Axes) -> None:
     ax.set_xlim(0, 1)
     ax.set_ylim(1, 0)
+    ax.set_box_aspect(1)
     ax.set_title("ViT → class (Eq 15-16)")
     for place, name in enumerate(CLASSES):
         ax.text(0.5, 0.25 + 0.25 * place, name, ha="center", va="center", fontsize=10, color=CLASS_COLOURS[name])

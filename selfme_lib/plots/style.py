@@ -86,15 +86,14 @@ def panels(
     Args:
         rows, columns: of the grid.
         size: side of one picture in inches.
-        titles: above the first row.
-        header: inches for titles above each row.
+        titles: above the first row; without them each row has room for titles.
+        header: inches for a row of titles.
 
     Returns:
         The figure, and its axes as an array of shape (rows, columns).
     """
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(columns * size, rows * (size + header)), squeeze=False, layout="constrained"
-    )
+    height = rows * size + (1 if titles else rows) * header
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, height), squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     for ax in axes.flat:
         bare(ax)
