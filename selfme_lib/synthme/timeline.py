@@ -22,6 +22,10 @@ UNITS = tuple(sorted(FACE_UNITS))
 class Difficulty:
     """What stands between the frames and the label. Lengths are pixels of a 256-pixel frame, angles radians.
 
+    The defaults belong to the version `synthme-1`. They were chosen once, looking at the true motion and at TV-L1 only
+    and never at the learned motion, so that a small ViT reaches a pooled UF1 above .90 on the true motion, and TV-L1
+    lands between .65 and .80.
+
     Attributes:
         peak: range of the largest displacement that the labelled units cause, drawn log-uniformly.
         unit_sharing: chance that a clip uses a recipe with a unit typical of another class.
@@ -34,16 +38,16 @@ class Difficulty:
         noise: of the sensor, standard deviation at mid-grey; jpeg_quality: range.
     """
 
-    peak: tuple[float, float] = (0.5, 3.0)
-    unit_sharing: float = 0.2
-    side_noise: float = 0.25
-    spillover: float = 0.15
-    distractor_rate: float = 0.8
-    distractor_peak: tuple[float, float] = (0.2, 1.0)
-    blink_rate: float = 0.35
-    glance: float = 0.04
-    head_turn: float = 0.0015
-    head_shift: float = 0.25
+    peak: tuple[float, float] = (1.0, 3.0)
+    unit_sharing: float = 0.05
+    side_noise: float = 0.2
+    spillover: float = 0.05
+    distractor_rate: float = 0.3
+    distractor_peak: tuple[float, float] = (0.1, 0.4)
+    blink_rate: float = 0.25
+    glance: float = 0.03
+    head_turn: float = 0.0005
+    head_shift: float = 0.08
     flicker: float = 0.006
     light_drift: float = 0.02
     noise: float = 0.008
