@@ -1,0 +1,82 @@
+"""Every notebook runs at the smoke profile, in order, handing its results to the next, as `make reproduce` does."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from selfme_lib.files import read_json
+from selfme_lib.reproduce import PROJECT, find_notebooks, machine_paths
+
+NOTEBOOKS = find_notebooks()
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+
+pytestmark = pytest.mark.notebooks
+
+
+@pytest.fixture(scope="module")
+def run() -> Path:
+    """The folder of one smoke run."""
+    folder = PROJECT / "runs" / "test-smoke"
+    shutil.rmtree(folder, ignore_errors=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "selfme_lib.cli", "reproduce", "--profile", "smoke", "--out", str(folder)],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_and_its_checked_outputs_are_those_committed(source, run):
+    """Cells marked for nbval print what does not depend on the profile: the published outputs must come out again."""
+    assert read_json(run / "timings.json")["notebooks"][source.stem]["status"] == "done"
+    executed = nbformat.read(run / "notebooks" / source.name, as_version=4)
+    assert machine_paths(executed) == []
+    printed = {cell.source: _text(cell) for cell in executed.cells if CHECKED in cell.source}
+    published = {cell.source: _text(cell) for cell in nbformat.read(source, as_version=4).cells if CHECKED in cell.source}
+    assert printed == published
+
+
+def _text(cell: nbformat.NotebookNode) -> str:
+    return "".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+
+
+def test_nbval_gets_the_same_again(run):
+    """A second execution in fresh kernels, compared by nbval: what a notebook prints does not depend on luck."""
+    executed = sorted(map(str, (run / "notebooks").glob("0*.ipynb")))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", "-q", *executed],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT / "notebooks",
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > len(NOTEBOOKS)
+
+
+def test_the_run_leaves_a_report_and_metrics(run):
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert "<table" in report and "data:image/png;base64," in report
+    assert not re.search(r'(src|href)="(?!data:|#|https?:)', report), "the report is one file"
+    metrics = read_json(run / "metrics.json")
+    assert metrics["profile"]["profile"] == "smoke" and metrics["rows"]
+
+
+def test_what_took_long_is_not_done_again(run):
+    before = {path: path.stat().st_mtime_ns for path in (run / "folds").rglob("*") if path.is_file()}
+    done = subprocess.run(
+        [sys.executable, "-m", "selfme_lib.cli", "reproduce", "--profile", "smoke", "--out", str(run)],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+    assert done.returncode == 0
+    assert done.stderr.count("kept") == len(NOTEBOOKS)
+    assert before and before == {path: path.stat().st_mtime_ns for path in (run / "folds").rglob("*") if path.is_file()}
