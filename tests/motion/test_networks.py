@@ -7,7 +7,7 @@ from selfme_lib.grids import identity_grid, resize_flow, to_normalised, warp
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.dense_motion import DenseMotion, gaussian_heatmaps, local_motions, weighted_motion
 from selfme_lib.motion.generator import Generator
-from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax
+from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax, spread_out
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 
 TINY = LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
@@ -95,6 +95,25 @@ def test_learner_shapes_for_any_allowed_size(batch, units, matching):
     assert prediction.shape == source.shape and motion.weights.shape == (batch, 4, side // 4, side // 4)
     torch.testing.assert_close(motion.weights.sum(1), torch.ones(batch, side // 4, side // 4))
     assert motion.local[:, -1].eq(0).all()
+
+
+def test_keypoints_are_shared_out_over_the_face():
+    """Before it has learned anything, every keypoint is nearest to its own home, for any count."""
+    for count in (1, 3, 10, 36):
+        homes = spread_out(count)
+        assert homes.shape == (count, 2) and homes.abs().max() <= 0.8
+        detector = KeypointDetector(keypoints=count, width=8, depth=1, max_width=8)
+        found = detector(torch.rand(1, 3, 32, 32))[0]
+        assert torch.cdist(found, homes).argmin(1).tolist() == list(range(count))
+
+
+def test_a_new_dense_motion_is_local():
+    """Before it has learned anything, the largest weight at a keypoint's place is that keypoint's."""
+    module = DenseMotion(keypoints=2, width=8, depth=1, max_width=8)
+    keypoints = torch.tensor([[[-0.5, -0.5], [0.5, 0.5]]])
+    small, detail = torch.rand(1, 3, 17, 17)[..., :16, :16], torch.rand(1, 1, 64, 64)
+    weights, _ = module(small, keypoints, keypoints + 0.01, detail, detail)
+    assert weights[0, :, 4, 4].argmax() == 0 and weights[0, :, 11, 11].argmax() == 1
 
 
 def test_a_still_face_does_not_move():
