@@ -4,8 +4,8 @@ from jaxtyping import install_import_hook
 
 install_import_hook("selfme_lib", "typechecker.check")
 
-import pytest
-import torch
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

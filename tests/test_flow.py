@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from selfme_lib.flow import CLASSICAL
-from selfme_lib.grids import end_point_error, identity_grid, warp
+from selfme_lib.grids import end_point_error, warp
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,9 @@ def test_notebook_runs_and_its_checked_outputs_are_those_committed(source, run):
     executed = nbformat.read(run / "notebooks" / source.name, as_version=4)
     assert machine_paths(executed) == []
     printed = {cell.source: _text(cell) for cell in executed.cells if CHECKED in cell.source}
-    published = {cell.source: _text(cell) for cell in nbformat.read(source, as_version=4).cells if CHECKED in cell.source}
+    published = {
+        cell.source: _text(cell) for cell in nbformat.read(source, as_version=4).cells if CHECKED in cell.source
+    }
     assert printed == published
 
 
@@ -52,7 +54,17 @@ def test_nbval_gets_the_same_again(run):
     """A second execution in fresh kernels, compared by nbval: what a notebook prints does not depend on luck."""
     executed = sorted(map(str, (run / "notebooks").glob("0*.ipynb")))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", "-q", *executed],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--nbval-lax",
+            "--nbval-current-env",
+            "-p",
+            "no:cacheprovider",
+            "-q",
+            *executed,
+        ],
         capture_output=True,
         text=True,
         cwd=PROJECT / "notebooks",

@@ -1,4 +1,4 @@
-"""beartype as the import hook of jaxtyping wants it: a decorator that can be named; an int is a float, as everywhere in Python."""
+"""beartype as jaxtyping's import hook wants it: a decorator with a name. An int is a float, as everywhere in Python."""
 
 from beartype import BeartypeConf, beartype
 

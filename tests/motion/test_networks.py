@@ -88,7 +88,9 @@ def test_a_new_generator_warps_the_image_and_adds_nothing():
 @settings(deadline=None, max_examples=6)
 @given(st.integers(1, 2), st.integers(4, 7), st.booleans())
 def test_learner_shapes_for_any_allowed_size(batch, units, matching):
-    learner = MotionLearner(LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4, matching=matching))
+    learner = MotionLearner(
+        LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4, matching=matching)
+    )
     side = units * learner.config.divisor
     source, target = torch.rand(2, batch, 3, side, side)
     prediction, motion = learner(source, target)
