@@ -1,5 +1,6 @@
 """Every notebook runs at the smoke profile, in order, handing its results to the next, as `make reproduce` does."""
 
+import os
 import re
 import shutil
 import subprocess
