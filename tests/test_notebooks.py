@@ -40,10 +40,11 @@ def test_notebook_runs_and_its_checked_outputs_are_those_committed(source, run):
     assert read_json(run / "timings.json")["notebooks"][source.stem]["status"] == "done"
     executed = nbformat.read(run / "notebooks" / source.name, as_version=4)
     assert machine_paths(executed) == []
+    committed = nbformat.read(source, as_version=4)
+    if not any(cell.get("outputs") for cell in committed.cells):
+        pytest.skip(f"{source.name} runs, but has no published outputs to compare with")
     printed = {cell.source: _text(cell) for cell in executed.cells if CHECKED in cell.source}
-    published = {
-        cell.source: _text(cell) for cell in nbformat.read(source, as_version=4).cells if CHECKED in cell.source
-    }
+    published = {cell.source: _text(cell) for cell in committed.cells if CHECKED in cell.source}
     assert printed == published
 
 
