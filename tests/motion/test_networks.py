@@ -135,11 +135,12 @@ def test_a_size_that_the_hourglass_cannot_halve_is_refused():
 def test_gradients_reach_every_part_from_the_reconstruction():
     learner = MotionLearner(TINY)
     source, target = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
-    for _ in range(2):  # the generator's head starts at zero and blocks what lies behind it in the first step
+    for _ in range(2):  # two heads start at zero and block what lies behind them in the first step
         prediction, _ = learner(source, target)
         learner.zero_grad()
         (prediction - target).abs().mean().backward()
-        learner.generator.head.weight.data += 0.1
+        for head in (learner.generator.head, learner.dense.head):
+            head.weight.data += 0.1 * torch.randn_like(head.weight)
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in learner.parameters() if p.ndim == 4)
 
 
