@@ -23,8 +23,8 @@ class Difficulty:
     """What stands between the frames and the label. Lengths are pixels of a 256-pixel frame, angles radians.
 
     The defaults belong to the version `synthme-1`. They were chosen once, looking at the true motion and at TV-L1 only
-    and never at the learned motion, so that a small ViT reaches a pooled UF1 above .90 on the true motion, and TV-L1
-    lands between .65 and .80.
+    and never at the learned motion: with 8 people to learn from and 4 to be tested on, a linear classifier on 8x8 means
+    of the flow reached a UF1 of .99 on the true motion and .76 on TV-L1.
 
     Attributes:
         peak: range of the largest displacement that the labelled units cause, drawn log-uniformly.
