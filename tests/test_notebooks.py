@@ -85,5 +85,5 @@ def test_what_took_long_is_not_done_again(run):
         cwd=PROJECT,
     )
     assert done.returncode == 0
-    assert done.stderr.count("kept") == len(NOTEBOOKS)
+    assert done.stderr.count("finished earlier") == len(NOTEBOOKS)
     assert before and before == {path: path.stat().st_mtime_ns for path in (run / "folds").rglob("*") if path.is_file()}

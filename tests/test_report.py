@@ -65,7 +65,10 @@ def test_every_result_is_on_the_page_in_its_place(run):
 
 
 def test_what_may_not_be_concluded_depends_on_the_data(run):
-    write_json(run.profile, profiles.to_dict(profiles.load("paper", data={"dataset": "smic", "apex_rule": "middle"})))
+    data = {"dataset": "smic", "apex_rule": "middle"}
+    write_json(run.profile, profiles.to_dict(profiles.load("paper", data=data)))
+    assert "Transductive" not in Page(render(run)).text  # rendered faces are nobody's who is evaluated
+    write_json(run.profile, profiles.to_dict(profiles.load("paper", data=data, motion={"frames": "clips"})))
     text = Page(render(run)).text
     assert "The faces are rendered" not in text
     assert "smaller networks" not in text
