@@ -7,6 +7,7 @@ never on the number of processes.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -47,6 +48,7 @@ DISCLAIMER = (
 )
 NEGATIVE_EMOTIONS = {"disgust": 0.7, "repression": 0.3}  # as in CASME II: 63 and 27 clips
 STREAM = {"labels": 11, "clips": 12}
+LARGEST_YAW = 45  # degrees; beyond, half of the face is hidden
 CHUNK = 6  # clips that one task renders, so that a person is painted rarely
 
 
@@ -62,6 +64,7 @@ class SynthConfig:
         first_identity: the first person; sets whose ranges of persons do not meet have no person in common.
         fps: frames a second; a movement takes 8 to 16 frames.
         difficulty: what stands between frames and label.
+        yaw: degrees by which every head is turned sideways, to the picture's right; the clips stay the same otherwise.
     """
 
     subjects: int = 12
@@ -72,6 +75,7 @@ class SynthConfig:
     first_identity: int = 0
     fps: int = 50
     difficulty: Difficulty = field(default_factory=Difficulty)
+    yaw: float = 0.0
 
     def __post_init__(self):
         if self.layout not in LAYOUTS:
@@ -86,12 +90,44 @@ class SynthConfig:
         ):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not abs(self.yaw) <= LARGEST_YAW:
+            raise UsageError(f"yaw must lie between -{LARGEST_YAW} and {LARGEST_YAW} degrees, got {self.yaw}")
 
 
 def fingerprint(config: SynthConfig) -> str:
     """A short hash of the version and the configuration: equal for equal data."""
-    text = json.dumps({"version": VERSION, **asdict(config)}, sort_keys=True)
+    text = json.dumps({"version": VERSION, **_settings(config)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _settings(config: SynthConfig) -> dict:
+    """The configuration as it is written down; a yaw of 0 is left out, as in folders older than the setting."""
+    settings = json.loads(json.dumps(asdict(config)))
+    if not config.yaw:
+        del settings["yaw"]
+    return settings
+
+
+def stored_config(root: Path | str) -> SynthConfig:
+    """The configuration that a folder was written with, enough to render its clips again.
+
+    Raises:
+        DataError: the folder was not rendered by this version, or its description is damaged.
+    """
+    path = Path(root) / "synthme.json"
+    try:
+        description = read_json(path)
+        settings = dict(description["config"])
+        ranges = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in settings["difficulty"].items()
+        }
+        config = SynthConfig(**{**settings, "difficulty": Difficulty(**ranges)})
+        known = description["fingerprint"] == fingerprint(config)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
+        known = False
+    if not known:
+        raise DataError(f"{path}: not a set rendered by {VERSION}; its clips cannot be rendered again")
+    return config
 
 
 def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None = None) -> Path:
@@ -153,6 +189,8 @@ def plan(config: SynthConfig) -> list[PlannedClip]:
             script = write_script(identity, emotion, config.difficulty, (STREAM["clips"], *key, number))
             if config.layout == "smic":
                 script = script.trimmed()
+            if config.yaw:
+                script = script.turned(identity, math.radians(config.yaw))
             files = clip_files(config.layout, subject, number, emotion, count[kind])
             clips.append(PlannedClip(identity=key, number=number, files=files, script=script))
     return clips
@@ -190,7 +228,7 @@ def _claim(root: Path, config: SynthConfig) -> None:
         "fps": config.fps,
         "layout": config.layout,
         "labels": DISCLAIMER,
-        "config": json.loads(json.dumps(asdict(config))),
+        "config": _settings(config),
     }
     path = root / "synthme.json"
     if path.is_file():
@@ -231,12 +269,14 @@ def _coding_row(clip: PlannedClip) -> tuple:
 
 
 @lru_cache(maxsize=1)
-def _plan_by_name(config: SynthConfig) -> dict[tuple[str, int], PlannedClip]:
+def plan_by_number(config: SynthConfig) -> dict[tuple[str, int], PlannedClip]:
+    """The plan by subject and number within the subject; kept, so that a process plans once."""
     return {(clip.files.subject, clip.number): clip for clip in plan(config)}
 
 
 @lru_cache(maxsize=2)
-def _renderer(identity: tuple[int, ...], size: int) -> Renderer:
+def renderer_of(identity: tuple[int, ...], size: int) -> Renderer:
+    """A person before the camera; kept for the next clips of the same person."""
     person: Identity = create_identity(identity)
     return set_up(person, size)
 
@@ -244,13 +284,13 @@ def _renderer(identity: tuple[int, ...], size: int) -> Renderer:
 def _render_chunk(root: Path, config: SynthConfig, names: list[tuple[str, int]]) -> int:
     cv2.setNumThreads(1)
     for name in names:
-        _render_clip(root, config, _plan_by_name(config)[name])
+        _render_clip(root, config, plan_by_number(config)[name])
     return len(names)
 
 
 def _render_clip(root: Path, config: SynthConfig, clip: PlannedClip) -> None:
     """Write the frames of a clip and then its truth."""
-    renderer, script = _renderer(clip.identity, config.size), clip.script
+    renderer, script = renderer_of(clip.identity, config.size), clip.script
     generator = np.random.default_rng(script.seed)
     folder = root / clip.files.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -292,4 +332,13 @@ def _truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
     }
 
 
-__all__ = ["CODING_SHEET", "VERSION", "SynthConfig", "draw_labels", "fingerprint", "plan", "write_dataset"]
+__all__ = [
+    "CODING_SHEET",
+    "VERSION",
+    "SynthConfig",
+    "draw_labels",
+    "fingerprint",
+    "plan",
+    "stored_config",
+    "write_dataset",
+]

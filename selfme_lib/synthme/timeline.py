@@ -98,6 +98,14 @@ class Script:
             gain=self.gain[kept],
         )
 
+    def turned(self, identity: Identity, yaw: float) -> "Script":
+        """The same clip with the head turned by `yaw` radians, cropped so that the eyes stay where they were."""
+        eyes = identity.vertices[load_head().of_part("eye")].mean(0, keepdims=True)
+        camera = identity.camera(256)
+        (x, y), (x0, y0) = (camera.project(eyes, pose)[0][0] for pose in (Pose(yaw=yaw), FRONTAL))
+        change = np.array([0, yaw, 0, x0 - x, y0 - y])
+        return replace(self, poses=tuple(Pose(*(pose.as_array() + change).tolist()) for pose in self.poses))
+
     def expression(self, frame: int) -> Expression:
         """What the face does in a frame."""
         units = {u: tuple(pair) for u, pair in zip(UNITS, self.intensity[frame].tolist()) if any(pair)}

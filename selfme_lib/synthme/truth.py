@@ -4,6 +4,7 @@ Flows are stored in half precision (an error of at most .002 px for motions belo
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +70,27 @@ def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
     try:
         with np.load(path) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: unreadable truth ({error}); delete it and run `selfme synth` again") from error
+        return _from_arrays(arrays)
+    except KeyError as error:
+        problem = f"no array {error}"
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
+        problem = str(error)
+    raise DataError(f"{path}: unreadable truth ({problem}); delete it and run `selfme synth` again")
+
+
+def _from_arrays(arrays: dict[str, np.ndarray]) -> Truth:
+    """Raises KeyError, TypeError or ValueError when something is missing or not as it should be."""
     flows = {
         f"{part}_flow_{direction}": torch.from_numpy(arrays[f"{part}_flow_{direction}"].astype(np.float32))
         for part in ("au", "head")
         for direction in ("backward", "forward")
     }
+    shape = (2, *arrays["surface"].shape)
+    for name, flow in flows.items():
+        if flow.shape != shape:
+            raise ValueError(f"{name} has the shape {tuple(flow.shape)}, expected {shape}")
+        if not flow.isfinite().all():
+            raise ValueError(f"{name} is not finite everywhere")
     masks = ("surface", "visible", "surface_onset", "visible_onset")
     return Truth(
         flow_backward=flows["au_flow_backward"] + flows["head_flow_backward"],
