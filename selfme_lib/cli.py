@@ -195,25 +195,51 @@ def motion(
 @app.command()
 def pretrain(
     out: Annotated[Path, typer.Argument(help="Folder for faces, state and checkpoint.", show_default=False)],
+    dataset: Annotated[
+        Literal["synthme", "voxceleb"], typer.Option(help="Rendered people, or VoxCeleb's in --root.")
+    ] = "synthme",
+    root: Annotated[
+        Path | None, typer.Option(help="VoxCeleb: folders of face crops, or .mp4 files.", show_default=False)
+    ] = None,
     persons: Annotated[int, typer.Option(min=17, help="Rendered people; 16 of them are for validation.")] = 200,
-    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames a person.")] = 10,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames of a rendered person.")] = 10,
+    frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: frames taken of each sequence, at most.")] = 8,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="VoxCeleb: leave out what cannot be read.")
+    ] = False,
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 128,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1500,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
+    accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What computes.")] = "auto",
+    devices: Annotated[int, typer.Option(min=0, help="Processes, one a device; 0: all GPUs, or 1 on a CPU.")] = 0,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines; start the command on each, as by torchrun.")] = 1,
+    precision: Annotated[
+        Literal["32-true", "bf16-mixed", "16-mixed"], typer.Option(help="Of the networks.")
+    ] = "32-true",
 ) -> None:
     """Train a motion learner from scratch, as the shipped one was. The same command goes on after an interrupt."""
+    if dataset == "voxceleb" and root is None:
+        raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
+    if dataset == "synthme" and root is not None:
+        raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
     from lightning_fabric import Fabric
 
-    from .motion.pretraining import PretrainingConfig, TrainingConfig
+    from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb
     from .motion.pretraining import pretrain as train
 
-    training = TrainingConfig(steps=steps, seed=seed)
-    config = PretrainingConfig(persons=persons, pairs=pairs, size=size, training=training)
+    voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
+    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed)
+    config = PretrainingConfig(persons=persons, pairs=pairs, size=size, training=training, voxceleb=voxceleb)
     if size % config.learner.divisor:
         raise UsageError(f"--size {size}: the motion learner needs a multiple of {config.learner.divisor}")
-    fabric = Fabric()
-    fabric.launch()
-    print(train(out, config, fabric=fabric), file=sys.stderr)
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
+    except (RuntimeError, ValueError) as error:  # what this machine has not
+        raise UsageError(f"--accelerator {accelerator} --devices {devices or 'auto'}: {error}") from None
+    path = train(out, config, fabric=fabric)
+    if fabric.global_rank == 0:
+        print(path, file=sys.stderr)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
@@ -29,6 +29,18 @@ def read_frame(path: Path, size: int | None = None) -> Float[Tensor, "3 h w"]:
     """An RGB frame in [0, 1], resized to `size` x `size` when `size` is given (by area when it gets smaller).
 
     Raises:
+        DataError: as `read_pixels`.
+    """
+    pixels = read_pixels(path).astype(np.float32) / 255
+    if size is not None:
+        pixels = resize(pixels, size)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """An RGB frame as it is in the file.
+
+    Raises:
         DataError: the file cannot be read, is empty, is no JPEG, BMP or PNG, or ends too early.
     """
     try:
@@ -38,7 +50,7 @@ def read_frame(path: Path, size: int | None = None) -> Float[Tensor, "3 h w"]:
     _check(path, content[:64], content[-_TAIL:], len(content))
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+            return np.asarray(image.convert("RGB"))
     except UnidentifiedImageError:
         raise FaultyData(file=path, problem="not a JPEG, BMP or PNG image", remedy=_COPY_AGAIN) from None
     except (
@@ -48,10 +60,12 @@ def read_frame(path: Path, size: int | None = None) -> Float[Tensor, "3 h w"]:
         Image.DecompressionBombError,
     ) as error:  # all that Pillow's decoders raise
         raise FaultyData(file=path, problem=f"damaged image ({error})", remedy=_COPY_AGAIN) from None
-    if size is not None and pixels.shape[:2] != (size, size):
-        smaller = size < min(pixels.shape[:2])
-        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def resize(pixels: Shaped[np.ndarray, "h w 3"], size: int) -> Shaped[np.ndarray, "{size} {size} 3"]:
+    """Pixels at `size` x `size`: by area when that is smaller, else bilinear."""
+    smaller = size < min(pixels.shape[:2])
+    return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
 def frame_size(path: Path) -> tuple[int, int]:
