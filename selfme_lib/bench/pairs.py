@@ -1,0 +1,95 @@
+"""Pairs of frames with their true motion, read from any folder that has a truth in SynthME's format.
+
+What has to be there: the frames and labels of one of SynthME's layouts, `synthme.json` with at least `layout` and `fps`,
+and `truth/subNN/CLIP.npz` as `synthme.truth` reads it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from selfme_lib.data import Clip, load_clips, load_onset_apex
+from selfme_lib.errors import DataError
+from selfme_lib.grids import resize_flow
+from selfme_lib.synthme.excerpts import load_excerpt
+from selfme_lib.synthme.truth import load_truth, truth_path
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Some pairs of frames, and what is known of the motion between the two. Flows are backward, in pixels.
+
+    Attributes:
+        keys: of the clips, `subject/name`.
+        onset, apex: the frames as methods get them.
+        truth: the whole motion; action: the part of it that action units cause.
+        moving: the motion that says where the face moves: the truth, unless a nuisance moved the whole frame.
+    """
+
+    keys: tuple[str, ...]
+    onset: Float[Tensor, "b 3 h w"]
+    apex: Float[Tensor, "b 3 h w"]
+    truth: Float[Tensor, "b 2 h w"]
+    action: Float[Tensor, "b 2 h w"]
+    moving: Float[Tensor, "b 2 h w"]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def known_clips(root: Path) -> tuple[list[Clip], int]:
+    """The clips of a folder with onset and apex as the truth has them, whatever the layout labels; and the truth's width.
+
+    Raises:
+        DataError: no such folder, no truth, or a truth that is damaged or about other frames.
+    """
+    clips, width = [], 0
+    for clip in load_clips("synthme", root):
+        truth = load_truth(root, clip.subject, clip.name)
+        for name, number in (("onset", truth.onset), ("apex", truth.apex)):
+            if number not in clip.frame_numbers:
+                path = truth_path(root, clip.subject, clip.name)
+                raise DataError(f"{path}: {name} {number} is none of the clip's frames; is it another clip's truth?")
+        clips.append(replace(clip, onset=truth.onset, apex=truth.apex))
+        width = truth.flow_backward.shape[-1]
+    return clips, width
+
+
+def one_in(every: int, clips: Sequence[Clip]) -> list[Clip]:
+    """The first of `every` clips of each subject, so that every subject is among them."""
+    return [clip for _, some in groupby(clips, key=lambda clip: clip.subject) for clip in list(some)[::every]]
+
+
+def load_pairs(root: Path, clips: Sequence[Clip], size: int) -> Pairs:
+    """Frames and truth of some clips, resized to `size`."""
+    onset, apex = load_onset_apex(clips, size)
+    truths = [load_truth(root, clip.subject, clip.name) for clip in clips]
+    truth = torch.cat([resize_flow(truth.flow_backward[None], (size, size)) for truth in truths])
+    action = torch.cat([resize_flow(truth.au_flow_backward[None], (size, size)) for truth in truths])
+    return Pairs(tuple(clip.key for clip in clips), onset, apex, truth, action, moving=truth)
+
+
+def load_excerpts(clips: Sequence[Clip], paths: Sequence[Path], size: int) -> Pairs:
+    """The same of clips that `synthme.excerpts` has rendered anew."""
+    excerpts = [load_excerpt(path) for path in paths]
+    truth = torch.cat([resize_flow(excerpt.flow_backward[None], (size, size)) for excerpt in excerpts])
+    action = torch.cat([resize_flow(excerpt.au_flow_backward[None], (size, size)) for excerpt in excerpts])
+    onset = torch.stack([_resized(excerpt.onset, size) for excerpt in excerpts])
+    apex = torch.stack([_resized(excerpt.apex, size) for excerpt in excerpts])
+    return Pairs(tuple(clip.key for clip in clips), onset, apex, truth, action, moving=truth)
+
+
+def _resized(picture: UInt8[np.ndarray, "h w 3"], size: int) -> Float[Tensor, "3 s s"]:
+    """As `data.read_frame` does it."""
+    pixels = picture.astype(np.float32) / 255
+    if len(pixels) != size:
+        smaller = size < len(pixels)
+        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
