@@ -42,11 +42,12 @@ def learned(learner: MotionLearner, *, bspline: bool = True) -> FlowMethod:
 
     def method(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
         height, width = onset.shape[-2:]
-        divisor = learner.config.divisor
-        if height % divisor or width % divisor:
-            raise UsageError(f"frames of {width} x {height} pixels: the motion learner needs a multiple of {divisor}; "
-                             f"choose such a --size")  # fmt: skip
-        return diffeomorphic_motion(learner.dense_motion(onset, apex), (height, width), bspline=bspline)
+        try:
+            motion = learner.dense_motion(onset, apex)
+        except ValueError as error:  # it says what it needs
+            problem = f"frames of {width} x {height} pixels do not suit the motion learner ({error})"
+            raise UsageError(f"{problem}; choose another --size") from error
+        return diffeomorphic_motion(motion, (height, width), bspline=bspline)
 
     return method
 
@@ -93,6 +94,7 @@ def bench_motion(
         DataError: something is wrong with the folder or a checkpoint.
     """
     root = Path(root)
+    nuisances = list(dict.fromkeys(nuisances))
     for name in nuisances:
         if name not in NUISANCES:
             raise UsageError(f"nuisance {name!r} is not one of {', '.join(NUISANCES)}")

@@ -1,0 +1,149 @@
+"""A measured benchmark for people and for other programs: tables in text, Markdown and CSV, and a figure."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from selfme_lib.files import atomic_path, write_json
+from selfme_lib.plots import style
+from selfme_lib.plots.bench import draw_benchmark
+
+COLUMNS = {
+    "epe": "EPE, px",
+    "epe_moving": "EPE moving, px",
+    "epe_action": "EPE of the face's part, px",
+    "epe_moving_over_tvl1": "moving, over TV-L1",
+    "epe_moving_over_farneback": "moving, over Farneback",
+    "angular": "angle, °",
+    "folding": "folding",
+    "inverse_consistency": "there and back, px",
+    "ms_per_pair_median": "ms a pair",
+}
+READING = (
+    "EPE: end-point error over the whole image; moving: where the true motion has at least half its peak; the face's part: "
+    "the same for the motion that action units cause, the head's taken away. There and back: how far a pixel ends from where "
+    "it began that follows the motion from apex to onset and back. In brackets 95 % intervals from resampling people."
+)
+
+
+def short_table(report: dict) -> str:
+    """The means of every method, as text."""
+    return _means(report).round(3).to_string()
+
+
+def write_report(out: Path, report: dict) -> list[Path]:
+    """Write bench.json, bench.csv, bench.md and bench.png into a folder.
+
+    `bench.csv` has one number a row: `part` (all, amplitude, condition), `group` (the range of amplitudes or the condition),
+    `method`, `measure`, `value`, `low`, `high` (of the interval, where there is one), `n_pairs`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"bench.{suffix}" for suffix in ("json", "csv", "md", "png")]
+    write_json(paths[0], report)
+    with atomic_path(paths[1]) as temporary:
+        _long_table(report).to_csv(temporary, index=False)
+    with atomic_path(paths[2]) as temporary:
+        temporary.write_text(_markdown(report), encoding="utf-8")
+    with plt.rc_context():
+        style.use()
+        figure = draw_benchmark(report)
+        with atomic_path(paths[3]) as temporary:
+            figure.savefig(temporary, dpi=200)
+        plt.close(figure)
+    return paths
+
+
+def range_name(group: dict) -> str:
+    """`0.5-1 px`, `above 2 px`."""
+    return f"above {group['from']:g} px" if group["to"] is None else f"{group['from']:g}-{group['to']:g} px"
+
+
+def _means(report: dict) -> pd.DataFrame:
+    """Methods as rows, what `COLUMNS` names as columns."""
+    return pd.DataFrame(report["methods"]).T[list(COLUMNS)].astype(float)
+
+
+def _long_table(report: dict) -> pd.DataFrame:
+    parts = [("all", "", report)]
+    parts += [("amplitude", range_name(group), group) for group in report["amplitudes"]]
+    parts += [("condition", name, group) for name, group in report["conditions"].items()]
+    rows = []
+    for part, group_name, group in parts:
+        for method, found in group["methods"].items():
+            for measure in (key for key in found if not key.endswith("_interval")):
+                low, high = found.get(f"{measure}_interval") or (None, None)
+                value = found[measure]
+                rows.append((part, group_name, method, measure, value, low, high, group["n_pairs"]))
+    columns = ["part", "group", "method", "measure", "value", "low", "high", "n_pairs"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _markdown(report: dict) -> str:
+    methods = report["methods"]
+    lines = [
+        f"# Motion: {report['n_pairs']} pairs of {report['n_subjects']} people at {report['size']} px",
+        "",
+        *_grid(
+            ["method", *COLUMNS.values()],
+            [[name, *(_cell(found, measure) for measure in COLUMNS)] for name, found in methods.items()],
+        ),
+        "",
+        f"{READING} Times: median over batches, {report['threads']} thread(s).",
+        "",
+        "## By the peak of the true motion",
+        "",
+        "EPE moving, px.",
+        "",
+        *_grid(
+            ["method", *(f"{range_name(group)} ({group['n_pairs']} pairs)" for group in report["amplitudes"])],
+            [
+                [name, *(f"{group['methods'][name]['epe_moving']:.3f}" for group in report["amplitudes"])]
+                for name in methods
+            ],
+        ),
+    ]
+    for measure in ("epe", "epe_moving") if report["conditions"] else ():
+        pairs = report["conditions"]["clean"]["n_pairs"]
+        lines += [
+            "",
+            f"## {COLUMNS[measure].removesuffix(', px')} under nuisances",
+            "",
+            f"On {pairs} of the pairs, px; in brackets the increase over clean frames.",
+            "",
+            *_grid(
+                ["method", *report["conditions"]],
+                [
+                    [
+                        name,
+                        *(
+                            _degraded(group["methods"][name], measure, condition)
+                            for condition, group in report["conditions"].items()
+                        ),
+                    ]
+                    for name in methods
+                ],
+            ),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: dict, measure: str) -> str:
+    if found[measure] is None:
+        return ""
+    if measure == "ms_per_pair_median":
+        return f"{found[measure]:.1f}"
+    if measure == "folding":
+        return f"{100 * found[measure]:.2f} %"
+    low, high = found[f"{measure}_interval"]
+    return f"{found[measure]:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _degraded(found: dict, measure: str, condition: str) -> str:
+    value = f"{found[measure]:.3f}"
+    return value if condition == "clean" else f"{value} ({found[f'{measure}_degradation']:+.3f})"
+
+
+def _grid(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
