@@ -87,11 +87,12 @@ def synth(
     clips: Annotated[int, typer.Option(min=1, help="Labelled clips a person.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
+    yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
     from .synthme import SynthConfig, write_dataset
 
-    write_dataset(out, SynthConfig(layout=layout, subjects=subjects, clips=clips, seed=seed, size=size))
+    write_dataset(out, SynthConfig(layout=layout, subjects=subjects, clips=clips, seed=seed, size=size, yaw=yaw))
     print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
 
 
@@ -254,23 +255,53 @@ def score(
 
 @bench.command(name="motion")
 def bench_motion(
-    root: Annotated[Path, typer.Option(help="A data set with truth (SynthME).", show_default=False)],
+    root: Annotated[Path, typer.Option(help="A data set with truth in SynthME's format.", show_default=False)],
     size: Annotated[int | None, typer.Option(min=32, help="Side at which motion is measured.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Checkpoint of another learner; repeat for more.", show_default=False),
+    ] = None,
+    nuisances: Annotated[
+        str, typer.Option(help="What disturbs the frames: some of these and yaw (renders clips again); all; none.")
+    ] = "light,noise,jpeg,grey,drift",
+    every: Annotated[int, typer.Option(min=1, help="Nuisances on one in so many clips of each subject.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of every method.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for bench.json, .csv, .md and .png.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """End-point error and speed of every motion method."""
+    """End-point error, robustness and speed of every motion method."""
+    from .bench import NUISANCES, learned
     from .bench import bench_motion as measure
+    from .bench.output import short_table, write_report
+    from .motion import checkpoint as checkpoints
 
-    measured = measure(root, size=size, checkpoint_path=checkpoint)
+    others = {}
+    for item in also or []:
+        name, _, path = item.partition("=")
+        if not name or not path or name in others:
+            raise UsageError(f"--also {item}: expected NAME=FILE, each name once")
+        learner = checkpoints.load(path)
+        others |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
+    sets = {"all": list(NUISANCES), "none": []}
+    chosen = sets[nuisances] if nuisances in sets else [name.strip() for name in nuisances.split(",")]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)  # so that a name that cannot be is noticed now
+    measured = measure(
+        root, size=size, checkpoint_path=checkpoint, also=others, nuisances=chosen, every=every, threads=threads
+    )
+    if out is not None:
+        for path in write_report(out, measured):
+            print(path, file=sys.stderr)
+    table = f"{short_table(measured)}\n{measured['n_pairs']} pairs at {measured['size']} px"
     if as_json:
         _print_json(measured)
-        return
-    import pandas as pd
-
-    methods = pd.DataFrame(measured["methods"]).T
-    print(methods.drop(columns=methods.filter(like="_interval")).astype(float).round(3).to_string())
-    print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=sys.stderr)
+        if sys.stderr.isatty():
+            print(table, file=sys.stderr)
+    else:
+        print(table)
 
 
 @app.command()
