@@ -7,6 +7,7 @@ is wrong, what to do. What is slow to import is imported by the command that nee
 
 import importlib.metadata
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -45,7 +46,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         return 1
     except OSError as error:  # a folder that cannot be written, a full disk
-        return _complain(f"{error.filename or 'writing failed'}: {error.strerror}", 1)
+        place = error.filename or "writing failed"
+        return _complain(f"{place}: {error.strerror}; give a place that can be written and has room", 1)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
@@ -136,11 +138,22 @@ def reproduce(
         data["apex_rule"] = "middle"  # it labels none
     if root is not None:
         if not root.is_dir():
-            raise DataError(f"--root {root}: no such folder")
+            raise DataError(f"--root {root}: no such folder; give the folder of the data set")
         data["root"] = os.path.relpath(root, NOTEBOOKS)  # the notebooks' working directory
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     if settings.data.dataset != "synthme" and not settings.data.root:
         raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
+    if settings.data.root:  # what is wrong is said now, not by every notebook
+        from .data import examine
+
+        folder = root or NOTEBOOKS / settings.data.root
+        if errors := examine(settings.data.dataset, folder).errors:
+            more = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
+            raise DataError(f"{errors[0].line}{more}")
+    if settings.data.dataset == "smic" and settings.data.apex_rule == "label":
+        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle")
+    if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
+        raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
     folder = RunFolder(out or Path("runs") / settings.name)
     notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
@@ -166,6 +179,8 @@ def motion(
     """Learned motion between two images of a face."""
     if png is not None and png.suffix.lower() != ".png":
         raise UsageError(f"--png {png}: expected a name that ends in .png")
+    if not math.isfinite(gamma):
+        raise UsageError(f"--gamma {gamma}: expected a number such as 2")
     import numpy as np
 
     from .data import frame_size, read_frame

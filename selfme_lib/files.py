@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, so that a run killed at any instant leaves nothing half-written behind."""
 
+import errno
 import json
 import os
 import tempfile
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from .errors import DataError
 
 
 @contextmanager
@@ -16,6 +19,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     The temporary name keeps the suffix of `path`, because writers such as OpenCV and NumPy choose the format by it.
     """
     path = Path(path)
+    if path.is_dir():  # said now and by its name, not after the work and by the temporary one's
+        raise IsADirectoryError(errno.EISDIR, "a folder where a file is to be written", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -35,4 +40,13 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        DataError: it holds something else, as after a full disk.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # neither UTF-8 nor JSON
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: damaged, not JSON ({reason}); delete it and run the command again") from None

@@ -6,6 +6,7 @@ error that tells the nearest one that does: a misspelt option that is silently i
 """
 
 import difflib
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -116,6 +117,14 @@ SECTIONS = {
 }
 
 
+_LEAST: dict[type, dict[str, float]] = {
+    DataProfile: {"size": 32, "subjects": 2, "clips": 1, "render_size": 32, "first_identity": 0, "seed": 0},
+    MotionProfile: {"steps": 0, "persons": 1, "pairs": 1, "batch_size": 1, "lr": 0, "gamma": 0},
+    EvaluationProfile: {"seeds": 1, "bootstrap": 1, "workers": 1},
+}
+"""The smallest values that make sense; the classifier's are checked where it is defined."""
+
+
 def names(folder: Path = FOLDER) -> list[str]:
     """The profiles that exist."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
@@ -161,7 +170,7 @@ def _read(profile: str, folder: Path) -> dict[str, Any]:
         values = _read(base, folder)
         values["seed"] = own.pop("seed", values["seed"])
         for section, changes in own.items():
-            _merge(values, section, changes, f"{profile}: ")
+            _merge(values, str(section), changes, f"{profile}: ")
         return values
     if profile not in names(folder):
         raise UsageError(f"profile {_unknown(profile, names(folder))}")
@@ -196,7 +205,11 @@ def _build(kind: type, values: Any, where: str) -> Any:
     if missing:
         raise UsageError(f"{where}.{missing[0]}: no value given")
     converted = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()}
-    return kind(**converted)
+    tree = kind(**converted)
+    for name, least in _LEAST.get(kind, {}).items():
+        if not least <= getattr(tree, name) < math.inf:
+            raise UsageError(f"{where}.{name}: must be at least {least}, got {getattr(tree, name)}")
+    return tree
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

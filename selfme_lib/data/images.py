@@ -46,7 +46,7 @@ def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise FaultyData(file=path, problem=f"cannot be read ({error.strerror})", remedy=_COPY_AGAIN) from None
+        raise _unreadable(path, error) from None
     _check(path, content[:64], content[-_TAIL:], len(content))
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
@@ -75,7 +75,11 @@ def frame_size(path: Path) -> tuple[int, int]:
         DataError: as `read_frame`, except for damage between header and end.
     """
     try:
-        with path.open("rb") as file:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        with file:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - _TAIL))
             tail = file.read()
@@ -88,6 +92,14 @@ def frame_size(path: Path) -> tuple[int, int]:
         raise FaultyData(file=path, problem="not a JPEG, BMP or PNG image", remedy=_COPY_AGAIN) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FaultyData(file=path, problem=f"damaged image ({error})", remedy=_COPY_AGAIN) from None
+
+
+def _unreadable(path: Path, error: OSError) -> FaultyData:
+    if isinstance(error, FileNotFoundError):
+        return FaultyData(file=path, problem="no such file", remedy="check its name")
+    if path.is_dir():
+        return FaultyData(file=path, problem="a folder where an image should be", remedy="give one of its files")
+    return FaultyData(file=path, problem=f"cannot be read ({error.strerror})", remedy=_COPY_AGAIN)
 
 
 def _check(path: Path, head: bytes, tail: bytes, length: int) -> None:

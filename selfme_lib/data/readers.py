@@ -5,7 +5,7 @@ from pathlib import Path
 
 from selfme_lib.data import casme2, smic
 from selfme_lib.data.clips import Clip, Fault, FaultyData, Reading, SelectionReport, count_classes
-from selfme_lib.errors import UsageError
+from selfme_lib.errors import DataError, UsageError
 from selfme_lib.files import read_json
 
 APEX_RULES = ("label", "middle")
@@ -85,7 +85,7 @@ def _read_synthme(root: Path) -> Reading:
         reader, fps = _LAYOUTS[description["layout"]], float(description["fps"])
         config = description.get("config")
         promised = None if config is None else int(config["subjects"]) * int(config["clips"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, DataError) as error:
         problem = f"damaged, {type(error).__name__}: {error}"
         raise FaultyData(file=file, problem=problem, remedy="generate the data set again") from None
     reading = reader(root, dataset="synthme", fps=fps)

@@ -196,5 +196,5 @@ def fold_seed(seed: int, subject: str) -> int:
 def _read_fold(path: Path) -> dict[str, Any]:
     try:
         return read_json(path)
-    except ValueError as error:
-        raise DataError(f"{path}: not a finished fold ({error}); delete it and run again") from error
+    except DataError as error:
+        raise DataError(f"{path}: not a finished fold (not JSON); delete it and run again") from error

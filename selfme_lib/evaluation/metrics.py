@@ -89,12 +89,19 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
     Raises:
         DataError: no such file, not a CSV file, or not what `score` needs.
     """
+    expected = f"give a CSV file with the columns {', '.join(COLUMNS)}"
     try:
         predictions = pd.read_csv(path, dtype={"subject": str, "clip": str})
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; give a CSV file with the columns {', '.join(COLUMNS)}") from error
-    except (OSError, ValueError) as error:  # ParserError, EmptyDataError and UnicodeDecodeError are ValueErrors
-        raise DataError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]})") from error
+        raise DataError(f"{path}: no such file; {expected}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {expected}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from error
+    except ValueError as error:  # ParserError and EmptyDataError
+        raise DataError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}); {expected}") from error
+    if not isinstance(predictions.index, pd.RangeIndex):  # pandas took surplus fields for names of the rows
+        raise DataError(f"{path}: rows hold more fields than the first line names; {expected}")
     check_predictions(predictions, str(path))
     return predictions
 

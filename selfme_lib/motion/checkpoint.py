@@ -36,6 +36,7 @@ def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
         learner = MotionLearner(LearnerConfig(**json.loads(metadata["config"])))
         learner.load_state_dict(load_file(path))
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        reason = f"no {reason} in its metadata" if isinstance(error, KeyError) else reason
         raise DataError(f"{path}: not a checkpoint of a motion learner ({reason}); give another file") from error
     return learner.to(device).eval()

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.rank_zero import rank_zero_only
+from safetensors import SafetensorError
 
 from selfme_lib.data import voxceleb
 from selfme_lib.errors import DataError
@@ -131,7 +132,10 @@ def _train(fabric: Fabric, out: Path, config: PretrainingConfig) -> None:
     torch.manual_seed(config.training.seed)
     learner = MotionLearner(config.learner)
     state = out / "state.safetensors"
-    curve = train(learner, pairs, config.training, fabric=fabric, validation=validation, state=state)
+    try:
+        curve = train(learner, pairs, config.training, fabric=fabric, validation=validation, state=state)
+    except SafetensorError as error:
+        raise DataError(f"{state}: damaged ({error}); delete it and start the training again") from None
     if fabric.global_rank == 0:
         steps = f"{config.training.steps} steps of {config.training.batch_size * fabric.world_size} pairs"
         recipe = f"{steps}, {faces}"

@@ -123,7 +123,7 @@ def stored_config(root: Path | str) -> SynthConfig:
         }
         config = SynthConfig(**{**settings, "difficulty": Difficulty(**ranges)})
         known = description["fingerprint"] == fingerprint(config)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError, UsageError):
         known = False
     if not known:
         raise DataError(f"{path}: not a set rendered by {VERSION}; its clips cannot be rendered again")
@@ -232,7 +232,7 @@ def _claim(root: Path, config: SynthConfig) -> None:
     }
     path = root / "synthme.json"
     if path.is_file():
-        found = read_json(path).get("fingerprint")
+        found = dict(read_json(path)).get("fingerprint")
         if found != description["fingerprint"]:
             raise DataError(
                 f"{path}: the folder holds another data set (fingerprint {found}, asked for "

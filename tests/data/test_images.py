@@ -74,8 +74,11 @@ def test_other_content(tmp_path, content):
     for look in (read_frame, frame_size):
         with pytest.raises(DataError, match=r"not a JPEG|truncated|damaged"):
             look(path)
-    with pytest.raises(DataError, match="cannot be read"):
-        read_frame(tmp_path / "none.jpg")
+    for look in (read_frame, frame_size):
+        with pytest.raises(DataError, match=r"none\.jpg: no such file"):
+            look(tmp_path / "none.jpg")
+        with pytest.raises(DataError, match="a folder where an image should be"):
+            look(tmp_path)
 
 
 def test_onset_and_apex_of_all_clips(tmp_path):

@@ -109,6 +109,6 @@ def test_bad_files_are_refused_in_one_line(tmp_path, content, message):
 
 def test_a_binary_file_and_a_folder_are_refused(tmp_path):
     (tmp_path / "p.csv").write_bytes(bytes(range(128, 256)))
-    for path in (tmp_path / "p.csv", tmp_path):
-        with pytest.raises(DataError, match="cannot be read as CSV"):
+    for path, words in ((tmp_path / "p.csv", "not UTF-8 text"), (tmp_path, "cannot be read")):
+        with pytest.raises(DataError, match=words):
             read_predictions(path)
