@@ -192,8 +192,6 @@ def motion(
     if frame_size(apex) != (width, height):
         raise DataError(f"{apex}: not of the size of {onset} ({width} x {height}); crop both alike")
     learner = checkpoints.load(checkpoint)
-    if size % learner.config.divisor:
-        raise UsageError(f"--size {size}: this motion learner needs a multiple of {learner.config.divisor}")
     dense = learner.dense_motion(read_frame(onset, size)[None], read_frame(apex, size)[None])
     flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
     with atomic_path(out) as temporary, temporary.open("wb") as file:
@@ -241,14 +239,16 @@ def pretrain(
         raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
     from lightning_fabric import Fabric
 
+    from .motion.learner import LearnerConfig
     from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb
     from .motion.pretraining import pretrain as train
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
     training = TrainingConfig(steps=steps, batch_size=batch, seed=seed)
-    config = PretrainingConfig(persons=persons, pairs=pairs, size=size, training=training, voxceleb=voxceleb)
-    if size % config.learner.divisor:
-        raise UsageError(f"--size {size}: the motion learner needs a multiple of {config.learner.divisor}")
+    learner = LearnerConfig(size=size)
+    config = PretrainingConfig(
+        persons=persons, pairs=pairs, size=size, learner=learner, training=training, voxceleb=voxceleb
+    )
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
     except (RuntimeError, ValueError) as error:  # what this machine has not

@@ -37,7 +37,7 @@ from .extraction import extract
 from .files import atomic_path, read_json, write_json
 from .grids import resize_flow
 from .motion import checkpoint
-from .motion.learner import MotionLearner
+from .motion.learner import LearnerConfig, MotionLearner
 from .motion.pairs import FramePairs
 from .motion.training import TrainingConfig, train
 from .profiles import Profile, to_dict
@@ -111,6 +111,23 @@ def motion_checkpoint(settings: Profile, run: RunFolder, clips: list[Clip]) -> P
         checkpoint.save(learner, path, origin=f"fine-tuned for {motion.steps} steps on {motion.frames}")
         state.unlink(missing_ok=True)
     return path
+
+
+def from_scratch(settings: Profile, run: RunFolder, learner: LearnerConfig, training: TrainingConfig) -> MotionLearner:
+    """A motion learner of any form, trained from random weights on the profile's rendered faces; computed once a run."""
+    cause = {"learner": asdict(learner), "training": asdict(training), "code": code_hash("motion", "grids.py")}
+    cause["faces"] = [settings.motion.persons, settings.motion.pairs, settings.data.size]
+    path = run.checkpoints / f"scratch-{digest(cause)}.safetensors"
+    if not path.exists():
+        faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
+        torch.manual_seed(training.seed)
+        network, state = MotionLearner(learner), path.with_suffix(".state")
+        fabric = Fabric(devices=1)
+        fabric.launch()
+        train(network, training_pairs(faces, []), training, fabric=fabric, state=state)
+        checkpoint.save(network, path, origin=f"{training.steps} steps from random weights")
+        state.unlink(missing_ok=True)
+    return checkpoint.load(path, device=DEVICE)
 
 
 def training_curve(settings: Profile, run: RunFolder, clips: list[Clip]) -> pd.DataFrame:

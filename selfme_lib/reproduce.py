@@ -53,10 +53,10 @@ class Outcome:
 
 
 def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> list[Path]:
-    """The numbered notebooks of a folder in reading order.
+    """The numbered notebooks of a folder in reading order. Appendices (`A1_…`) have to be asked for.
 
     Args:
-        only: numbers (`05` or `5`) or names to choose; all by default.
+        only: numbers (`05`, `5` or `A1`) or names to choose; all numbered ones by default.
 
     Raises:
         UsageError: there is none, or one of `only` does not exist.
@@ -66,9 +66,10 @@ def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> l
         raise UsageError(f"no notebooks in {folder}: run selfme from a clone of the project (pip install -e .)")
     if not only:
         return notebooks
+    notebooks += sorted(path for path in folder.glob("A[0-9]_*.ipynb"))
     chosen = []
     for wanted in only:
-        number = wanted.zfill(2) if wanted.isdigit() else None
+        number = wanted.zfill(2).upper()
         found = [path for path in notebooks if path.stem == wanted or path.stem[:2] == number]
         if not found:
             raise UsageError(f"--only {wanted}: no such notebook; there are {', '.join(p.stem for p in notebooks)}")

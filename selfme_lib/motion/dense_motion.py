@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import identity_grid, to_normalised, translate
+from selfme_lib.grids import gaussian_blur, identity_grid, resize_image, to_normalised, translate
 from selfme_lib.motion.hourglass import Hourglass
 
 
@@ -44,6 +44,12 @@ def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b
     return torch.einsum("bkhw,bkc->bchw", weights, pixels)
 
 
+WINDOWS = (
+    1.0,
+    2.5,
+)  # deviations of the Gaussian windows that matching errors are averaged over, in cells of the lattice
+
+
 class DenseMotion(nn.Module):
     r"""$\mathcal F_{dense}$ (Eq 4): how much of each local motion applies at each place.
 
@@ -51,13 +57,15 @@ class DenseMotion(nn.Module):
     is the heatmap, target minus source, and the aligned frame $\chi^k$: the source warped by $\Phi^k$. Its output is
     a softmax over the K+1 motions.
 
-    `matching` adds one more map a motion: how far the aligned frame is from the target, measured at the image's full
-    size and averaged onto the lattice. A motion of a micro-expression is a quarter of a pixel on the lattice, so that
-    the small aligned frames alone hardly tell which local motion fits; the comparison at full size does. The paper's
-    own form is `matching=False`.
+    `matching` compares the aligned frames with the target, too. A motion of a micro-expression is a quarter of a pixel
+    on the lattice, so that small aligned frames alone hardly tell which local motion fits; the difference at half the
+    image's size does. It is averaged over windows, divided by its mean over the motions (so that noise and contrast
+    cancel), is one more map of the input, and lowers the logits directly, by a weight that is learned.
+    The paper's own form is `matching=False`.
 
     Args:
         keypoints: K.
+        channels: of the frames (`learner.MotionLearner.detail`).
         width, depth, max_width: the hourglass.
         variance: $\sigma^2$ of the heatmaps in normalised units.
         locality: deviation, in normalised units, of a Gaussian around each keypoint of the target whose logarithm is
@@ -69,22 +77,23 @@ class DenseMotion(nn.Module):
         self,
         *,
         keypoints: int,
+        channels: int,
         width: int,
         depth: int,
         max_width: int,
         variance: float = 0.01,
-        locality: float = 0.2,
+        locality: float = 0.15,
         matching: bool = True,
     ):
         super().__init__()
-        maps = 1 + 3 + (1 if matching else 0)
+        maps = 1 + channels + (1 if matching else 0)
         self.hourglass = Hourglass(in_channels=(keypoints + 1) * maps, width=width, depth=depth, max_width=max_width)
         self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.variance = variance
         self.locality = locality
-        self.matching = matching
+        self.log_sharpness = nn.Parameter(torch.full((len(WINDOWS),), 2.0)) if matching else None
 
     def aligned_frames(
         self, frame: Float[Tensor, "b c h w"], motions: Float[Tensor, "b m 2"]
@@ -94,39 +103,50 @@ class DenseMotion(nn.Module):
         repeated = frame.repeat_interleave(count, dim=0)  # (b*m, c, h, w)
         return translate(repeated, motions.flatten(0, 1)).unflatten(0, (-1, count))
 
+    @torch.no_grad()
     def matching_errors(
         self,
-        source: Float[Tensor, "b c H W"],
-        target: Float[Tensor, "b c H W"],
+        source: Float[Tensor, "b c h w"],
+        target: Float[Tensor, "b c h w"],
         motions: Float[Tensor, "b m 2"],
         size: tuple[int, int],
-    ) -> Float[Tensor, "b m h w"]:
-        """Mean absolute difference of aligned frame and target around each place of the lattice."""
-        error = (self.aligned_frames(source, motions) - target[:, None]).abs().mean(2)  # (b, m, H, W)
-        return F.avg_pool2d(error, error.shape[-1] // size[-1])
+    ) -> list[Float[Tensor, "b m h2 w2"]]:
+        """How badly each motion fits around each place of the lattice, for each window, relative to the other motions.
+
+        Mean squared difference of aligned frame and target, over its mean over the motions, less 1. It carries no
+        gradient: keypoints learn from where motions are used, not from how they are chosen.
+        """
+        half = (source.shape[-2] // 2, source.shape[-1] // 2)
+        aligned = self.aligned_frames(resize_image(source, half), motions)
+        errors = resize_image((aligned - resize_image(target, half)[:, None]).square().mean(2), size)  # (b, m, h2, w2)
+        windows = [gaussian_blur(errors, window) for window in WINDOWS]
+        return [error / (error.mean(1, keepdim=True) + 1e-3) - 1 for error in windows]
 
     def forward(
         self,
-        source_small: Float[Tensor, "b 3 h w"],
+        source: Float[Tensor, "b c h w"],
+        target: Float[Tensor, "b c h w"],
         keypoints_source: Float[Tensor, "b k 2"],
         keypoints_target: Float[Tensor, "b k 2"],
-        source_detail: Float[Tensor, "b c H W"],
-        target_detail: Float[Tensor, "b c H W"],
-    ) -> tuple[Float[Tensor, "b k+1 h w"], Float[Tensor, "b k+1 2"]]:
+    ) -> tuple[Float[Tensor, "b k+1 h//4 w//4"], Float[Tensor, "b k+1 2"]]:
         r"""Weights $\psi$ and local motions (normalised), the zero motion last."""
-        batch, _, height, width = source_small.shape
+        batch, _, height, width = source.shape
+        size = (height // 4, width // 4)
         motions = local_motions(keypoints_source, keypoints_target)
         motions = torch.cat([motions, motions.new_zeros(batch, 1, 2)], dim=1)  # (b, k+1, 2)
-        heatmaps = gaussian_heatmaps(keypoints_target, (height, width), self.variance) - gaussian_heatmaps(
-            keypoints_source, (height, width), self.variance
+        heatmaps = gaussian_heatmaps(keypoints_target, size, self.variance) - gaussian_heatmaps(
+            keypoints_source, size, self.variance
         )
-        heatmaps = torch.cat([heatmaps, heatmaps.new_zeros(batch, 1, height, width)], dim=1)
-        maps = [heatmaps, self.aligned_frames(source_small, motions).flatten(1, 2)]
-        if self.matching:
-            maps.append(self.matching_errors(source_detail, target_detail, motions, (height, width)))
-        features = self.hourglass(torch.cat(maps, dim=1))
+        maps = [
+            F.pad(heatmaps, (0, 0, 0, 0, 0, 1)),
+            self.aligned_frames(resize_image(source, size), motions).flatten(1, 2),
+        ]
+        errors = self.matching_errors(source, target, motions, size) if self.log_sharpness is not None else []
+        features = self.hourglass(torch.cat(maps + [3 * error for error in errors[:1]], dim=1))
         with torch.autocast(device_type=features.device.type, enabled=False):
             logits = self.head(features.float())
-        bells = gaussian_heatmaps(keypoints_target, (height, width), self.locality**2)
+            for error, sharpness in zip(errors, self.log_sharpness.exp() if errors else ()):
+                logits = logits - sharpness * error
+        bells = gaussian_heatmaps(keypoints_target, size, self.locality**2)
         logits = logits + F.pad(bells.clamp_min(1e-6).log(), (0, 0, 0, 0, 0, 1), value=-2.0)
         return logits.softmax(1), motions

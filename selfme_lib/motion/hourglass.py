@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from selfme_lib.grids import resize_image
+
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
@@ -14,6 +16,27 @@ def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
+
+
+class Stem(nn.Module):
+    """Full-size maps → features on a lattice of a quarter of the size, corners on corners.
+
+    Resizing the image first and looking afterwards throws away the fine texture that tells half a pixel of motion.
+
+    Args:
+        in_channels: of the full-size maps.
+        width: channels of the features.
+    """
+
+    def __init__(self, *, in_channels: int, width: int):
+        super().__init__()
+        self.fine = conv_block(in_channels, 8)
+        self.coarse = conv_block(8, width)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h//4 w//4"]:
+        height, width = x.shape[-2:]
+        x = resize_image(self.fine(x), (height // 2, width // 2))
+        return resize_image(self.coarse(x), (height // 4, width // 4))
 
 
 class Hourglass(nn.Module):

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfme_lib.grids import identity_grid, to_normalised
-from selfme_lib.motion.hourglass import Hourglass
+from selfme_lib.motion.hourglass import Hourglass, Stem
 
 
 def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> Float[Tensor, "b k 2"]:
@@ -25,48 +25,60 @@ def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> 
 
 
 class KeypointDetector(nn.Module):
-    r"""$\mathcal F_{kp}$: an hourglass, one heatmap a keypoint, and the soft-argmax.
+    r"""$\mathcal F_{kp}$: an hourglass on a lattice of a quarter of the size, one heatmap a keypoint, and the soft-argmax.
 
     The head is padded. Without padding, as in first-order-model, the heatmap covers less of the face than the image
     does but is read as if it covered all of it, and every displacement reads 1.1 to 1.24 times too large.
 
     Args:
         keypoints: K.
+        channels: of the maps that it looks at (`learner.MotionLearner.detail`).
         width, depth, max_width: the hourglass.
         temperature: of the soft-argmax; lower is sharper.
         reach: how far a keypoint strays from its home, in normalised units: the deviation of a Gaussian prior. Left to
             themselves all keypoints crowd around the eyes, where blinks change most, and no local motion is left for
-            brows, cheeks and mouth; homes on a regular grid share out the face. It takes no label.
+            brows, cheeks and mouth; homes on a regular grid share out the face. It takes no label. None: no homes.
     """
 
     def __init__(
-        self, *, keypoints: int, width: int, depth: int, max_width: int, temperature: float = 0.1, reach: float = 0.25
+        self,
+        *,
+        keypoints: int,
+        channels: int,
+        width: int,
+        depth: int,
+        max_width: int,
+        temperature: float = 0.1,
+        reach: float | None = 0.25,
     ):
         super().__init__()
-        self.hourglass = Hourglass(in_channels=3, width=width, depth=depth, max_width=max_width)
+        self.stem = Stem(in_channels=channels, width=width)
+        self.hourglass = Hourglass(in_channels=width, width=width, depth=depth, max_width=max_width)
         self.head = nn.Conv2d(self.hourglass.out_channels, keypoints, 3, padding=1)
         self.temperature = temperature
         self.reach = reach
         self.register_buffer("homes", spread_out(keypoints))
 
-    def forward_logits(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k h w"]:
+    def forward_logits(self, detail: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h//4 w//4"]:
         """Logarithms of the confidence maps, up to a constant; in float32."""
-        features = self.hourglass(image)
-        with torch.autocast(device_type=image.device.type, enabled=False):
+        features = self.hourglass(self.stem(detail))
+        with torch.autocast(device_type=detail.device.type, enabled=False):
             logits = self.head(features.float()) / self.temperature
+        if self.reach is None:
+            return logits
         height, width = logits.shape[-2:]
-        lattice = to_normalised(identity_grid(height, width, device=image.device).permute(1, 2, 0), height, width)
+        lattice = to_normalised(identity_grid(height, width, device=detail.device).permute(1, 2, 0), height, width)
         distance = (lattice - self.homes[:, None, None, :]).square().sum(-1)  # (k, h, w)
         return logits - distance / (2 * self.reach**2)
 
-    def forward_heatmaps(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k h w"]:
+    def forward_heatmaps(self, detail: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h//4 w//4"]:
         """Confidence maps that sum to one over the lattice; for looking at."""
-        logits = self.forward_logits(image)
+        logits = self.forward_logits(detail)
         return logits.flatten(2).softmax(-1).view_as(logits)
 
-    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k 2"]:
+    def forward(self, detail: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k 2"]:
         """Keypoints in normalised coordinates, (x, y) in [-1, 1]."""
-        return spatial_softargmax(self.forward_logits(image), temperature=1.0)
+        return spatial_softargmax(self.forward_logits(detail), temperature=1.0)
 
 
 def spread_out(count: int) -> Float[Tensor, "n 2"]:

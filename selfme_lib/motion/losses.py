@@ -1,13 +1,12 @@
-r"""What the motion learner is trained with: reconstruction in feature space (Eq 6), equivariance (Eq 7), their sum (Eq 8)."""
+"""Reconstruction in feature space (Eq 6), and what images are compared by."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
-from kornia.geometry.transform import get_tps_transform, warp_points_tps
 from torch import Tensor
 
-from selfme_lib.grids import gaussian_blur, identity_grid, resize_image, to_normalised, to_pixels, warp
+from selfme_lib.grids import gaussian_blur, resize_image
 
 Features = Callable[[Float[Tensor, "b 3 h w"]], list[Tensor]]
 
@@ -46,59 +45,3 @@ def reconstruction_loss(
         got = features(resize_image(prediction, size))
         loss = loss + sum((a - b).abs().mean() for a, b in zip(got, wanted))
     return loss
-
-
-class RandomTransform:
-    r"""$\mathcal T_{rand}$: a random affine map and thin-plate spline of the plane, one for each image of a batch.
-
-    It maps places of the transformed frame to places of the original: $X'(u) = X(\mathcal T(u))$. So a point of the
-    face at $z$ in the original is at $\mathcal T^{-1}(z)$ in $X'$.
-
-    Args:
-        batch: how many.
-        affine, spline: standard deviations of the affine coefficients and of the displacements of the control points,
-            in normalised units.
-        points: the control points are points x points.
-        generator: source of randomness.
-    """
-
-    def __init__(
-        self,
-        batch: int,
-        *,
-        affine: float = 0.05,
-        spline: float = 0.005,
-        points: int = 5,
-        generator: torch.Generator | None = None,
-        device=None,
-    ):
-        noise = torch.randn(batch, 2, 3, generator=generator).to(device) * affine
-        self.affine = torch.eye(2, 3, device=device) + noise  # (b, 2, 3)
-        places = to_normalised(identity_grid(points, points, device=device).flatten(1).T, points, points)
-        self.control = places.expand(batch, -1, -1).contiguous()  # (b, points², 2)
-        moved = self.control + torch.randn(batch, points**2, 2, generator=generator).to(device) * spline
-        self.kernel_weights, self.affine_weights = get_tps_transform(self.control, moved)
-        self.moved = moved
-
-    def __call__(self, points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
-        """Normalised places of the transformed frame → the original's."""
-        bent = warp_points_tps(points, self.moved, self.kernel_weights, self.affine_weights)
-        return bent @ self.affine[:, :, :2].mT + self.affine[:, None, :, 2]
-
-    def transform_frame(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        batch, _, height, width = image.shape
-        grid = identity_grid(height, width, device=image.device)
-        lattice = to_normalised(grid.flatten(1).T, height, width).expand(batch, -1, -1)  # (b, h*w, 2)
-        looked_at = to_pixels(self(lattice), height, width).mT.reshape(batch, 2, height, width)
-        return warp(image, looked_at - grid)
-
-
-def equivariance_loss(
-    keypoints_transformed: Float[Tensor, "b k 2"], keypoints: Float[Tensor, "b k 2"], transform: RandomTransform
-) -> Float[Tensor, ""]:
-    r"""$|\mathcal T_{rand}(F_{kp}(\mathcal T_{rand}(X))) - F_{kp}(X)|$, mean over points and coordinates (Eq 7).
-
-    Keypoints of the transformed frame are mapped back before they are compared. In the order in which the equation is
-    printed, even perfect keypoints would not make it zero, because a frame is transformed by looking backwards.
-    """
-    return (transform(keypoints_transformed) - keypoints).abs().mean()

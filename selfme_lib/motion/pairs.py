@@ -3,6 +3,7 @@
 Frames lie in one memory-mapped array on disk, so that memory does not grow with the data set.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,8 @@ class Augmentation:
         grey: probability that a pair loses its colour.
         light: standard deviation of the logarithm of gain and gamma, drawn for each frame.
         zoom, turn, shift: standard deviations of log scale, angle in radians, translation in half image sizes.
+        exposure, noise: of a second look at the same frame: standard deviation of the logarithms of gain and gamma and
+            of a slope of light across the image; least and largest deviation of the sensor's noise.
     """
 
     grey: float = 0.3
@@ -72,6 +75,8 @@ class Augmentation:
     zoom: float = 0.08
     turn: float = 0.05
     shift: float = 0.05
+    exposure: float = 0.05
+    noise: tuple[float, float] = (0.003, 0.03)
 
     def __call__(self, pair: Pair, generator: np.random.Generator) -> Pair:
         source, target = pair
@@ -100,3 +105,13 @@ class Augmentation:
         places = to_normalised(grid.flatten(1).T, height, width) @ matrix.mT + move  # (b, h*w, 2)
         flow = to_pixels(places, height, width).mT.reshape(batch, 2, height, width) - grid
         return warp(both.flatten(1, 2), flow).view_as(both)
+
+    def look_again(self, frame: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Float[Tensor, "b 3 h w"]:
+        """The frame as another exposure of the same scene would have it: other light, other noise."""
+        batch, _, height, width = frame.shape
+        exponent, gain, across, down = self.exposure * torch.randn(4, batch, 1, 1, 1, generator=generator)
+        slope = down * torch.linspace(-1, 1, height)[:, None] + across * torch.linspace(-1, 1, width)  # (b, 1, h, w)
+        low, high = map(math.log, self.noise)
+        deviation = (low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)).exp()
+        lit = frame.clamp(0, 1) ** exponent.exp() * (gain + slope).exp()
+        return (lit + deviation * torch.randn(frame.shape, generator=generator)).clamp(0, 1)

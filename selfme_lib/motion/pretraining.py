@@ -56,7 +56,7 @@ class PretrainingConfig:
     pairs: int = 10
     size: int = 128
     learner: LearnerConfig = LearnerConfig()
-    training: TrainingConfig = TrainingConfig(steps=1500)
+    training: TrainingConfig = TrainingConfig(steps=3600)
     voxceleb: VoxCeleb | None = None
 
 

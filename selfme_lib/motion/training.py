@@ -22,8 +22,15 @@ from tqdm import tqdm
 
 from selfme_lib.errors import DataError
 from selfme_lib.files import atomic_path
+from selfme_lib.grids import resize_flow, warp
+from selfme_lib.motion.equivariance import (
+    RandomTransform,
+    dense_equivariance_loss,
+    equivariance_loss,
+    random_displacement,
+)
 from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.motion.losses import Features, RandomTransform, equivariance_loss, reconstruction_loss
+from selfme_lib.motion.losses import Features, reconstruction_loss
 from selfme_lib.motion.pairs import Augmentation, FramePairs
 from selfme_lib.motion.perceptual import features
 
@@ -39,6 +46,7 @@ class TrainingConfig:
         schedule: `one-cycle`, `constant`, or `multistep`: a tenth at 20/35 and again at 30/35 of the steps, the paper's
             epochs 20 and 30.
         lambda_rec, lambda_eqv: weights of the two losses (Eq 8).
+        lambda_dense: weight of the dense motion's equivariance; 0 leaves it out, as the paper does.
         scales: ι of Eq 6.
         perceptual: feature maps of Eq 6, see `perceptual.features`.
         augmentation: what is done to pairs; None for nothing.
@@ -46,11 +54,12 @@ class TrainingConfig:
     """
 
     steps: int
-    batch_size: int = 8
-    lr: float = 1e-3
+    batch_size: int = 4
+    lr: float = 2e-3
     schedule: Literal["one-cycle", "constant", "multistep"] = "one-cycle"
     lambda_rec: float = 10.0
     lambda_eqv: float = 10.0
+    lambda_dense: float = 1.0
     scales: Sequence[float] = (1, 0.5, 0.25, 0.125)
     perceptual: str = "contrast"
     augmentation: Augmentation | None = Augmentation()
@@ -66,8 +75,33 @@ class TrainingConfig:
         return self.lr
 
 
+@dataclass  # not frozen: Fabric casts its tensors in place
+class Batch:
+    """What one step learns from: pairs of frames, and frames that were bent by known maps.
+
+    Attributes:
+        source, target: pairs of frames of one sequence.
+        bent, transform: the targets, transformed and exposed again; by what (Eq 7).
+        frame, warped, displacement: the sources, exposed again; and warped and exposed again; by what, in pixels.
+    """
+
+    source: Float[Tensor, "b 3 h w"]
+    target: Float[Tensor, "b 3 h w"]
+    bent: Float[Tensor, "b 3 h w"]
+    transform: RandomTransform
+    frame: Float[Tensor, "b 3 h w"]
+    warped: Float[Tensor, "b 3 h w"]
+    displacement: Float[Tensor, "b 2 h w"]
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+
+
 class Objective(nn.Module):
-    r"""$\mathcal L_{ml} = \lambda_{rec} \mathcal L_{rec} + \lambda_{eqv} \mathcal L_{eqv}$ (Eq 8) of a batch of pairs."""
+    r"""$\mathcal L_{ml} = \lambda_{rec} \mathcal L_{rec} + \lambda_{eqv} \mathcal L_{eqv}$ (Eq 8) of a batch of pairs.
+
+    With `lambda_dense` there is a third summand, the equivariance of the dense motion.
+    """
 
     def __init__(self, learner: MotionLearner, config: TrainingConfig):
         super().__init__()
@@ -75,16 +109,28 @@ class Objective(nn.Module):
         self.features: Features = features(config.perceptual)
         self.config = config
 
-    def forward(
-        self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], transform: RandomTransform
-    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Reconstruction and equivariance, weighted."""
-        prediction, motion = self.learner(source, target)
-        reconstruction = reconstruction_loss(self.features, prediction, target, self.config.scales)
-        transformed = transform.transform_frame(self.learner.lattice(target))
-        keypoints = self.learner.detector(transformed)
-        equivariance = equivariance_loss(keypoints, motion.keypoints_target, transform)
-        return self.config.lambda_rec * reconstruction, self.config.lambda_eqv * equivariance
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Each summand of the loss, weighted."""
+        learner, config, pairs = self.learner, self.config, len(batch.source)
+        size = tuple(batch.source.shape[-2:])
+        if config.lambda_dense:  # one pass for the pairs and for the warped frames
+            motion = learner.forward_motion(
+                torch.cat([batch.source, batch.frame]), torch.cat([batch.target, batch.warped])
+            )
+        else:
+            motion = learner.forward_motion(batch.source, batch.target)
+        flow = resize_flow(motion.dense, size)
+        prediction = learner.generator(batch.source, flow[:pairs])
+        reconstruction = reconstruction_loss(self.features, prediction, batch.target, config.scales)
+        keypoints = learner.forward_keypoints(batch.bent)
+        equivariance = equivariance_loss(keypoints, motion.keypoints_target[:pairs], batch.transform)
+        losses = {
+            "reconstruction": config.lambda_rec * reconstruction,
+            "equivariance": config.lambda_eqv * equivariance,
+        }
+        if config.lambda_dense:
+            losses["dense"] = config.lambda_dense * dense_equivariance_loss(flow[pairs:], batch.displacement)
+        return losses
 
 
 def train(
@@ -111,33 +157,34 @@ def train(
         progress: show a bar when the output is a terminal.
 
     Returns:
-        The training curve: step, reconstruction, equivariance (means since the last record), validation.
+        The training curve: step, reconstruction, equivariance, dense (means since the last record), validation.
 
     Raises:
         DataError: `state` belongs to another training.
     """
     torch.manual_seed(config.seed)
+    learner.to(memory_format=torch.channels_last)  # a sixth faster on CPUs, more on GPUs
     objective = Objective(learner, config)
     maps = objective.features
-    optimiser = torch.optim.Adam(learner.parameters(), lr=config.lr, betas=(0.5, 0.999))
+    optimiser = torch.optim.Adam(learner.parameters(), lr=config.lr, betas=(0.9, 0.99))
     begin, curve = _restore(state, learner, optimiser, config) if state and state.is_file() else (0, [])
     objective, optimiser = fabric.setup(objective, optimiser)
     learner.train()
-    recent: list[tuple[float, float]] = []
+    recent: list[dict[str, float]] = []
     quiet = None if progress and fabric.global_rank == 0 else True
     for step in tqdm(range(begin, config.steps), initial=begin, total=config.steps, desc="motion", disable=quiet):
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate(step)
-        source, target, transform = draw_batch(pairs, config, step, fabric.global_rank, fabric.device)
+        batch = draw_batch(pairs, config, step, fabric.global_rank).to(fabric.device)
         optimiser.zero_grad(set_to_none=True)
-        reconstruction, equivariance = objective(source, target, transform)
-        fabric.backward(reconstruction + equivariance)
+        losses = objective(batch)
+        fabric.backward(sum(losses.values()))
         fabric.clip_gradients(objective, optimiser, max_norm=1.0)
         optimiser.step()
-        recent.append((reconstruction.item(), equivariance.item()))
+        recent.append({name: loss.item() for name, loss in losses.items()})
         if (step + 1) % every == 0 or step + 1 == config.steps:
-            means = np.mean(recent, axis=0)
-            record = {"step": step + 1, "reconstruction": float(means[0]), "equivariance": float(means[1])}
+            means = {name: float(np.mean([losses[name] for losses in recent])) for name in recent[0]}
+            record = {"step": step + 1, **means}
             if validation is not None:
                 record["validation"] = validation_loss(learner, maps, validation, config)
             curve.append(record)
@@ -148,17 +195,20 @@ def train(
     return curve
 
 
-def draw_batch(
-    pairs: FramePairs, config: TrainingConfig, step: int, rank: int, device: torch.device
-) -> tuple[Tensor, Tensor, RandomTransform]:
-    """Pairs and transformation of one step: a function of (seed, step, rank) and nothing else."""
+def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) -> Batch:
+    """What step `step` of process `rank` learns from: a function of (seed, step, rank) and nothing else."""
     generator = np.random.default_rng((config.seed, step, rank))
     source, target = pairs.draw(config.batch_size, generator)
     if config.augmentation:
         source, target = config.augmentation((source, target), generator)
     torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
-    transform = RandomTransform(config.batch_size, generator=torch_generator, device=device)
-    return source.to(device), target.to(device), transform
+    transform = RandomTransform(config.batch_size, generator=torch_generator)
+    displacement = random_displacement(config.batch_size, source.shape[-1], torch_generator)
+    looks = [transform.transform_frame(target), source, warp(source, displacement)]
+    if config.augmentation:
+        looks = [config.augmentation.look_again(frame, torch_generator) for frame in looks]
+    bent, frame, warped = looks
+    return Batch(source, target, bent, transform, frame, warped, displacement)
 
 
 @torch.no_grad()

@@ -1,16 +1,20 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selfme_lib.errors import UsageError
 from selfme_lib.grids import identity_grid, resize_flow, to_normalised, warp
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.dense_motion import DenseMotion, gaussian_heatmaps, local_motions, weighted_motion
 from selfme_lib.motion.generator import Generator
+from selfme_lib.motion.hourglass import Stem
 from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax, spread_out
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 
-TINY = LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
+TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 
 
 @settings(deadline=None, max_examples=10)
@@ -42,8 +46,8 @@ def test_a_padded_head_reads_displacements_at_their_true_size():
 
 
 def test_detector_gives_points_inside_the_image_and_heatmaps_that_sum_to_one():
-    detector = KeypointDetector(keypoints=5, width=8, depth=2, max_width=16)
-    image = torch.rand(2, 3, 32, 32)
+    detector = KeypointDetector(keypoints=5, channels=3, width=8, depth=2, max_width=16)
+    image = torch.rand(2, 3, 64, 64)
     assert detector(image).shape == (2, 5, 2) and detector(image).abs().max() <= 1
     torch.testing.assert_close(detector.forward_heatmaps(image).sum((2, 3)), torch.ones(2, 5), atol=1e-4, rtol=0)
 
@@ -69,15 +73,28 @@ def test_weighted_motion_with_one_hot_weights_is_that_motion_in_pixels():
 
 def test_aligned_frames_and_matching_errors_single_out_the_right_motion():
     """The target is the source moved by the second of three motions: its aligned frame is the target itself."""
-    module = DenseMotion(keypoints=2, width=8, depth=1, max_width=8)
+    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8)
     source = torch.rand(1, 1, 33, 33)
     motions = torch.tensor([[[0.25, 0.0], [0.125, -0.125], [0.0, 0.0]]])  # 4, 2 and 0 px of 33
     flow = torch.tensor([2.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 33, 33)
     target = warp(source, flow)
     aligned = module.aligned_frames(source, motions)
     torch.testing.assert_close(aligned[:, 1], target, atol=1e-5, rtol=0)
-    errors = module.matching_errors(source, target, motions, (8, 8))
-    assert errors[:, 1].max() < 1e-5 < errors[:, [0, 2]].min()
+    for errors in module.matching_errors(source, target, motions, (8, 8)):  # relative to their mean over the motions
+        inside = errors[..., 2:-2, 2:-2]
+        assert (inside.argmin(1) == 1).all() and inside[:, 1].max() < -0.3
+        torch.testing.assert_close(errors.mean(1), torch.zeros(1, 8, 8), atol=0.2, rtol=0)
+
+
+def test_matching_alone_makes_a_new_dense_motion_choose_the_right_motion():
+    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8, locality=10.0)
+    source = torch.rand(1, 1, 64, 64)
+    shift = 4 * 2 / 63  # 4 px to the right, in normalised units
+    target = warp(source, torch.tensor([4.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 64, 64))
+    at = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]])
+    weights, motions = module(source, target, at + torch.tensor([[[shift, 0.0], [0.0, shift]]]), at)
+    assert motions[0, 0].tolist() == pytest.approx([shift, 0.0])
+    assert weights[0, 0, 3:-3, 3:-3].min() > 0.9
 
 
 def test_a_new_generator_warps_the_image_and_adds_nothing():
@@ -85,17 +102,14 @@ def test_a_new_generator_warps_the_image_and_adds_nothing():
     torch.testing.assert_close(Generator(width=4, depth=1, max_width=8)(source, flow), warp(source, flow))
 
 
-@settings(deadline=None, max_examples=6)
-@given(st.integers(1, 2), st.integers(4, 7), st.booleans())
-def test_learner_shapes_for_any_allowed_size(batch, units, matching):
-    learner = MotionLearner(
-        LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4, matching=matching)
-    )
-    side = units * learner.config.divisor
+@settings(deadline=None, max_examples=8)
+@given(st.integers(1, 2), st.sampled_from([24, 32, 50, 64]), st.booleans(), st.booleans(), st.sampled_from([None, 0.2]))
+def test_learner_shapes_for_frames_of_any_size(batch, side, matching, contrast, reach):
+    learner = MotionLearner(replace(TINY, matching=matching, contrast=contrast, reach=reach))
     source, target = torch.rand(2, batch, 3, side, side)
     prediction, motion = learner(source, target)
-    assert prediction.shape == source.shape and motion.weights.shape == (batch, 4, side // 4, side // 4)
-    torch.testing.assert_close(motion.weights.sum(1), torch.ones(batch, side // 4, side // 4))
+    assert prediction.shape == source.shape and motion.weights.shape == (batch, 4, 8, 8)
+    torch.testing.assert_close(motion.weights.sum(1), torch.ones(batch, 8, 8))
     assert motion.local[:, -1].eq(0).all()
 
 
@@ -104,19 +118,19 @@ def test_keypoints_are_shared_out_over_the_face():
     for count in (1, 3, 10, 36):
         homes = spread_out(count)
         assert homes.shape == (count, 2) and homes.abs().max() <= 0.8
-        detector = KeypointDetector(keypoints=count, width=8, depth=1, max_width=8)
+        detector = KeypointDetector(keypoints=count, channels=3, width=8, depth=1, max_width=8)
         torch.nn.init.zeros_(detector.head.weight)
         torch.nn.init.zeros_(detector.head.bias)
-        found = detector(torch.rand(1, 3, 32, 32))[0]
+        found = detector(torch.rand(1, 3, 64, 64))[0]
         assert torch.cdist(found, homes).argmin(1).tolist() == list(range(count))
 
 
 def test_a_new_dense_motion_is_local():
     """Before it has learned anything, the largest weight at a keypoint's place is that keypoint's."""
-    module = DenseMotion(keypoints=2, width=8, depth=1, max_width=8)
+    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8, matching=False)
     keypoints = torch.tensor([[[-0.5, -0.5], [0.5, 0.5]]])
-    small, detail = torch.rand(1, 3, 17, 17)[..., :16, :16], torch.rand(1, 1, 64, 64)
-    weights, _ = module(small, keypoints, keypoints + 0.01, detail, detail)
+    detail = torch.rand(1, 1, 64, 64)
+    weights, _ = module(detail, detail, keypoints, keypoints + 0.01)
     assert weights[0, :, 4, 4].argmax() == 0 and weights[0, :, 11, 11].argmax() == 1
 
 
@@ -128,8 +142,26 @@ def test_a_still_face_does_not_move():
 
 
 def test_a_size_that_the_hourglass_cannot_halve_is_refused():
-    with pytest.raises(ValueError, match="multiples of 8, got 36 x 32"):
-        MotionLearner(TINY).lattice(torch.rand(1, 3, 36, 32))
+    with pytest.raises(UsageError, match="size 36 of a motion learner is not a multiple of 8"):
+        replace(TINY, size=36)
+
+
+def test_what_the_learner_looks_at_knows_neither_light_nor_colour():
+    """Other gain, another grey level, no colour: local contrast stays what it is, where there is any."""
+    learner, frame = MotionLearner(TINY), torch.rand(1, 3, 32, 32)
+    grey = (frame * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True).expand(-1, 3, -1, -1)
+    expected = learner.detail(frame)
+    torch.testing.assert_close(learner.detail(grey), expected, atol=1e-4, rtol=0)
+    assert (learner.detail(0.7 * frame + 0.1) - expected).abs().mean() < 0.03 * expected.abs().mean()
+
+
+def test_a_stem_keeps_corners_on_corners():
+    """A picture and its mirror image have mirrored features if the lattice is symmetric; a strided one is not."""
+    stem = Stem(in_channels=1, width=4).eval()
+    for convolution in (stem.fine[0], stem.coarse[0]):
+        convolution.weight.data = convolution.weight.data + convolution.weight.data.flip(-1)
+    image = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(stem(image.flip(-1)), stem(image).flip(-1), atol=1e-5, rtol=0)
 
 
 def test_gradients_reach_every_part_from_the_reconstruction():

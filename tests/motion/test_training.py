@@ -4,12 +4,14 @@ import torch
 from lightning_fabric import Fabric
 
 from selfme_lib.errors import DataError
+from selfme_lib.grids import gaussian_blur
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
-from selfme_lib.motion.pairs import FramePairs
+from selfme_lib.motion.losses import local_contrast
+from selfme_lib.motion.pairs import Augmentation, FramePairs
 from selfme_lib.motion.training import TrainingConfig, train
 
-TINY = LearnerConfig(keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
+TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 
 
 @pytest.fixture
@@ -114,3 +116,21 @@ def test_schedules():
     assert [config.learning_rate(step) for step in (0, 19, 20, 29, 30)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
     one_cycle = [TrainingConfig(steps=100, lr=1.0).learning_rate(step) for step in range(100)]
     assert max(one_cycle) <= 1 and one_cycle[0] < 0.25 and one_cycle[-1] < 0.01
+
+
+def test_the_papers_own_losses_are_two(pairs):
+    config = TrainingConfig(steps=1, batch_size=2, lambda_dense=0)
+    assert set(train(new_learner(), pairs, config, fabric=cpu(), every=1)[0]) == {
+        "step",
+        "reconstruction",
+        "equivariance",
+    }
+
+
+def test_a_second_look_differs_in_light_and_noise_and_not_in_place():
+    """Local contrast, blurred against the noise, is the same in both looks."""
+    frame = torch.rand(4, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    look = Augmentation().look_again(frame, torch.Generator().manual_seed(0))
+    assert 0.01 < (look - frame).abs().mean() < 0.15
+    a, b = (local_contrast(gaussian_blur(x, 1.5), 5.0).flatten(1) for x in (frame, look))
+    assert torch.nn.functional.cosine_similarity(a, b).min() > 0.95

@@ -1,0 +1,132 @@
+r"""Equivariance: when a frame is bent by a map that we made, what is found in it has to be bent likewise.
+
+Nobody has to say where anything is, because the map is known. The paper asks it of keypoints (Eq 7). The dense motion can
+be asked, too: between a frame and its bent self it has to be the map.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from kornia.geometry.transform import get_tps_transform, warp_points_tps
+from torch import Tensor
+
+from selfme_lib.grids import identity_grid, resize_flow, to_normalised, to_pixels, warp
+
+
+class RandomTransform:
+    r"""$\mathcal T_{rand}$: a random affine map and thin-plate spline of the plane, one for each image of a batch.
+
+    It maps places of the transformed frame to places of the original: $X'(u) = X(\mathcal T(u))$. So a point of the
+    face at $z$ in the original is at $\mathcal T^{-1}(z)$ in $X'$.
+
+    Args:
+        batch: how many.
+        affine, spline: standard deviations of the affine coefficients and of the displacements of the control points,
+            in normalised units.
+        points: the control points are points x points.
+        generator: source of randomness.
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        *,
+        affine: float = 0.05,
+        spline: float = 0.005,
+        points: int = 5,
+        generator: torch.Generator | None = None,
+    ):
+        noise = torch.randn(batch, 2, 3, generator=generator) * affine
+        self.affine = torch.eye(2, 3) + noise  # (b, 2, 3)
+        places = to_normalised(identity_grid(points, points).flatten(1).T, points, points)
+        self.control = places.expand(batch, -1, -1).contiguous()  # (b, points², 2)
+        moved = self.control + torch.randn(batch, points**2, 2, generator=generator) * spline
+        self.kernel_weights, self.affine_weights = get_tps_transform(self.control, moved)
+        self.moved = moved
+
+    def __call__(self, points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
+        """Normalised places of the transformed frame → the original's."""
+        bent = warp_points_tps(points, self.moved, self.kernel_weights, self.affine_weights)
+        return bent @ self.affine[:, :, :2].mT + self.affine[:, None, :, 2]
+
+    def transform_frame(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        batch, _, height, width = image.shape
+        size = (math.ceil(height / 4) + 1, math.ceil(width / 4) + 1)  # the map is smooth: a coarse lattice will do
+        grid = identity_grid(*size, device=image.device)
+        lattice = to_normalised(grid.flatten(1).T, *size).expand(batch, -1, -1)  # (b, n, 2)
+        looked_at = to_pixels(self(lattice), *size).mT.reshape(batch, 2, *size)
+        return warp(image, resize_flow(looked_at - grid, (height, width)))
+
+    def to(self, device: torch.device) -> "RandomTransform":
+        """The same map on another device."""
+        for name, value in vars(self).items():
+            setattr(self, name, value.to(device))
+        return self
+
+
+def equivariance_loss(
+    keypoints_transformed: Float[Tensor, "b k 2"], keypoints: Float[Tensor, "b k 2"], transform: RandomTransform
+) -> Float[Tensor, ""]:
+    r"""$|\mathcal T_{rand}(F_{kp}(\mathcal T_{rand}(X))) - F_{kp}(X)|$, mean over points and coordinates (Eq 7).
+
+    Keypoints of the transformed frame are mapped back before they are compared. In the order in which the equation is
+    printed, even perfect keypoints would not make it zero, because a frame is transformed by looking backwards.
+    """
+    return (transform(keypoints_transformed) - keypoints).abs().mean()
+
+
+def random_displacement(
+    batch: int, size: int, generator: torch.Generator, *, peak: tuple[float, float] = (0.1, 4.0)
+) -> Float[Tensor, "b 2 s s"]:
+    """Smooth random flows as small as those of faces: a little turn, zoom and shift, and bumps on top, here and there zero.
+
+    Bumps are sums of noise at three scales, times a soft mask, which is what skin over a few muscles looks like to
+    somebody who knows nothing of faces. In seven of ten fields whatever lies outside a ragged oval stands still, as the
+    background behind a face does. No data set's motion went into it.
+
+    Args:
+        batch, size: of the result.
+        generator: source of randomness.
+        peak: shortest and longest length of the longest vector of the bumps in pixels; logarithms are uniform in between.
+    """
+
+    def noise(cells: int, channels: int) -> Tensor:
+        coarse = torch.randn(batch, channels, cells, cells, generator=generator)
+        return F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
+
+    def uniform(low: float, high: float) -> Float[Tensor, "b 1 1 1"]:
+        return low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)
+
+    flow = sum(noise(cells, 2) * uniform(0, 1) for cells in (4, 7, 12))
+    flow = flow * torch.sigmoid(4 * (noise(6, 1) + uniform(-1, 1)))
+    longest = flow.square().sum(1, keepdim=True).amax((2, 3), keepdim=True).sqrt().clamp_min(1e-6)
+    flow = flow / longest * uniform(*map(math.log, peak)).exp()
+    lattice = to_normalised(identity_grid(size, size).permute(1, 2, 0), size, size)  # (s, s, 2)
+    linear = 0.002 * size * uniform(-3, 0).exp()[:, :, 0] * torch.randn(batch, 2, 2, generator=generator)
+    shift = 0.3 * uniform(-3, 0).exp() * torch.randn(batch, 2, 1, 1, generator=generator)
+    flow = flow + torch.einsum("bij,hwj->bihw", linear, lattice) + shift
+    x, y = lattice.unbind(-1)
+    radius = ((x - uniform(-0.15, 0.15)) / uniform(0.5, 0.9)).square() + (
+        (y - uniform(-0.15, 0.15)) / uniform(0.7, 1.2)
+    ).square()
+    oval = torch.sigmoid(uniform(8, 25) * (1 - radius.sqrt() + 0.15 * noise(6, 1)))
+    return flow * torch.maximum(oval, (uniform(0, 1) < 0.3).float())
+
+
+def dense_equivariance_loss(
+    flow: Float[Tensor, "b 2 h w"], displacement: Float[Tensor, "b 2 h w"]
+) -> Float[Tensor, ""]:
+    r"""$\frac{1}{n}\sum_u w(u)\,|\Phi(X, X')(u) - \mathcal T(u)|$ with $X'(u) = X(u + \mathcal T(u))$: Eq 7 for the dense motion.
+
+    Args:
+        flow: found between a frame and its warped self, in pixels of the image.
+        displacement: $\mathcal T$, what it was warped by.
+
+    Returns:
+        The mean length of the difference in pixels; a place counts $w = 1 + \frac12 |\mathcal T| / \overline{|\mathcal T|}$.
+    """
+    length = displacement.square().sum(1).sqrt()  # (b, h, w)
+    error = (flow - displacement).square().sum(1).add(1e-6).sqrt()
+    return (error * (1 + 0.5 * length / length.mean((1, 2), keepdim=True).clamp_min(1e-6))).mean()
