@@ -246,9 +246,7 @@ def pretrain(
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
     training = TrainingConfig(steps=steps, batch_size=batch, seed=seed)
     learner = LearnerConfig(size=size)
-    config = PretrainingConfig(
-        persons=persons, pairs=pairs, size=size, learner=learner, training=training, voxceleb=voxceleb
-    )
+    config = PretrainingConfig(persons=persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb)
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
     except (RuntimeError, ValueError) as error:  # what this machine has not

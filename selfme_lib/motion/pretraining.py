@@ -45,8 +45,7 @@ class PretrainingConfig:
     Attributes:
         persons: rendered people; the last `validation_persons` of them are not learned from.
         pairs: pairs of frames a person. In validation this holds for VoxCeleb's people too.
-        size: of a frame in pixels.
-        learner: sizes of the networks.
+        learner: sizes of the networks and of the frames.
         training: steps, losses and schedule.
         voxceleb: take these people instead; a tenth of them, at most `validation_persons`, are not learned from.
     """
@@ -54,7 +53,6 @@ class PretrainingConfig:
     persons: int = 200
     validation_persons: int = 16
     pairs: int = 10
-    size: int = 128
     learner: LearnerConfig = LearnerConfig()
     training: TrainingConfig = TrainingConfig(steps=3600)
     voxceleb: VoxCeleb | None = None
@@ -85,7 +83,7 @@ def _prepare(out: Path, config: PretrainingConfig, workers: int | None = None) -
         out / "faces.npy",
         range(config.persons),
         pairs_per_identity=config.pairs,
-        size=config.size,
+        size=config.learner.size,
         seed=config.training.seed,
         workers=workers,
     )
@@ -101,7 +99,7 @@ def _prepare_voxceleb(
     found = voxceleb.convert(
         source.root,
         path,
-        size=config.size,
+        size=config.learner.size,
         frames=source.frames,
         skip_broken=source.skip_broken,
         workers=workers,
