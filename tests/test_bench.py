@@ -16,6 +16,7 @@ from selfme_lib.errors import DataError, UsageError
 from selfme_lib.grids import end_point_error
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.synthme import SynthConfig, write_dataset
 
 SIZE = 48
 TINY = LearnerConfig(keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
@@ -191,6 +192,21 @@ def test_frames_and_checkpoints_that_do_not_fit_are_refused(root, small):
         bench_motion(root, checkpoint_path=small, nuisances=["yaw"], progress=False)
     with pytest.raises(DataError, match="broken: its motion is not a number"):
         bench_motion(root, checkpoint_path=small, also={"broken": lambda o, a: o[:, :2] * torch.nan}, progress=False)
+
+
+def test_a_turned_head_is_rendered_once_and_kept_beside_the_data(small, tmp_path):
+    folder = write_dataset(tmp_path / "data", SynthConfig(subjects=1, clips=1, size=SIZE), workers=1)
+    before = sorted(folder.rglob("*"))
+    report = bench_motion(folder, checkpoint_path=small, nuisances=["yaw"], progress=False)
+    kept = list(tmp_path.glob("synthme-1-*-excerpts/sub01/*.npz"))
+    assert len(kept) == 1 and sorted(folder.rglob("*")) == before
+    clean, turned = (report["conditions"][name]["methods"]["zero"] for name in ("clean", "yaw"))
+    assert turned["epe"] == pytest.approx(clean["epe"], rel=0.5), "the same movement"
+    assert turned["epe_degradation"] == pytest.approx(turned["epe"] - clean["epe"])
+    assert turned["epe_degradation"] != 0, "seen from another side"
+    written = kept[0].stat().st_mtime_ns
+    again = bench_motion(folder, checkpoint_path=small, nuisances=["yaw"], progress=False)
+    assert again["conditions"] == report["conditions"] and kept[0].stat().st_mtime_ns == written
 
 
 def remove_truth(folder: Path) -> None:

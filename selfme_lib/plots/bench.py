@@ -24,7 +24,7 @@ MARKERS = "osD^vP*X<>h"
 
 
 def draw_benchmark(report: dict) -> Figure:
-    """Error where the face moves: of each method, by the peak of the true motion, and its increase by each nuisance.
+    """Error where the face moves: of each method; by the peak of the true motion, as a share of no motion's; under nuisances.
 
     Args:
         report: of `bench.bench_motion`. A learner's `…_raw` variant is in the first panel only.
@@ -66,8 +66,8 @@ def _looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
 def _show_amplitudes(ax: Axes, amplitudes: list[dict], names: Sequence[str], looks: dict) -> None:
     for name in names:
         colour, marker = looks[name]
-        errors = [group["methods"][name]["epe_moving"] for group in amplitudes]
-        ax.plot(range(len(amplitudes)), errors, color=colour, marker=marker, markersize=4, label=TITLES.get(name, name))
+        shares = [group["methods"][name]["epe_moving"] / group["methods"]["zero"]["epe_moving"] for group in amplitudes]
+        ax.plot(range(len(amplitudes)), shares, color=colour, marker=marker, markersize=4, label=TITLES.get(name, name))
     ranges = [
         f">{group['from']:g}" if group["to"] is None else f"{group['from']:g}-{group['to']:g}" for group in amplitudes
     ]
@@ -76,7 +76,7 @@ def _show_amplitudes(ax: Axes, amplitudes: list[dict], names: Sequence[str], loo
     ax.set_xlim(-0.3, len(amplitudes) - 0.7)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("peak of the true motion, px")
-    ax.set_ylabel("EPE moving, px")
+    ax.set_ylabel("EPE moving over no motion's")
     ax.set_title("By the size of the motion")
     ax.grid(axis="y")
 
