@@ -66,7 +66,8 @@ def _looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
 def _show_amplitudes(ax: Axes, amplitudes: list[dict], names: Sequence[str], looks: dict) -> None:
     for name in names:
         colour, marker = looks[name]
-        shares = [group["methods"][name]["epe_moving"] / group["methods"]["zero"]["epe_moving"] for group in amplitudes]
+        errors, still = ([group["methods"][which]["epe_moving"] for group in amplitudes] for which in (name, "zero"))
+        shares = [error / rest if rest else np.nan for error, rest in zip(errors, still)]  # no motion may be the truth
         ax.plot(range(len(amplitudes)), shares, color=colour, marker=marker, markersize=4, label=TITLES.get(name, name))
     ranges = [
         f">{group['from']:g}" if group["to"] is None else f"{group['from']:g}-{group['to']:g}" for group in amplitudes
