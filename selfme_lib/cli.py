@@ -174,7 +174,6 @@ def motion(
     png: Annotated[Path | None, typer.Option(help="Picture of the motion, too.", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
-    size: Annotated[int, typer.Option(min=32, help="Side in pixels at which motion is measured.")] = 128,
 ) -> None:
     """Learned motion between two images of a face."""
     if png is not None and png.suffix.lower() != ".png":
@@ -192,7 +191,7 @@ def motion(
     if frame_size(apex) != (width, height):
         raise DataError(f"{apex}: not of the size of {onset} ({width} x {height}); crop both alike")
     learner = checkpoints.load(checkpoint)
-    dense = learner.dense_motion(read_frame(onset, size)[None], read_frame(apex, size)[None])
+    dense = learner.dense_motion(read_frame(onset)[None], read_frame(apex)[None])
     flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
     with atomic_path(out) as temporary, temporary.open("wb") as file:
         np.save(file, flow.numpy())

@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
     (root / "zero.png").write_bytes(b"")
     (root / "file").write_text("not what was wanted")
     (root / "empty").mkdir()
-    sizes = LearnerConfig(keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+    sizes = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
     checkpoint.save(MotionLearner(sizes), root / "learner.safetensors")
     (root / "cut.safetensors").write_bytes((root / "learner.safetensors").read_bytes()[:-100])
     save_file({"weight": torch.zeros(2)}, root / "other.safetensors")

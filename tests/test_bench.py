@@ -8,7 +8,7 @@ import torch
 from known_motion import bump, write_known_motion
 
 from selfme_lib import cli
-from selfme_lib.bench import bench_motion, errors_per_clip, inverse_inconsistency, learned, statistics
+from selfme_lib.bench import bench_motion, errors_per_clip, inverse_inconsistency, statistics
 from selfme_lib.bench.nuisances import ON_FRAMES
 from selfme_lib.bench.output import write_report
 from selfme_lib.bench.pairs import known_clips, load_pairs, one_in
@@ -19,7 +19,7 @@ from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.synthme import SynthConfig, write_dataset
 
 SIZE = 48
-TINY = LearnerConfig(keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
 
 
 def constant(x, y):
@@ -175,15 +175,7 @@ def test_files_hold_the_report(report, tmp_path):
         write_report(tmp_path / "less", {**report, "conditions": {}, group: type(report[group])()})
 
 
-def test_frames_and_checkpoints_that_do_not_fit_are_refused(root, small):
-    class Choosy(MotionLearner):
-        def dense_motion(self, onset, apex):
-            raise ValueError("expected multiples of 64")
-
-    with pytest.raises(
-        UsageError, match=r"frames of 48 x 48 pixels .* \(expected multiples of 64\); choose another --size"
-    ):
-        bench_motion(root, checkpoint_path=small, also={"choosy": learned(Choosy(TINY))}, progress=False)
+def test_a_name_twice_and_an_unknown_nuisance_are_refused(root, small):
     with pytest.raises(UsageError, match="there is a method 'tvl1' already"):
         bench_motion(root, checkpoint_path=small, also={"tvl1": lambda onset, apex: onset[:, :2]}, progress=False)
     with pytest.raises(UsageError, match="'rain' is not one of light"):

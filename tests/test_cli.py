@@ -56,7 +56,7 @@ def test_the_version(capfd):
         (["reproduce", "--dataset", "casme2"], "--root DIR"),
         (["reproduce", "--only", "77"], "--only 77: no such notebook"),
         (["doctor", "--dataset", "casme3", "--root", "."], "casme3"),
-        (["pretrain", "out", "--size", 100], "--size 100"),
+        (["pretrain", "out", "--size", 100], "size 100 of a motion learner"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(capfd, tmp_path, monkeypatch, arguments, words):
@@ -105,9 +105,9 @@ def faces(tmp_path, monkeypatch):
     cv2.imwrite("onset.png", noise[:, :-1])
     cv2.imwrite("apex.png", noise[:, 1:])
     cv2.imwrite("wide.png", noise)
-    sizes = LearnerConfig(keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+    sizes = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
     checkpoint.save(MotionLearner(sizes), "learner.safetensors")
-    return ["--checkpoint", "learner.safetensors", "--size", 32]
+    return ["--checkpoint", "learner.safetensors"]
 
 
 def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces):
@@ -127,10 +127,9 @@ def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces)
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["onset.png", "wide.png", "--out", "a.npy", "--size", 32], 1, "wide.png: not of the size of onset.png"),
-        (["onset.png", "apex.png", "--out", "a.npy", "--size", 36], 2, "multiple of 16"),
+        (["onset.png", "wide.png", "--out", "a.npy"], 1, "wide.png: not of the size of onset.png"),
         (["onset.png", "apex.png", "--out", "a.npy", "--png", "a.jpg"], 2, "ends in .png"),
-        (["onset.png", "apex.png", "--out", "onset.png/a.npy", "--size", 32], 1, "onset.png"),
+        (["onset.png", "apex.png", "--out", "onset.png/a.npy"], 1, "onset.png"),
         (["onset.png", "apex.png", "--out", "a.npy", "--checkpoint", "onset.png"], 1, "not a checkpoint"),
     ],
 )

@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
     """Rendered data and an untrained motion learner, once for all tests."""
     folder = tmp_path_factory.mktemp("experiments")
     torch.manual_seed(0)
-    sizes = LearnerConfig(keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+    sizes = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
     checkpoint.save(MotionLearner(sizes), folder / "learner.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiments, "DATA", folder / "data")

@@ -19,7 +19,7 @@ class KnownMotion(MotionLearner):
     """A motion learner that always finds the same motion, steep enough to fold when it is amplified."""
 
     def __init__(self):
-        super().__init__(LearnerConfig(keypoints=2, width=4, depth=1, max_width=4, generator_width=2))
+        super().__init__(LearnerConfig(size=32, keypoints=2, width=4, depth=1, max_width=4, generator_width=2))
         self.calls = 0
 
     def dense_motion(self, onset, apex):

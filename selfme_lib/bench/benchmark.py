@@ -35,19 +35,10 @@ MEASURES = ["epe", "epe_moving", "epe_action", "angular", "folding", "inverse_co
 
 
 def learned(learner: MotionLearner, *, bspline: bool = True) -> FlowMethod:
-    """The motion learner behind the call of the classical methods, without amplification.
-
-    The method raises UsageError for frames of a size that does not suit the learner.
-    """
+    """The motion learner behind the call of the classical methods, without amplification; frames may have any size."""
 
     def method(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
-        height, width = onset.shape[-2:]
-        try:
-            motion = learner.dense_motion(onset, apex)
-        except ValueError as error:  # it says what it needs
-            problem = f"frames of {width} x {height} pixels do not suit the motion learner ({error})"
-            raise UsageError(f"{problem}; choose another --size") from error
-        return diffeomorphic_motion(motion, (height, width), bspline=bspline)
+        return diffeomorphic_motion(learner.dense_motion(onset, apex), tuple(onset.shape[-2:]), bspline=bspline)
 
     return method
 
@@ -90,7 +81,7 @@ def bench_motion(
           `epe_action` with intervals and ratios as above, and their increase over `clean` (`…_degradation`) with intervals.
 
     Raises:
-        UsageError: an unknown nuisance, a method's name given twice, or a size that a method cannot work at.
+        UsageError: an unknown nuisance, a method's name given twice.
         DataError: something is wrong with the folder or a checkpoint.
     """
     root = Path(root)

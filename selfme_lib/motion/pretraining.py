@@ -54,7 +54,7 @@ class PretrainingConfig:
     validation_persons: int = 16
     pairs: int = 10
     learner: LearnerConfig = LearnerConfig()
-    training: TrainingConfig = TrainingConfig(steps=3600)
+    training: TrainingConfig = TrainingConfig(steps=1500)
     voxceleb: VoxCeleb | None = None
 
 

@@ -54,7 +54,7 @@ class TrainingConfig:
     """
 
     steps: int
-    batch_size: int = 4
+    batch_size: int = 8
     lr: float = 2e-3
     schedule: Literal["one-cycle", "constant", "multistep"] = "one-cycle"
     lambda_rec: float = 10.0
