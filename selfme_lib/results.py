@@ -167,7 +167,7 @@ class RunFolder:
 
 
 def _check_name(name: str) -> None:
-    if not re.fullmatch(r"\d\d_[a-z0-9_]+", name):
+    if not re.fullmatch(r"(\d\d|A\d)_[a-z0-9_]+", name):
         raise UsageError(f"result name {name!r}: expected the notebook's number and a short name, as in 05_loso")
 
 
