@@ -16,7 +16,7 @@ from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 
 CSV = "subject,clip,label,prediction\n"
-LEARNER = ["--checkpoint", "learner.safetensors", "--size", 32]
+LEARNER = ["--checkpoint", "learner.safetensors"]
 
 
 @pytest.fixture(scope="module")
