@@ -13,7 +13,8 @@ import pytest
 from selfme_lib.files import read_json
 from selfme_lib.reproduce import PROJECT, find_notebooks, machine_paths
 
-NOTEBOOKS = find_notebooks()
+CHAPTERS = find_notebooks()
+APPENDICES = find_notebooks(only=["A1"])
 CHECKED = "# NBVAL_CHECK_OUTPUT"
 
 pytestmark = pytest.mark.notebooks
@@ -24,17 +25,28 @@ def run() -> Path:
     """The folder of one smoke run."""
     folder = PROJECT / "runs" / "test-smoke"
     shutil.rmtree(folder, ignore_errors=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "selfme_lib.cli", "reproduce", "--profile", "smoke", "--out", str(folder)],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    for chosen in ([], ["--only", "A1"]):
+        done = reproduce(folder, *chosen)
+        assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
 
-@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def reproduce(folder: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [
+        sys.executable,
+        "-m",
+        "selfme_lib.cli",
+        "reproduce",
+        "--profile",
+        "smoke",
+        "--out",
+        str(folder),
+        *options,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
+
+
+@pytest.mark.parametrize("source", CHAPTERS + APPENDICES, ids=lambda path: path.stem)
 def test_notebook_runs_and_its_checked_outputs_are_those_committed(source, run):
     """Cells marked for nbval print what does not depend on the profile: the published outputs must come out again."""
     assert read_json(run / "timings.json")["notebooks"][source.stem]["status"] == "done"
@@ -65,7 +77,7 @@ def test_nbval_gets_the_same_again(run):
     )
     shutil.rmtree(folder)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > len(NOTEBOOKS)
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > len(CHAPTERS)
 
 
 def test_the_run_leaves_a_report_and_metrics(run):
@@ -78,12 +90,7 @@ def test_the_run_leaves_a_report_and_metrics(run):
 
 def test_what_took_long_is_not_done_again(run):
     before = {path: path.stat().st_mtime_ns for path in (run / "folds").rglob("*") if path.is_file()}
-    done = subprocess.run(
-        [sys.executable, "-m", "selfme_lib.cli", "reproduce", "--profile", "smoke", "--out", str(run)],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-    )
+    done = reproduce(run)
     assert done.returncode == 0
-    assert done.stderr.count("finished earlier") == len(NOTEBOOKS)
+    assert done.stderr.count("finished earlier") == len(CHAPTERS)
     assert before and before == {path: path.stat().st_mtime_ns for path in (run / "folds").rglob("*") if path.is_file()}
