@@ -162,7 +162,7 @@ def _write(root: Path, config: SynthConfig, workers: int | None) -> None:
     with tqdm(total=len(clips), initial=len(clips) - len(missing), desc="SynthME", unit="clip", disable=None) as bar:
         for done in in_parallel(_render_chunk, jobs, workers):
             bar.update(done)
-    if config.layout == "casme2":
+    if config.layout == "casme2" and (missing or not (root / CODING_SHEET).is_file()):
         write_coding_sheet(root, [_coding_row(clip) for clip in clips])
 
 
@@ -176,8 +176,9 @@ class PlannedClip:
     script: Script
 
 
-def plan(config: SynthConfig) -> list[PlannedClip]:
-    """The scripts of all clips, by subject; cheap, nothing is rendered."""
+@lru_cache(maxsize=4)  # asked for again whenever somebody wants to know where the data set lies
+def plan(config: SynthConfig) -> tuple[PlannedClip, ...]:
+    """The scripts of all clips, by subject; nothing is rendered."""
     clips = []
     for subject, emotions in enumerate(draw_labels(config), start=1):
         key = (config.seed, config.first_identity + subject - 1)
@@ -193,7 +194,7 @@ def plan(config: SynthConfig) -> list[PlannedClip]:
                 script = script.turned(identity, math.radians(config.yaw))
             files = clip_files(config.layout, subject, number, emotion, count[kind])
             clips.append(PlannedClip(identity=key, number=number, files=files, script=script))
-    return clips
+    return tuple(clips)
 
 
 def draw_labels(config: SynthConfig) -> list[list[str]]:
