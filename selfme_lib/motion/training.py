@@ -167,7 +167,8 @@ def train(
     objective = Objective(learner, config)
     maps = objective.features
     optimiser = torch.optim.Adam(learner.parameters(), lr=config.lr, betas=(0.9, 0.99))
-    begin, curve = _restore(state, learner, optimiser, config) if state and state.is_file() else (0, [])
+    identity = _described(config, fabric.world_size)
+    begin, curve = _restore(state, learner, optimiser, identity) if state and state.is_file() else (0, [])
     objective, optimiser = fabric.setup(objective, optimiser)
     learner.train()
     recent: list[dict[str, float]] = []
@@ -190,7 +191,7 @@ def train(
             curve.append(record)
             recent.clear()
             if state and fabric.global_rank == 0:
-                _keep(state, learner, optimiser, config, step + 1, curve)
+                _keep(state, learner, optimiser, identity, step + 1, curve)
     learner.eval()
     return curve
 
@@ -227,24 +228,22 @@ def validation_loss(learner: MotionLearner, maps: Features, pairs: FramePairs, c
 
 
 def _keep(
-    path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, config: TrainingConfig, step: int, curve: list
+    path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str, step: int, curve: list
 ) -> None:
     """Weights, Adam's moments, step and curve, in one safetensors file."""
     tensors = {f"learner.{name}": value.contiguous() for name, value in learner.state_dict().items()}
     for index, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": value.contiguous() for name, value in moments.items()}
-    metadata = {"config": _described(config), "step": str(step), "curve": json.dumps(curve)}
+    metadata = {"config": identity, "step": str(step), "curve": json.dumps(curve)}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
 
 
-def _restore(
-    path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, config: TrainingConfig
-) -> tuple[int, list]:
+def _restore(path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str) -> tuple[int, list]:
     """Put back what `_keep` wrote; the step to go on with and the curve so far."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-    if metadata.get("config") != _described(config):
+    if metadata.get("config") != identity:
         raise DataError(f"{path}: belongs to a training with other settings; delete it or choose another folder")
     tensors = load_file(path)
     learner.load_state_dict({n.removeprefix("learner."): v for n, v in tensors.items() if n.startswith("learner.")})
@@ -257,5 +256,6 @@ def _restore(
     return int(metadata["step"]), json.loads(metadata["curve"])
 
 
-def _described(config: TrainingConfig) -> str:
-    return json.dumps(asdict(config))
+def _described(config: TrainingConfig, processes: int) -> str:
+    """What a training must have in common with the one that it continues: with other processes, other pairs are drawn."""
+    return json.dumps(asdict(config) | {"processes": processes})
