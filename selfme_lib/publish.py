@@ -13,12 +13,14 @@ import nbformat
 
 from .errors import DataError
 from .files import atomic_path, read_json
-from .reproduce import NOTEBOOKS, PROJECT, find_notebooks, machine_paths
+from .reproduce import NOTEBOOKS, PROJECT, find_appendices, find_notebooks, machine_paths
 from .results import RunFolder
 
 
 def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJECT) -> list[Path]:
     """Put a run's outputs into the committed notebooks, and the figures that README and notebooks show into `figures/`.
+
+    Appendices are published only if the run has them.
 
     Returns:
         The files that were written.
@@ -26,7 +28,9 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
     Raises:
         DataError: a notebook is missing in the run, failed, was changed since, or prints a path of this machine.
     """
-    sources = find_notebooks(notebooks)
+    finished = read_json(run.timings)["notebooks"] if run.timings.exists() else {}
+    appendices = [path for path in find_appendices(notebooks) if finished.get(path.stem, {}).get("status") == "done"]
+    sources = [*find_notebooks(notebooks), *appendices]
     published = [(source, _with_outputs(source, run)) for source in sources]  # all must be fit before any is written
     wanted = _wanted_figures(project / "README.md", sources)
     figures = [(_figure(name, run), project / "figures" / name) for name in wanted]

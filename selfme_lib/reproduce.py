@@ -66,7 +66,7 @@ def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> l
         raise UsageError(f"no notebooks in {folder}: run selfme from a clone of the project (pip install -e .)")
     if not only:
         return notebooks
-    notebooks += sorted(path for path in folder.glob("A[0-9]_*.ipynb"))
+    notebooks += find_appendices(folder)
     chosen = []
     for wanted in only:
         number = wanted.zfill(2).upper()
@@ -75,6 +75,11 @@ def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> l
             raise UsageError(f"--only {wanted}: no such notebook; there are {', '.join(p.stem for p in notebooks)}")
         chosen += found
     return sorted(set(chosen))
+
+
+def find_appendices(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks that `make reproduce` leaves out, because they take long and nothing builds on them."""
+    return sorted(folder.glob("A[0-9]_*.ipynb"))
 
 
 def reproduce(

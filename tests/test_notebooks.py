@@ -11,10 +11,10 @@ import nbformat
 import pytest
 
 from selfme_lib.files import read_json
-from selfme_lib.reproduce import PROJECT, find_notebooks, machine_paths
+from selfme_lib.reproduce import PROJECT, find_appendices, find_notebooks, machine_paths
 
 CHAPTERS = find_notebooks()
-APPENDICES = find_notebooks(only=["A1"])
+APPENDICES = find_appendices()
 CHECKED = "# NBVAL_CHECK_OUTPUT"
 
 pytestmark = pytest.mark.notebooks
@@ -25,7 +25,7 @@ def run() -> Path:
     """The folder of one smoke run."""
     folder = PROJECT / "runs" / "test-smoke"
     shutil.rmtree(folder, ignore_errors=True)
-    for chosen in ([], ["--only", "A1"]):
+    for chosen in ([], *(["--only", path.stem] for path in APPENDICES)):
         done = reproduce(folder, *chosen)
         assert done.returncode == 0, done.stderr[-3000:]
     return folder

@@ -1,3 +1,5 @@
+import shutil
+
 import nbformat
 import pandas as pd
 import pytest
@@ -5,7 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from test_reproduce import write_notebook
 
 from selfme_lib.errors import DataError
-from selfme_lib.files import write_json
+from selfme_lib.files import read_json, write_json
 from selfme_lib.publish import publish
 from selfme_lib.reproduce import source_hash
 from selfme_lib.results import RunFolder
@@ -121,3 +123,17 @@ def test_tables_of_the_readme_come_from_the_run(project):
     assert "stale" not in published and published.endswith("<!-- end -->\nafter")
     publish_project(project)
     assert readme.read_text() == published
+
+
+def test_an_appendix_is_published_if_it_was_run(project):
+    run = RunFolder(project / "runs" / "quick")
+    chapter = project / "notebooks" / "05_scvit.ipynb"
+    appendix = chapter.with_name("A1_choices.ipynb")
+    shutil.copyfile(chapter, appendix)
+    assert appendix not in publish_project(project)
+    execute(appendix, run, text="3")
+    timings = read_json(run.timings)
+    timings["notebooks"]["A1_choices"] = timings["notebooks"]["05_scvit"]
+    write_json(run.timings, timings)
+    assert appendix in publish_project(project)
+    assert nbformat.read(appendix, as_version=4).cells[-1].outputs[0].data["text/plain"] == "3"
