@@ -19,8 +19,9 @@ endif
 reproduce: .venv/installed
 	$(BIN)/selfme reproduce --profile $(PROFILE) --out $(RUN)
 
+test: export OMP_NUM_THREADS = 1
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -11,3 +11,8 @@ import torch  # noqa: E402
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
     torch.manual_seed(0)
+
+
+def pytest_collection_modifyitems(items):
+    """Notebooks first: they take longest, and one process works through them while another does the rest."""
+    items.sort(key=lambda item: item.get_closest_marker("notebooks") is None)
