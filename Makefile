@@ -21,7 +21,7 @@ reproduce: .venv/installed
 
 test: export OMP_NUM_THREADS = 1
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ CHAPTERS = find_notebooks()
 APPENDICES = find_appendices()
 CHECKED = "# NBVAL_CHECK_OUTPUT"
 
-pytestmark = [pytest.mark.notebooks, pytest.mark.xdist_group("notebooks")]  # they share one run
+pytestmark = pytest.mark.notebooks
 
 
 @pytest.fixture(scope="module")
