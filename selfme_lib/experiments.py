@@ -100,16 +100,10 @@ def motion_checkpoint(settings: Profile, run: RunFolder, clips: list[Clip]) -> P
     if not path.exists():
         if motion.frames == "clips":
             warnings.warn("transductive: fine-tuning sees frames of the subjects that are held out later", stacklevel=2)
-        learner = checkpoint.load(motion.checkpoint or None)
-        state = path.with_suffix(".state")
-        fabric = Fabric(devices=1)
-        fabric.launch()
-        config = _training(settings)
-        every = max(1, motion.steps // 20)
-        curve = train(learner, training_pairs(settings, clips), config, fabric=fabric, state=state, every=every)
-        write_json(path.with_suffix(".json"), curve)
-        checkpoint.save(learner, path, origin=f"fine-tuned for {motion.steps} steps on {motion.frames}")
-        state.unlink(missing_ok=True)
+        learner, pairs = checkpoint.load(motion.checkpoint or None), training_pairs(settings, clips)
+        _train_into(
+            path, learner, pairs, _training(settings), f"fine-tuned for {motion.steps} steps on {motion.frames}"
+        )
     return path
 
 
@@ -121,13 +115,20 @@ def from_scratch(settings: Profile, run: RunFolder, learner: LearnerConfig, trai
     if not path.exists():
         faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
         torch.manual_seed(training.seed)
-        network, state = MotionLearner(learner), path.with_suffix(".state")
-        fabric = Fabric(devices=1)
-        fabric.launch()
-        train(network, training_pairs(faces, []), training, fabric=fabric, state=state)
-        checkpoint.save(network, path, origin=f"{training.steps} steps from random weights")
-        state.unlink(missing_ok=True)
+        origin = f"{training.steps} steps from random weights"
+        _train_into(path, MotionLearner(learner), training_pairs(faces, []), training, origin)
     return checkpoint.load(path, device=DEVICE)
+
+
+def _train_into(path: Path, learner: MotionLearner, pairs: FramePairs, config: TrainingConfig, origin: str) -> None:
+    """Train a motion learner and keep it, with its curve beside it; a killed training goes on."""
+    state = path.with_suffix(".state")
+    fabric = Fabric(devices=1)
+    fabric.launch()
+    curve = train(learner, pairs, config, fabric=fabric, state=state, every=max(1, config.steps // 20))
+    write_json(path.with_suffix(".json"), curve)
+    checkpoint.save(learner, path, origin=origin)
+    state.unlink(missing_ok=True)
 
 
 def training_curve(settings: Profile, run: RunFolder, clips: list[Clip]) -> pd.DataFrame:

@@ -268,3 +268,11 @@ def test_a_size_is_measured_or_refused_in_one_line(root, small, capfd):
     out, err = capfd.readouterr()
     refused = code == 2 and out == "" and "frames of 100 x 100 pixels" in err and len(err.strip().splitlines()) == 1
     assert refused or (code == 0 and "6 pairs at 100 px" in out)
+
+
+def test_a_benchmark_that_goes_one_way_has_a_report_without_there_and_back(root, small, tmp_path):
+    report = bench_motion(root, checkpoint_path=small, both_ways=False, progress=False)
+    assert "inverse_consistency" not in report["methods"]["tvl1"]
+    write_report(tmp_path / "out", report)
+    text = (tmp_path / "out" / "bench.md").read_text()
+    assert "| there and back, px |" not in text and "| EPE, px |" in text

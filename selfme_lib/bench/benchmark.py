@@ -73,9 +73,9 @@ def bench_motion(
         What `bench.json` holds:
 
         * `size`, `n_pairs`, `n_subjects`, `threads`;
-        * `methods`: for each the means over clips of `errors_per_clip` and of `inverse_inconsistency` (as
-          `inverse_consistency`), each with its 95 % interval by bootstrap over identities (`…_interval`), the ratio of each
-          end-point error to TV-L1's and to Farneback's (`…_over_tvl1`, `…_over_farneback`) with intervals, and the time of
+        * `methods`: for each the means over clips of `errors_per_clip` and, if `both_ways`, of `inverse_inconsistency` (as
+          `inverse_consistency`), each with its 95 % interval by bootstrap over identities (`…_interval`); the ratio of each
+          end-point error to TV-L1's and to Farneback's (`…_over_tvl1`, `…_over_farneback`) with intervals; and the time of
           onset to apex: `ms_per_pair`, and `ms_per_pair_median` over batches, which a hiccup of the machine does not change;
         * `amplitudes`: for each range of the truth's peak `from`, `to` (None is no limit), `n_pairs`, `methods`: `epe`,
           `epe_moving`;
@@ -83,7 +83,7 @@ def bench_motion(
           `epe_action` with intervals and ratios as above, and their increase over `clean` (`…_degradation`) with intervals.
 
     Raises:
-        UsageError: an unknown nuisance, a method's name given twice.
+        UsageError: an unknown nuisance, or a method's name given twice.
         DataError: something is wrong with the folder or a checkpoint.
     """
     root = Path(root)

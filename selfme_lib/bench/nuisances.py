@@ -18,13 +18,13 @@ from torch import Tensor
 
 from selfme_lib.bench.pairs import Pairs
 from selfme_lib.grids import compose, identity_grid, to_normalised, warp
+from selfme_lib.motion.losses import brightness
 from selfme_lib.synthme.sensor import expose, through_jpeg
 
 GAIN, GAMMA, GRADIENT = 0.06, 0.05, 0.06  # largest logarithm of gain and gamma; share of brightness, middle to edge
 NOISE = 0.03  # at mid-grey; SynthME's own is .008
 JPEG_QUALITY = 50
 SHIFT, TURN, ZOOM = 1.5, 0.004, 0.004  # pixels of a 256-pixel frame; radians; share
-LUMA = (0.299, 0.587, 0.114)
 
 Nuisance = Callable[[Pairs], Pairs]
 
@@ -64,12 +64,8 @@ def jpeg(pairs: Pairs) -> Pairs:
 
 def grey(pairs: Pairs) -> Pairs:
     """Both frames without colour, as SMIC's near-infrared camera or SAMM would give them."""
-    weights = torch.tensor(LUMA)[:, None, None]
-
-    def grey_of(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        return (images * weights).sum(1, keepdim=True).expand_as(images).contiguous()
-
-    return replace(pairs, onset=grey_of(pairs.onset), apex=grey_of(pairs.apex))
+    onset, apex = (brightness(images).expand_as(images).contiguous() for images in (pairs.onset, pairs.apex))
+    return replace(pairs, onset=onset, apex=apex)
 
 
 def drift(pairs: Pairs) -> Pairs:

@@ -60,8 +60,9 @@ def range_name(group: dict) -> str:
 
 
 def _means(report: dict) -> pd.DataFrame:
-    """Methods as rows, what `COLUMNS` names as columns."""
-    return pd.DataFrame(report["methods"]).T[list(COLUMNS)].astype(float)
+    """Methods as rows, what `COLUMNS` names and was measured as columns."""
+    means = pd.DataFrame(report["methods"]).T
+    return means[[measure for measure in COLUMNS if measure in means]].astype(float)
 
 
 def _long_table(report: dict) -> pd.DataFrame:
@@ -81,12 +82,13 @@ def _long_table(report: dict) -> pd.DataFrame:
 
 def _markdown(report: dict) -> str:
     methods = report["methods"]
+    measures = _means(report).columns
     lines = [
         f"# Motion: {report['n_pairs']} pairs of {report['n_subjects']} people at {report['size']} px",
         "",
         *_grid(
-            ["method", *COLUMNS.values()],
-            [[name, *(_cell(found, measure) for measure in COLUMNS)] for name, found in methods.items()],
+            ["method", *(COLUMNS[measure] for measure in measures)],
+            [[name, *(_cell(found, measure) for measure in measures)] for name, found in methods.items()],
         ),
         "",
         f"{READING} Times: median over batches, {report['threads']} thread(s).",

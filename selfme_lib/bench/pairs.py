@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from selfme_lib.data import Clip, load_clips, load_onset_apex
+from selfme_lib.data.images import to_frame
 from selfme_lib.errors import DataError
 from selfme_lib.grids import resize_flow
-from selfme_lib.synthme.excerpts import load_excerpt
-from selfme_lib.synthme.truth import load_truth, truth_path
+from selfme_lib.synthme.excerpts import Excerpt, load_excerpt
+from selfme_lib.synthme.truth import Truth, load_truth, truth_path
 
 
 @dataclass(frozen=True)
@@ -70,26 +69,27 @@ def one_in(every: int, clips: Sequence[Clip]) -> list[Clip]:
 def load_pairs(root: Path, clips: Sequence[Clip], size: int) -> Pairs:
     """Frames and truth of some clips, resized to `size`."""
     onset, apex = load_onset_apex(clips, size)
-    truths = [load_truth(root, clip.subject, clip.name) for clip in clips]
-    truth = torch.cat([resize_flow(truth.flow_backward[None], (size, size)) for truth in truths])
-    action = torch.cat([resize_flow(truth.au_flow_backward[None], (size, size)) for truth in truths])
-    return Pairs(tuple(clip.key for clip in clips), onset, apex, truth, action, moving=truth)
+    return _pairs(clips, onset, apex, [load_truth(root, clip.subject, clip.name) for clip in clips])
 
 
 def load_excerpts(clips: Sequence[Clip], paths: Sequence[Path], size: int) -> Pairs:
     """The same of clips that `synthme.excerpts` has rendered anew."""
     excerpts = [load_excerpt(path) for path in paths]
-    truth = torch.cat([resize_flow(excerpt.flow_backward[None], (size, size)) for excerpt in excerpts])
-    action = torch.cat([resize_flow(excerpt.au_flow_backward[None], (size, size)) for excerpt in excerpts])
-    onset = torch.stack([_resized(excerpt.onset, size) for excerpt in excerpts])
-    apex = torch.stack([_resized(excerpt.apex, size) for excerpt in excerpts])
+    onset, apex = (
+        torch.stack([to_frame(getattr(excerpt, name), size) for excerpt in excerpts]) for name in ("onset", "apex")
+    )
+    return _pairs(clips, onset, apex, excerpts)
+
+
+def _pairs(
+    clips: Sequence[Clip],
+    onset: Float[Tensor, "b 3 h w"],
+    apex: Float[Tensor, "b 3 h w"],
+    truths: Sequence[Truth | Excerpt],
+) -> Pairs:
+    size = tuple(onset.shape[-2:])
+    truth, action = (
+        torch.cat([resize_flow(getattr(one, name)[None], size) for one in truths])
+        for name in ("flow_backward", "au_flow_backward")
+    )
     return Pairs(tuple(clip.key for clip in clips), onset, apex, truth, action, moving=truth)
-
-
-def _resized(picture: UInt8[np.ndarray, "h w 3"], size: int) -> Float[Tensor, "3 s s"]:
-    """As `data.read_frame` does it."""
-    pixels = picture.astype(np.float32) / 255
-    if len(pixels) != size:
-        smaller = size < len(pixels)
-        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return torch.from_numpy(pixels).permute(2, 0, 1)

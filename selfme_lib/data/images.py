@@ -31,10 +31,15 @@ def read_frame(path: Path, size: int | None = None) -> Float[Tensor, "3 h w"]:
     Raises:
         DataError: as `read_pixels`.
     """
-    pixels = read_pixels(path).astype(np.float32) / 255
+    return to_frame(read_pixels(path), size)
+
+
+def to_frame(pixels: UInt8[np.ndarray, "h w 3"], size: int | None = None) -> Float[Tensor, "3 h2 w2"]:
+    """RGB bytes as a frame; see `read_frame`."""
+    frame = pixels.astype(np.float32) / 255
     if size is not None:
-        pixels = resize(pixels, size)
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+        frame = resize(frame, size)
+    return torch.from_numpy(frame).permute(2, 0, 1).contiguous()
 
 
 def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:

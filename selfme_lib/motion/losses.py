@@ -11,9 +11,14 @@ from selfme_lib.grids import gaussian_blur, resize_image
 Features = Callable[[Float[Tensor, "b 3 h w"]], list[Tensor]]
 
 
+def brightness(image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """Luma of ITU-R BT.601."""
+    return (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+
+
 def local_contrast(image: Float[Tensor, "b 3 h w"], sigma: float = 2.0) -> Float[Tensor, "b 1 h w"]:
     """Grey value minus its neighbourhood's mean, over its deviation: what is left when the light changes."""
-    grey = (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    grey = brightness(image)
     mean = gaussian_blur(grey, sigma)
     deviation = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0).add(1e-3).sqrt()
     return (grey - mean) / deviation
