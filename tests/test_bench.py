@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from known_motion import bump, write_known_motion
 
+from known_motion import bump, write_known_motion
 from selfme_lib import cli
 from selfme_lib.bench import bench_motion, errors_per_clip, inverse_inconsistency, statistics
 from selfme_lib.bench.nuisances import ON_FRAMES

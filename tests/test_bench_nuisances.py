@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from known_motion import bump
 
+from known_motion import bump
 from selfme_lib.bench.nuisances import ON_FRAMES
 from selfme_lib.bench.pairs import Pairs
 from selfme_lib.grids import gaussian_blur, identity_grid, warp

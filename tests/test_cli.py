@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_reproduce import write_notebook
 
 from selfme_lib import cli
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.profiles import SECTIONS
+from test_reproduce import write_notebook
 
 
 def call(capfd, *arguments):

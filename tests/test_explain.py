@@ -1,10 +1,10 @@
 import pytest
 import torch
 from torch import nn
-from toy_motion import TINY, moving_blobs
 
 from selfme_lib.explain import grad_cam, symmetric_attention_index
 from selfme_lib.scvit import SCViT, train_classifier
+from toy_motion import TINY, moving_blobs
 
 
 def network(depth=2):

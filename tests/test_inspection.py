@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy_motion import TINY, moving_blobs
 
 from selfme_lib import inspection, profiles
 from selfme_lib.data import Clip
@@ -11,6 +10,7 @@ from selfme_lib.evaluation.loso import run_loso
 from selfme_lib.results import RunFolder
 from selfme_lib.scvit import predict
 from selfme_lib.tables import Row
+from toy_motion import TINY, moving_blobs
 
 MOTION, LABELS, SUBJECTS, NAMES = moving_blobs(3, 4)
 ROW = Row("toy")

@@ -4,13 +4,13 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from test_reproduce import write_notebook
 
 from selfme_lib.errors import DataError
 from selfme_lib.files import read_json, write_json
 from selfme_lib.publish import publish
 from selfme_lib.reproduce import source_hash
 from selfme_lib.results import RunFolder
+from test_reproduce import write_notebook
 
 
 @pytest.fixture

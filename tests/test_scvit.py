@@ -6,7 +6,6 @@ import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_motion import TINY, moving_blobs
 
 from selfme_lib import scvit
 from selfme_lib.errors import UsageError
@@ -23,6 +22,7 @@ from selfme_lib.scvit import (
     with_available_weights,
 )
 from selfme_lib.symmetry import flip_motion
+from toy_motion import TINY, moving_blobs
 
 
 def tiny(**changes) -> ClassifierConfig:

@@ -10,11 +10,11 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from toy_motion import TINY, moving_blobs
 
 from selfme_lib.errors import DataError
 from selfme_lib.evaluation.loso import process_pool, run_fold, run_loso
 from selfme_lib.evaluation.metrics import score
+from toy_motion import TINY, moving_blobs
 
 SHORT = replace(TINY, epochs=3)
 MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(4, 6)
