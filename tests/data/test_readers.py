@@ -25,7 +25,7 @@ def test_synthme_is_read_by_the_reader_of_its_layout(tmp_path, layout, inside):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"layout": "samm", "fps": 200}', '{"layout": "casme2", "fps": "fast"}']
+    "content", ["", "{", "[]", "{}", '{"layout": "casme3", "fps": 200}', '{"layout": "casme2", "fps": "fast"}']
 )
 def test_a_damaged_description_of_synthme(tmp_path, content):
     root = synthme(tmp_path, "casme2")
@@ -40,14 +40,14 @@ def test_what_is_not_synthme(tmp_path):
 
 
 @pytest.mark.parametrize("ask", [load_clips, selection_report, examine])
-@pytest.mark.parametrize("dataset", ["samm", "voxceleb", "CASME II"])
+@pytest.mark.parametrize("dataset", ["mmew", "CASME II"])
 def test_other_data_sets_are_refused_with_those_that_can_be_read(tmp_path, ask, dataset):
-    with pytest.raises(UsageError, match="casme2, smic, synthme"):
+    with pytest.raises(UsageError, match="casme2, smic, samm, casme3, composite, synthme"):
         ask(dataset, tmp_path)
 
 
 def test_unknown_apex_rule(tmp_path):
-    with pytest.raises(UsageError, match="label, middle"):
+    with pytest.raises(UsageError, match="label, middle, list"):
         load_clips("casme2", trees.casme2(tmp_path), apex_rule="largest")
 
 
