@@ -117,9 +117,12 @@ def _find(source: Path, out: Path) -> tuple[list[_Sequence], list[tuple[Path, Pa
     """What is to be aligned, and the label files to take along."""
     if source.is_file():
         return [_Sequence(source, out / source.stem)], []
-    sequences, labels = [], []
+    sequences, labels, seen = [], [], {out.resolve()}
 
     def look(folder: Path, target: Path) -> None:
+        if folder.resolve() in seen:  # a link that leads back, or what is being made
+            return
+        seen.add(folder.resolve())
         folders, files = list_folder(folder)
         images = sorted((path for path in files if path.suffix.lower() in _IMAGES), key=_by_number)
         if images:
@@ -130,7 +133,7 @@ def _find(source: Path, out: Path) -> tuple[list[_Sequence], list[tuple[Path, Pa
             elif path.suffix.lower() in _LABELS:
                 labels.append((path, target / path.name))
         for child in folders:
-            if child.name.lower() not in _NOT_FACES and child.resolve() != out.resolve():
+            if child.name.lower() not in _NOT_FACES:
                 look(child, target / child.name)
 
     look(source, out)

@@ -177,6 +177,8 @@ def _selection_notes(dataset: str, root: Path, reading: Reading, summary: dict[s
         else:
             problem = f"{_in_words(counted)}, but the official list has {_in_words(OFFICIAL[dataset])}"
             notes.append((problem, "compare with published results only when they agree"))
+    elif dataset == "casme3" and reading.clips:
+        notes.append((f"{_in_words(summary)}; there is no official list", "state these numbers with every result"))
     return [Fault(severity="note", file=root, problem=problem, remedy=remedy) for problem, remedy in notes]
 
 

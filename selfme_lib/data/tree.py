@@ -36,14 +36,18 @@ class FrameFolder:
 
 
 def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders and the files in `folder`, each sorted by name; hidden ones are left out.
+    """The folders and the files in `folder`, each sorted by name, without hidden ones and pipes, which would block.
 
     Raises:
         DataError: there is no such folder, or it may not be read.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.is_dir(), folder / entry.name) for entry in entries if not entry.name.startswith(".")]
+            found = [
+                (entry.is_dir(), folder / entry.name)
+                for entry in entries
+                if not entry.name.startswith(".") and (entry.is_dir() or entry.is_file() or entry.is_symlink())
+            ]
     except FileNotFoundError:
         raise FaultyData(file=folder, problem="no such folder", remedy="check the path given as root") from None
     except NotADirectoryError:
