@@ -81,7 +81,7 @@ def cut_out(pixels: UInt8[np.ndarray, "h w 3"], matrix: Similarity, size: int) -
     What gets smaller is drawn on a finer lattice first and averaged down, else every second pixel would be dropped.
     """
     shrinking = 1 / (size * math.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    finer = max(1, math.ceil(shrinking))
+    finer = max(1, math.ceil(round(shrinking, 3)))
     side = size * finer
     to_lattice = side * matrix
     to_lattice[:, 2] -= 0.5  # the middle of the first pixel lies half a pixel from the edge
