@@ -6,7 +6,8 @@ onto a template by the similarity that fits best in the sense of least squares (
 $$\min_{s, R, t} \sum_k \lVert s R p_k + t - q_k \rVert^2.$$
 
 All frames of a clip are cut out by the *same* similarity. A crop that followed the points frame by frame would add their
-trembling, which is larger than a micro-expression, to the motion that is to be measured.
+trembling to a motion of about a pixel, and take part of a smile for a motion of the head: two of the five points are the
+corners of the mouth.
 
 The template is what the detector answers on SynthME's neutral faces, which lie as CASME II's authors crop: eyes at .40
 and mouth at .74 of the height. The detector sees points a little to the right of and below where they are; so does the

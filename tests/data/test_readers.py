@@ -66,7 +66,7 @@ def test_the_truth_beside_the_frames_is_not_taken_for_frames(tmp_path):
     assert not any("holds frames too" in fault.line for fault in examine("synthme", root).faults)
 
 
-@pytest.mark.parametrize("layout", ["casme2", "smic"])
+@pytest.mark.parametrize("layout", ["casme2", "smic", "samm"])
 def test_synthme_as_it_is_written(tmp_path, layout):
     """The data set that everybody has is sound, complete, and its truth has the names that the readers give."""
     config = SynthConfig(subjects=2, clips=2, size=48, layout=layout)
@@ -74,7 +74,7 @@ def test_synthme_as_it_is_written(tmp_path, layout):
     examination = examine("synthme", root)
     assert examination.faults == []
     assert examination.summary["clips"] == 4 and examination.summary["subjects"] == 2
-    clips = load_clips("synthme", root, apex_rule="label" if layout == "casme2" else "middle")
+    clips = load_clips("synthme", root, apex_rule="middle" if layout == "smic" else "label")
     assert [clip.fps for clip in clips] == [config.fps] * 4
     for clip in clips:
         truth = load_truth(root, clip.subject, clip.name)
