@@ -193,7 +193,7 @@ def test_recordings_are_cut_out_before_anything_is_measured(folder, tmp_path):
     data = {"dataset": "samm", "root": str(root)}
     aligned = experiments.prepare_data(change(folder, data=data))
     assert all(clip.aligned is not None for clip in aligned)
-    onset, apex = load_onset_apex(aligned, 64)
+    onset, _ = load_onset_apex(aligned, 64)
     assert onset.shape == (3, 3, 64, 64) and onset[0].std() > 0.05
     as_they_are = experiments.prepare_data(change(folder, data={**data, "align": False}))
     assert all(clip.aligned is None for clip in as_they_are)
