@@ -199,7 +199,7 @@ def test_recordings_are_cut_out_before_anything_is_measured(folder, tmp_path):
     assert all(clip.aligned is None for clip in as_they_are)
     assert dataset_fingerprint(aligned) != dataset_fingerprint(as_they_are)
     pairs = experiments.training_pairs(change(folder, motion={"frames": "clips"}, data=data), aligned)
-    assert torch.equal(torch.from_numpy(pairs.frames[0]).permute(2, 0, 1).float() / 255, onset[0])
+    assert torch.equal(torch.from_numpy(pairs.frames[0].copy()).permute(2, 0, 1).float() / 255, onset[0])
 
 
 def test_the_apex_of_smic_by_every_rule(folder, tmp_path):
