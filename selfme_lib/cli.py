@@ -90,11 +90,15 @@ def synth(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
     yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
+    first_identity: Annotated[
+        int, typer.Option(min=0, help="Number of the first person; other numbers are other people.")
+    ] = 0,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
     from .synthme import SynthConfig, write_dataset
 
-    write_dataset(out, SynthConfig(layout=layout, subjects=subjects, clips=clips, seed=seed, size=size, yaw=yaw))
+    people = {"subjects": subjects, "first_identity": first_identity}
+    write_dataset(out, SynthConfig(layout=layout, **people, clips=clips, seed=seed, size=size, yaw=yaw))
     print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
 
 
@@ -214,15 +218,18 @@ def pretrain(
     root: Annotated[
         Path | None, typer.Option(help="VoxCeleb: folders of face crops, or .mp4 files.", show_default=False)
     ] = None,
-    persons: Annotated[int, typer.Option(min=17, help="Rendered people; 16 of them are for validation.")] = 200,
+    persons: Annotated[
+        int | None,
+        typer.Option(min=17, help="Rendered people; 16 of them are for validation.", show_default="200"),
+    ] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames of a rendered person.")] = 10,
     frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: frames taken of each sequence, at most.")] = 8,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="VoxCeleb: leave out what cannot be read.")
     ] = False,
-    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 128,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1500,
-    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process.")] = 8,
+    size: Annotated[int, typer.Option(min=32, help="Largest side of the frames in pixels.")] = 256,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1200,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process; fewer of large frames.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
     accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What computes.")] = "auto",
     devices: Annotated[int, typer.Option(min=0, help="Processes, one a device; 0: all GPUs, or 1 on a CPU.")] = 0,
@@ -236,16 +243,21 @@ def pretrain(
         raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
     if dataset == "synthme" and root is not None:
         raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
+    if dataset == "voxceleb" and persons is not None:
+        raise UsageError(f"--persons {persons}: counts rendered people; of VoxCeleb all in --root are learned from")
     from lightning_fabric import Fabric
 
     from .motion.learner import LearnerConfig
-    from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb
+    from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
     from .motion.pretraining import pretrain as train
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
-    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed)
-    learner = LearnerConfig(size=size)
-    config = PretrainingConfig(persons=persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb)
+    sizes = sizes_up_to(size)
+    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed, sizes=sizes)
+    learner = LearnerConfig(size=min(sizes), largest=size)
+    config = PretrainingConfig(
+        persons=persons or 200, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
+    )
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
     except (RuntimeError, ValueError) as error:  # what this machine has not

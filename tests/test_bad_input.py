@@ -207,6 +207,7 @@ def test_folders_to_write_to_and_runs(call, arguments, code, words):
     [
         (["new", "--dataset", "voxceleb"], 2, "--root DIR"),
         (["new", "--root", "faces"], 2, "add --dataset voxceleb"),
+        (["new", "--dataset", "voxceleb", "--root", "faces", "--persons", "20"], 2, "--persons 20: counts rendered"),
         (["new", "--dataset", "vox", "--root", "faces"], 2, "--dataset"),
         (["new", "--precision", "fp8"], 2, "--precision"),
         (["new", "--devices", "two"], 2, "--devices"),
