@@ -33,6 +33,7 @@ from . import scvit
 from .baselines import inputs, rivals, tcae
 from .baselines.tcae_training import train_tcae
 from .data import Clip, dataset_fingerprint, load_clips, read_frame
+from .data.features import load_features
 from .errors import DataError, UsageError
 from .evaluation import runs
 from .evaluation.loso import process_pool, run_loso
@@ -270,6 +271,8 @@ def loso_row(
 
 def classifier_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row: Row) -> Float[Tensor, "n 2 s s"]:
     """The motion of every clip as the classifier of a row takes it: `motion_fields` at the classifier's size."""
+    if row.motion == "features":
+        return row.gamma * load_features(clips, settings.classifier.image_size)[:, :2]
     motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
     return resize_flow(motion, (settings.classifier.image_size, settings.classifier.image_size))
 
@@ -284,8 +287,12 @@ def rival_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row: Row)
     if rival.sees == "action vectors":
         model = tcae.load(tcae_checkpoint(settings, run), device=DEVICE)
         return inputs.action_vectors(model, clips)
-    motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
-    flow = inputs.flow_inputs(motion, config.size, strain=rival.sees == "flow and strain")
+    strain = rival.sees == "flow and strain"
+    if row.motion == "features":
+        flow = load_features(clips, config.size)[:, : 3 if strain else 2]
+    else:
+        motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
+        flow = inputs.flow_inputs(motion, config.size, strain=strain)
     if rival.method == "bi_woof":
         return inputs.bi_woof_inputs(flow, blocks=config.blocks, bins=config.bins)
     return flow

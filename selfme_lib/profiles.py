@@ -27,7 +27,7 @@ class DataProfile:
     """Which clips.
 
     Attributes:
-        dataset: whose layout and labels are read.
+        dataset: whose layout and labels are read; `features` is motion that was computed elsewhere, for chapter 08 alone.
         root: folder of the data set; empty for SynthME means: rendered on first use under `data/` of the project.
         size: side in px of the square frames on which motion is measured.
         apex_rule: `label`, or `middle` of the clip for a data set without apex labels (SMIC).
@@ -39,7 +39,7 @@ class DataProfile:
         seed: SynthME only: seed of the rendering; the seed of the experiment does not change the data.
     """
 
-    dataset: Literal["synthme", "casme2", "smic"]
+    dataset: Literal["synthme", "casme2", "smic", "features"]
     root: str
     size: int
     apex_rule: Literal["label", "middle"]

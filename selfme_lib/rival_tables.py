@@ -62,7 +62,7 @@ def motion_rows(settings: Profile) -> list[Row]:
             motion=method,
             bspline=method == "selfme" and settings.motion.bspline,
             sc=sc,
-            gamma=settings.motion.gamma,
+            gamma=1.0 if method == "features" else settings.motion.gamma,
         )
         for method in methods
         for sc in (False, True)

@@ -26,6 +26,7 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
 from selfme_lib.baselines.training import Network, channels
+from selfme_lib.errors import UsageError
 
 CAPSULES, PRIMARY, CLASS = 32, 8, 16  # primary capsules a place, numbers in one, numbers in a class's
 ROUNDS = 3
@@ -36,11 +37,13 @@ class CapsuleNet(Network):
 
     def __init__(self, *, size: int = 224, width: float = 1.0, classes: int = 3):
         super().__init__()
+        if size < 32:
+            raise UsageError(f"capsule_net: the frame is made eight times smaller and has to be at least 32 px, not {size}")
         stages = tuple(channels(number, width) for number in (64, 128, 256, 512))
         self.backbone = ResNet(BasicBlock, layers=(2, 2, 2, 2), channels=stages, num_classes=0, global_pool="")
         self.backbone.maxpool = self.backbone.layer4 = nn.Identity()
         side = -(-size // 8)
-        kernel = max(3, round(9 * side / 28))
+        kernel = max(2, round(9 * side / 28))
         capsules = channels(CAPSULES, width)
         self.conv = nn.Conv2d(stages[2], stages[2], kernel)
         self.primary = nn.Conv2d(stages[2], capsules * PRIMARY, kernel, stride=2)

@@ -96,5 +96,5 @@ def train_tcae(config: TCAEConfig, pairs: FramePairs, *, seed: int = 0, device: 
         optimiser.step()
         schedule.step()
         if step % every == 0:
-            curve.append({"step": step, **{name: float(value) for name, value in vars(parts).items()}})
+            curve.append({"step": step, **{name: value.item() for name, value in vars(parts).items()}})
     return model.eval(), curve
