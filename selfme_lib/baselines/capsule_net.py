@@ -16,7 +16,9 @@ The length of $v_j$, below 1, says how present class $j$ is, and is learned by t
 
 Parameters: 13,842,496. Unclear: nothing of that, but the authors' public code keeps, in each fold, the epoch that scores best
 on the held-out subject, adds further frames to the training, and starts from weights of a facial expression data set; here
-fixed epochs, one frame a clip, ImageNet or random weights. Frames smaller than 224 px have proportionally smaller kernels.
+fixed epochs, one frame a clip, ImageNet or random weights. It also starts the $W_{ij}$ at a hundredth, which from random weights
+makes capsules of length .0003 that never wake up: squash has no slope at zero. Here a vote starts as long as the capsule that
+gives it. Frames smaller than 224 px have proportionally smaller kernels.
 """
 
 import torch
@@ -38,7 +40,9 @@ class CapsuleNet(Network):
     def __init__(self, *, size: int = 224, width: float = 1.0, classes: int = 3):
         super().__init__()
         if size < 32:
-            raise UsageError(f"capsule_net: the frame is made eight times smaller and has to be at least 32 px, not {size}")
+            raise UsageError(
+                f"capsule_net: the frame is made eight times smaller and has to be at least 32 px, not {size}"
+            )
         stages = tuple(channels(number, width) for number in (64, 128, 256, 512))
         self.backbone = ResNet(BasicBlock, layers=(2, 2, 2, 2), channels=stages, num_classes=0, global_pool="")
         self.backbone.maxpool = self.backbone.layer4 = nn.Identity()
@@ -48,7 +52,7 @@ class CapsuleNet(Network):
         self.conv = nn.Conv2d(stages[2], stages[2], kernel)
         self.primary = nn.Conv2d(stages[2], capsules * PRIMARY, kernel, stride=2)
         places = (side - 2 * kernel + 1) // 2 + 1
-        self.votes = nn.Parameter(0.01 * torch.randn(classes, capsules * places**2, CLASS, PRIMARY))
+        self.votes = nn.Parameter(PRIMARY**-0.5 * torch.randn(classes, capsules * places**2, CLASS, PRIMARY))
 
     def forward_capsules(self, frames: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k d"]:
         """The capsule of each class."""
