@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import dataclasses
 
 import pytest
@@ -127,8 +125,8 @@ def test_one_rivals_epochs_leave_the_others_as_they_are(tmp_path):
     own = tmp_path / "mine.yaml"
     own.write_text("profile: smoke\nevaluation: {rivals: {ststnet: {epochs: 7}}}\n")
     rivals, before = profiles.load(str(own)).evaluation.rivals, profiles.load("smoke").evaluation.rivals
-    assert rivals.ststnet == replace(before.ststnet, epochs=7)
-    assert replace(rivals, ststnet=before.ststnet) == before
+    assert rivals.ststnet == dataclasses.replace(before.ststnet, epochs=7)
+    assert dataclasses.replace(rivals, ststnet=before.ststnet) == before
 
 
 def test_the_paper_profile_has_every_rival_at_its_own_size():

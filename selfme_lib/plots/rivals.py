@@ -1,7 +1,5 @@
 """Pictures of chapter 08: what each system sees of a clip, and what its score costs."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -38,7 +36,7 @@ def show_descriptor(ax: Axes, descriptor: Float[Tensor, "d"], *, title: str = ""
     ax.set_box_aspect(1)
 
 
-def show_costs(axes: Sequence[Axes], table: pd.DataFrame) -> None:
+def show_costs(axes: np.ndarray, table: pd.DataFrame) -> None:
     """Score against cost, one cost an axis; the intervals are over subjects.
 
     Args:
