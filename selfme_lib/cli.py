@@ -104,7 +104,7 @@ def synth(
 
 @app.command()
 def doctor(
-    dataset: Annotated[str, typer.Option(help="casme2, smic or synthme.", show_default=False)],
+    dataset: Annotated[str, typer.Option(help="casme2, smic, synthme or features.", show_default=False)],
     root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
 ) -> None:
     """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
@@ -122,7 +122,7 @@ def doctor(
 def reproduce(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
-    dataset: Annotated[str, typer.Option(help="synthme, casme2 or smic, if not the profile's.")] = "",
+    dataset: Annotated[str, typer.Option(help="synthme, casme2, smic or features, if not the profile's.")] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
@@ -147,6 +147,9 @@ def reproduce(
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     if settings.data.dataset != "synthme" and not settings.data.root:
         raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
+    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
+    if settings.data.dataset == "features" and any(path.stem[:2] != "08" for path in notebooks):
+        raise UsageError("features have no frames, which the other chapters need: add --only 08")
     if settings.data.root:  # what is wrong is said now, not by every notebook
         from .data import examine
 
@@ -159,7 +162,6 @@ def reproduce(
     if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
         raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
     folder = RunFolder(out or Path("runs") / settings.name)
-    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if folder.items():
@@ -284,7 +286,9 @@ def bench_motion(
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Checkpoint of another learner; repeat for more.", show_default=False),
+        typer.Option(
+            metavar="NAME=FILE", help="Checkpoint of another learner or of TCAE; repeat for more.", show_default=False
+        ),
     ] = None,
     nuisances: Annotated[
         str, typer.Option(help="What disturbs the frames: some of these and yaw (renders clips again); all; none.")
@@ -297,6 +301,8 @@ def bench_motion(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """End-point error, robustness and speed of every motion method."""
+    from .baselines.tcae import is_tcae
+    from .baselines.tcae import load as load_tcae
     from .bench import NUISANCES, learned
     from .bench import bench_motion as measure
     from .bench.output import short_table, write_report
@@ -307,6 +313,9 @@ def bench_motion(
         name, _, path = item.partition("=")
         if not name or not path or name in others:
             raise UsageError(f"--also {item}: expected NAME=FILE, each name once")
+        if is_tcae(path):
+            others[name] = load_tcae(path).flow
+            continue
         learner = checkpoints.load(path)
         others |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
     sets = {"all": list(NUISANCES), "none": []}

@@ -29,7 +29,11 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
+from . import scvit
+from .baselines import inputs, rivals, tcae
+from .baselines.tcae_training import train_tcae
 from .data import Clip, dataset_fingerprint, load_clips, read_frame
+from .data.features import load_features
 from .errors import DataError, UsageError
 from .evaluation import runs
 from .evaluation.loso import process_pool, run_loso
@@ -176,6 +180,8 @@ def motion_fields(
         "code": code_hash("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
         "torch": torch.__version__,
     }
+    if method == "tcae":
+        cause["tcae"] = hashlib.sha256(tcae_checkpoint(settings, run).read_bytes()).hexdigest()
     if learned:
         cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
     path = run.fields / f"{method}-{digest(cause)}.npy"
@@ -185,6 +191,7 @@ def motion_fields(
             clips,
             size=settings.data.size,
             learner=motion_learner(settings, run, clips) if learned else None,
+            tcae=tcae.load(tcae_checkpoint(settings, run), device=DEVICE) if method == "tcae" else None,
             bspline=bspline,
             gamma=gamma if learned else 1.0,
             root=data_root(settings) if method == "truth" else None,
@@ -193,6 +200,21 @@ def motion_fields(
             np.save(temporary, motion.numpy())
     motion = torch.from_numpy(np.load(path))
     return motion if learned else gamma * motion
+
+
+def tcae_checkpoint(settings: Profile, run: RunFolder) -> Path:
+    """TCAE, trained from random weights on the profile's rendered faces; computed once a run. Its curve lies beside it."""
+    config = settings.evaluation.rivals.tcae
+    cause = {"tcae": asdict(config), "seed": settings.seed, "code": code_hash("baselines/tcae.py", "grids.py")}
+    cause["training"] = code_hash("baselines/tcae_training.py", "motion/pairs.py")
+    cause["faces"] = [settings.motion.persons, settings.motion.pairs, settings.data.size]
+    path = run.checkpoints / f"tcae-{digest(cause)}.safetensors"
+    if not path.exists():
+        faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
+        model, curve = train_tcae(config, training_pairs(faces, []), seed=settings.seed, device=DEVICE)
+        write_json(path.with_suffix(".json"), curve)
+        tcae.save(model, path, origin=f"{config.steps} steps from random weights on rendered faces")
+    return path
 
 
 @contextmanager
@@ -222,18 +244,23 @@ def loso_row(
     settings: Profile, run: RunFolder, clips: list[Clip], row: Row, *, executor: Executor | None = None
 ) -> Result:
     """Leave-one-subject-out for one row and every seed of the profile."""
-    config = row.classifier(settings.classifier)
-    motion = classifier_inputs(settings, run, clips, row)
+    if row.rival is None:
+        config, fit_predict = row.classifier(settings.classifier), scvit.fit_predict
+        seen = classifier_inputs(settings, run, clips, row)
+    else:
+        config, fit_predict = rivals.with_available_weights(row.rival), rivals.fit_predict
+        seen = rival_inputs(settings, run, clips, row)
     predictions = [
         run_loso(
             config,
-            motion,
+            seen,
             [clip.label for clip in clips],
             [clip.subject for clip in clips],
             [clip.name for clip in clips],
             seed=seed,
             store=run.folds,
             executor=executor,
+            fit_predict=fit_predict,
             device=DEVICE,
             title=row.name,
         )
@@ -244,8 +271,31 @@ def loso_row(
 
 def classifier_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row: Row) -> Float[Tensor, "n 2 s s"]:
     """The motion of every clip as the classifier of a row takes it: `motion_fields` at the classifier's size."""
+    if row.motion == "features":
+        return row.gamma * load_features(clips, settings.classifier.image_size)[:, :2]
     motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
     return resize_flow(motion, (settings.classifier.image_size, settings.classifier.image_size))
+
+
+def rival_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row: Row) -> Float[Tensor, "n c h w"]:
+    """What a row's rival sees of every clip; see `baselines.inputs`."""
+    rival, config = row.rival, row.rival.settings
+    if rival.sees == "clip":
+        return inputs.lbp_top_inputs(clips, size=config.size, frames=config.frames, blocks=config.blocks)
+    if rival.sees == "apex frame":
+        return inputs.apex_inputs(clips, config.size)
+    if rival.sees == "action vectors":
+        model = tcae.load(tcae_checkpoint(settings, run), device=DEVICE)
+        return inputs.action_vectors(model, clips)
+    strain = rival.sees == "flow and strain"
+    if row.motion == "features":
+        flow = load_features(clips, config.size)[:, : 3 if strain else 2]
+    else:
+        motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
+        flow = inputs.flow_inputs(motion, config.size, strain=strain)
+    if rival.method == "bi_woof":
+        return inputs.bi_woof_inputs(flow, blocks=config.blocks, bins=config.bins)
+    return flow
 
 
 def majority(settings: Profile, clips: list[Clip]) -> Result:

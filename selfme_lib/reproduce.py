@@ -31,6 +31,7 @@ from .results import RunFolder
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
+BEYOND = "08"  # the first chapter that goes beyond the paper
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,15 @@ class Outcome:
 
 
 def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> list[Path]:
-    """The numbered notebooks of a folder in reading order. Appendices (`A1_…`) have to be asked for.
+    """The paper's chapters of a folder in reading order. Chapters beyond it and appendices have to be asked for.
 
     Args:
-        only: numbers (`05`, `5` or `A1`) or names to choose; all numbered ones by default.
+        only: numbers (`05`, `5`, `08` or `A1`) or names to choose; 00 to 07 by default.
 
     Raises:
         UsageError: there is none, or one of `only` does not exist.
     """
-    notebooks = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb") if path.stem[:2] < BEYOND)
     if not notebooks:
         raise UsageError(f"no notebooks in {folder}: run selfme from a clone of the project (pip install -e .)")
     if not only:
@@ -78,8 +79,9 @@ def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> l
 
 
 def find_appendices(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks that `make reproduce` leaves out, because they take long and nothing builds on them."""
-    return sorted(folder.glob("A[0-9]_*.ipynb"))
+    """The notebooks that `make reproduce` leaves out, because they take long and nothing builds on them: 08 and on, A1."""
+    beyond = [path for path in folder.glob("[0-9][0-9]_*.ipynb") if path.stem[:2] >= BEYOND]
+    return sorted([*beyond, *folder.glob("A[0-9]_*.ipynb")])
 
 
 def reproduce(

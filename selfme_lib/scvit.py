@@ -174,8 +174,14 @@ def optical_strain(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]
 
 
 def augment(
-    motion: Float[Tensor, "b 2 h w"], *, flip: bool, shift: float, zoom: float, generator: torch.Generator
-) -> Float[Tensor, "b 2 h w"]:
+    inputs: Float[Tensor, "b c h w"],
+    *,
+    flip: bool,
+    shift: float,
+    zoom: float,
+    motion: bool = True,
+    generator: torch.Generator,
+) -> Float[Tensor, "b c h w"]:
     r"""The same motion seen from elsewhere: $\Phi'(u) = A^{-1} \Phi(A u + t)$ with a random diagonal $A$ per sample.
 
     A mirrored face (`flip`) has $A_{xx} < 0$, so the formula negates dx; an enlarged face moves by more pixels.
@@ -184,18 +190,22 @@ def augment(
         flip: mirror half of the samples.
         shift: greatest |t|, in pixels, along x and y.
         zoom: greatest relative change of size.
+        motion: the first two channels are a motion; further ones, such as its strain, have no direction. False: none has.
     """
-    batch, _, height, width = motion.shape
-    random = torch.rand(4, batch, generator=generator).to(motion.device)
+    batch, channels, height, width = inputs.shape
+    random = torch.rand(4, batch, generator=generator).to(inputs.device)
     side = torch.where(random[0] < 0.5, -1.0, 1.0) if flip else torch.ones_like(random[0])
     size = 1 + zoom * (2 * random[1] - 1)
     offset = shift * (2 * random[2:] - 1)  # (2, b)
-    transform = motion.new_zeros(batch, 2, 3)  # in normalised coordinates
+    transform = inputs.new_zeros(batch, 2, 3)  # in normalised coordinates
     transform[:, 0, 0], transform[:, 1, 1] = side * size, size
     transform[:, 0, 2], transform[:, 1, 2] = 2 * offset[0] / (width - 1), 2 * offset[1] / (height - 1)
-    grid = F.affine_grid(transform, list(motion.shape), align_corners=True)
-    seen = F.grid_sample(motion, grid, padding_mode="border", align_corners=True)
-    return seen / torch.stack([side * size, size], dim=1)[:, :, None, None]
+    grid = F.affine_grid(transform, list(inputs.shape), align_corners=True)
+    seen = F.grid_sample(inputs, grid, padding_mode="border", align_corners=True)
+    scale = inputs.new_ones(batch, channels)
+    if motion:
+        scale[:, 0], scale[:, 1] = side * size, size
+    return seen / scale[:, :, None, None]
 
 
 def pretrained_weights() -> Path:

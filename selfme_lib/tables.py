@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .baselines.rivals import Rival
 from .errors import UsageError
 from .profiles import Profile
 from .scvit import ClassifierConfig
@@ -20,6 +21,8 @@ TITLES = {
     "dis": "DIS",
     "selfme": "SelfME-motion",
     "truth": "true motion",
+    "tcae": "TCAE-motion",
+    "features": "given motion",
 }
 
 
@@ -35,6 +38,7 @@ class Row:
         gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
         mirror: the extension of the loss that mirrors the right half.
         omega, tau: of the loss; None takes the profile's.
+        rival: another system instead of ViT or SCViT.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Row:
     mirror: bool = False
     omega: float | None = None
     tau: float | None = None
+    rival: Rival | None = None
 
     def classifier(self, config: ClassifierConfig) -> ClassifierConfig:
         """The profile's classifier with what this row changes."""

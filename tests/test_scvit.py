@@ -131,6 +131,19 @@ def test_augmentation_keeps_an_expansion_about_the_centre(seed, k):
     torch.testing.assert_close(seen[..., 5:-5, 5:-5], field[..., 5:-5, 5:-5], atol=1e-4, rtol=0)
 
 
+def test_augmentation_moves_strain_and_pictures_without_changing_their_values():
+    motion = torch.randn(16, 2, 8, 8)
+    options = {"flip": True, "shift": 1, "zoom": 0.1}
+    both = augment(
+        torch.cat([motion, motion[:, :1]], dim=1), **options, generator=torch.Generator().manual_seed(0)
+    )  # a third channel that is no motion
+    picture = augment(motion[:, :1], **options, motion=False, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(both[:, 2:], picture)
+    torch.testing.assert_close(both[:, :2], augment(motion, **options, generator=torch.Generator().manual_seed(0)))
+    sign = (both[:, 0] * both[:, 2]).flatten(1).sum(1).sign()
+    assert set(sign.tolist()) == {-1.0, 1.0}  # in a mirrored face dx is negated, the third channel is not
+
+
 def test_augmentation_shifts_by_at_most_so_many_pixels():
     field = identity_grid(32, 32).expand(64, 2, 32, 32)  # tells where it was read
     seen = augment(field, flip=False, shift=2.0, zoom=0, generator=torch.Generator().manual_seed(0))

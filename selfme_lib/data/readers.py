@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from selfme_lib.data import casme2, smic
+from selfme_lib.data import casme2, features, smic
 from selfme_lib.data.clips import Clip, Fault, FaultyData, Reading, SelectionReport, count_classes
 from selfme_lib.errors import DataError, UsageError
 from selfme_lib.files import read_json
@@ -15,7 +15,8 @@ def load_clips(dataset: str, root: Path | str, *, apex_rule: str = "label") -> l
     """The clips of the three-class protocol, sorted by subject and name.
 
     Args:
-        dataset: "casme2", "smic" or "synthme", which is read by the reader whose layout it was written in.
+        dataset: "casme2", "smic", "features" (see `features`) or "synthme", which is read by the reader whose layout it was
+            written in.
         root: the data set's folder, or the folder that holds the subjects' folders.
         apex_rule: "label" takes the apex of the label file (SMIC has none: `apex` is None); "middle" the frame half-way
             between onset and offset. The rule does not change which clips are used.
@@ -98,4 +99,4 @@ def _read_synthme(root: Path) -> Reading:
 
 
 _LAYOUTS = {"casme2": casme2.read, "smic": smic.read}
-_READERS = {**_LAYOUTS, "synthme": _read_synthme}
+_READERS = {**_LAYOUTS, "synthme": _read_synthme, "features": features.read}
