@@ -75,7 +75,7 @@ def run_loso(
         first = int(broken.nonzero()[0])
         raise DataError(f"the motion of subject {subjects[first]} clip {clips[first]} is not finite; extract it again")
     if isinstance(config, scvit.ClassifierConfig):
-        config = scvit.with_available_weights(config)  # decided once: all folds start from the same weights
+        config = scvit.with_what_there_is(config)  # decided once: all folds start from the same weights
     data = (motion.numpy(), np.asarray(labels, dtype=np.int64), np.asarray(subjects))
     cause = _cause(config, data, clips, seed, fit_predict, device)
     files = {name: store / f"fold-{name}-{_digest(f'{cause}/{name}')[:16]}.json" for name in names}
