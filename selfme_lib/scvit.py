@@ -13,7 +13,7 @@ nothing is chosen by looking at a test subject. Motions are `b 2 h w`, x first, 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -263,6 +263,7 @@ def train_classifier(
     device: str = "cpu",
     classes: int = 3,
     progress: bool = True,
+    after_epoch: Callable[[SCViT], None] | None = None,
 ) -> SCViT:
     """Train for a fixed number of epochs. The same seed gives the same weights, bit for bit on a CPU.
 
@@ -270,6 +271,7 @@ def train_classifier(
         motion: in px; all samples as one tensor.
         labels: 0 … classes-1.
         progress: show a bar over the epochs.
+        after_epoch: is shown the network after each epoch, and must leave it as it is.
 
     Raises:
         ValueError: the motion is not of the size in `config`.
@@ -303,6 +305,8 @@ def train_classifier(
             loss.backward()
             optimiser.step()
             schedule.step()
+        if after_epoch is not None:
+            after_epoch(model)
     return model.eval()
 
 

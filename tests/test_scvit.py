@@ -135,6 +135,13 @@ def test_augmentation_mirrors_the_face_with_dx_negated():
     assert (flipped ^ kept).all() and flipped.any() and kept.any()
 
 
+def test_what_has_no_direction_is_turned_but_not_negated():
+    strain = torch.rand(32, 3, 16, 16)
+    seen = augment(strain, flip=True, shift=0, zoom=0, generator=torch.Generator().manual_seed(0))
+    kept = augment(strain, flip=True, shift=0, zoom=0, motion=False, generator=torch.Generator().manual_seed(0))
+    assert (kept >= 0).all() and torch.equal(kept[:, 2], seen[:, 2]) and (seen[:, 0] < 0).any()
+
+
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 10**6), k=st.floats(-0.3, 0.3))
 def test_augmentation_keeps_an_expansion_about_the_centre(seed, k):
