@@ -91,10 +91,12 @@ def test_stage_1_opens_no_frame_of_anybody_who_is_evaluated(profile, monkeypatch
     rendered = FramePairs(np.zeros((4, 32, 32, 3), dtype=np.uint8), [0, 2, 4])
     monkeypatch.setattr(experiments, "render_pairs", lambda *_, **__: None)
     monkeypatch.setattr(experiments.FramePairs, "from_rendered", lambda _: rendered)
-    nowhere = Clip("casme2", "01", "EP01", (Path("no-such-frame.jpg"),), (1,), 1, 1, 1, "happiness", 1, "12", 200.0)
+    names = {"dataset": "casme2", "subject": "01", "name": "EP01", "emotion": "happiness", "action_units": "12"}
+    numbers = {"frame_numbers": (1, 2), "onset": 1, "apex": 2, "offset": 2, "label": 1, "fps": 200.0}
+    nowhere = Clip(frames=(Path("no-such-frame1.jpg"), Path("no-such-frame2.jpg")), **names, **numbers)
     assert experiments.training_pairs(settings, [nowhere]) is rendered
     looking = replace(settings, motion=replace(settings.motion, frames="clips"))
-    with pytest.raises(DataError, match="no-such-frame"):
+    with pytest.raises((DataError, OSError), match="no-such-frame"):
         experiments.training_pairs(looking, [nowhere])
 
 
