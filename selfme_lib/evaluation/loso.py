@@ -104,7 +104,8 @@ def run_folds(
             share them in memory, on a cluster it must lie on a file system that all workers see.
         executor: where folds run, side by side; None: here, one after the other.
         device: for `fit_predict`.
-        title: of the progress bar, which counts the folds of all experiments and tells the time left.
+        title: of the progress bar, which counts the folds of all experiments and tells the time left. The same count is in
+            `progress.json` of the store, for who watches from outside.
 
     Raises:
         DataError: fewer than two subjects, a motion that is not finite, a training that diverged, or a file in `store`
@@ -126,6 +127,7 @@ def run_folds(
             for number, name in places[file]:
                 results[number][name] = result
                 bar.update()
+            write_json(store / "progress.json", {"done": sum(map(len, results)), "total": total})
     return results
 
 
