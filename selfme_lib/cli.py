@@ -126,12 +126,13 @@ def reproduce(
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
-    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler that trains the folds.")] = "",
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
 ) -> None:
     """Run the notebooks in order and write report.html. The same command goes on where an interrupted run stopped."""
     if more and not only:
         raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
     from . import profiles
+    from .exports import export
     from .report import write_report
     from .reproduce import NOTEBOOKS, find_notebooks
     from .reproduce import reproduce as run_notebooks
@@ -165,9 +166,37 @@ def reproduce(
     outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if folder.items():
+        export(folder)
         print(write_report(folder), file=sys.stderr)
     if failed:
         print(f"selfme: {len(failed)} of {len(outcomes)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
+    grid: Annotated[
+        Path, typer.Argument(help="YAML: parameters, lists standing for alternatives.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run side by side.")] = 2,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
+) -> None:
+    """Run a notebook at every point of a grid and collect one table. The same command goes on after an interrupt."""
+    from .evaluation.executors import executor
+    from .sweep import read_grid
+    from .sweep import sweep as run_points
+
+    points = read_grid(grid, notebook)
+    with executor(workers, cluster) as pool:
+        table, outcomes = run_points(notebook, points, out, executor=pool)
+    print(table.round(3).to_string(index=False))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed:
+        print(f"selfme: {outcome.message}", file=sys.stderr)
+    if failed:
+        print(f"selfme: {len(failed)} of {len(outcomes)} points failed", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -337,6 +366,26 @@ def bench_motion(
         print(table)
 
 
+@bench.command(name="train")
+def bench_train(
+    profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
+    epochs: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements, of which the fastest counts.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Processes side by side; 1 leaves that out.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Speed of the classifier's training, against a plain timm loop and the machine's matrix product."""
+    from . import profiles
+    from .bench.train import bench_train as measure
+    from .bench.train import text
+
+    measured = measure(profiles.load(profile).classifier, epochs=epochs, rounds=rounds, workers=workers)
+    if as_json:
+        _print_json(measured)
+    else:
+        print(text(measured))
+
+
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)],
@@ -344,10 +393,12 @@ def report(
         bool, typer.Option("--publish", help="Also refresh figures/ and the notebooks' outputs.")
     ] = False,
 ) -> None:
-    """Write report.html again from what the notebooks of a run left."""
+    """Write report.html and exports/ again from what the notebooks of a run left."""
+    from .exports import export
     from .report import write_report
     from .results import RunFolder
 
+    export(RunFolder(folder))
     print(write_report(RunFolder(folder)), file=sys.stderr)
     if publish:
         from .publish import publish as publish_run

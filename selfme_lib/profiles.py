@@ -89,7 +89,10 @@ class EvaluationProfile:
         seeds: trainings of every fold, which differ in nothing else; tables show the mean over them.
         bootstrap: resamples of the subjects for the 95 % intervals.
         workers: processes that train folds side by side, one thread each; 1 trains in this process.
-        cluster: address of a Dask scheduler that takes the folds instead; empty for none.
+        cluster: address of a Dask scheduler that takes the folds instead, or `local` for a Dask cluster of `workers`
+            processes; empty for none.
+        omegas, taus: values of ω and τ that are compared (Fig 4).
+        leaks: NOT FOR RESULTS: the habits of `evaluation.leaks` that rows are to have; their names will say so.
         rivals: settings of the other systems in Tables 2 and 3.
     """
 
@@ -97,6 +100,9 @@ class EvaluationProfile:
     bootstrap: int
     workers: int
     cluster: str
+    omegas: tuple[float, ...]
+    taus: tuple[float, ...]
+    leaks: tuple[Literal["epoch", "faces"], ...]
     rivals: RivalsConfig
 
 

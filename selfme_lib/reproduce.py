@@ -23,6 +23,7 @@ import nbformat
 import papermill
 import psutil
 from nbclient.exceptions import DeadKernelError
+from tqdm import tqdm
 
 from .errors import UsageError
 from .files import atomic_path, read_json, write_json
@@ -206,7 +207,7 @@ def _execute(notebook: Path, parameters: dict[str, Any], run: RunFolder) -> Outc
     finished.unlink(missing_ok=True)
     message = ""
     started = time.monotonic()
-    with _peak_memory() as peak:
+    with _peak_memory() as peak, _fold_progress(run, notebook.stem):
         try:
             papermill.execute_notebook(
                 notebook.resolve(), unfinished.resolve(), parameters, kernel_name="python3", progress_bar=False,
@@ -258,6 +259,32 @@ def _peak_memory(interval: float = 0.25) -> Iterator[list[int]]:
     watcher.start()
     try:
         yield peak
+    finally:
+        stop.set()
+        watcher.join()
+
+
+@contextmanager
+def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator[None]:
+    """Show the folds of a running notebook and the time left; its own bar has no terminal. Quiet without a terminal."""
+    stop, path, begun = threading.Event(), run.progress, time.time()
+
+    def watch() -> None:
+        bar = None
+        while not stop.wait(interval):
+            if not path.exists() or path.stat().st_mtime < begun:
+                continue
+            now = read_json(path)
+            if bar is None or bar.total != now["total"]:  # another evaluation of the same notebook
+                bar = tqdm(initial=now["done"], total=now["total"], desc=name, unit="fold", leave=False, disable=None)
+            bar.update(now["done"] - bar.n)
+        if bar is not None:
+            bar.close()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
     finally:
         stop.set()
         watcher.join()

@@ -117,7 +117,7 @@ def test_a_missing_checkpoint_is_named(folder, clips, run):
 
 def test_a_row_predicts_every_clip_in_this_process_or_in_others(folder, settings, clips, run, tmp_path):
     row = Row("truth", motion="truth", bspline=False)
-    result = experiments.loso_row(settings, run, clips, row)
+    (result,) = experiments.evaluate(settings, run, clips, [row])
     predictions = result.predictions
     assert predictions[["subject", "clip"]].values.tolist() == [[clip.subject, clip.name] for clip in clips]
     assert set(result.fold_seconds[0]) == {clip.subject for clip in clips}
@@ -127,26 +127,18 @@ def test_a_row_predicts_every_clip_in_this_process_or_in_others(folder, settings
     (elsewhere,) = experiments.evaluate(parallel, RunFolder(tmp_path / "other"), clips, [row])
     assert elsewhere.records == result.records
 
-    seeds = experiments.loso_row(change(folder, evaluation={"seeds": 2}), run, clips, row)
+    (seeds,) = experiments.evaluate(change(folder, evaluation={"seeds": 2}), run, clips, [row])
     assert [record["seed"] for record in seeds.records] == [0, 1]
     assert seeds.records[0] == result.records[0]
     assert len(table([seeds])) == 1
 
 
-def test_rows_of_another_size_are_resized_in_value_too(folder, clips, run, monkeypatch):
+def test_rows_of_another_size_are_resized_in_value_too(folder, clips, run):
     settings = change(folder, classifier={"image_size": 32})
-    seen = {}
-
-    def watch(config, motion, *arguments, **options):
-        seen["motion"] = motion
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(experiments, "run_loso", watch)
-    with pytest.raises(KeyboardInterrupt):
-        experiments.loso_row(settings, run, clips, Row("truth", motion="truth", gamma=1.0))
+    (trial,) = experiments.experiments_of(settings, run, clips, Row("truth", motion="truth", gamma=1.0))
     truth = experiments.motion_fields(settings, run, clips, "truth")
-    assert seen["motion"].shape == (12, 2, 32, 32)
-    assert seen["motion"].abs().max() == pytest.approx(float(truth.abs().max()) * 31 / 63, rel=0.2)
+    assert trial.motion.shape == (12, 2, 32, 32)
+    assert trial.motion.abs().max() == pytest.approx(float(truth.abs().max()) * 31 / 63, rel=0.2)
 
 
 def test_every_rival_gets_an_input_of_its_own_and_tcae_is_trained_once(settings, clips, run, monkeypatch):
@@ -205,7 +197,7 @@ def test_the_majority_is_that_of_the_other_subjects(settings, clips):
 
 def test_metrics_json_grows_row_by_row(settings, clips, run):
     majority = experiments.majority(settings, clips)
-    truth = experiments.loso_row(settings, run, clips, Row("truth", motion="truth"))
+    (truth,) = experiments.evaluate(settings, run, clips, [Row("truth", motion="truth")])
     experiments.record(settings, run, clips, [majority])
     experiments.record(settings, run, clips, [truth, majority])
     metrics = read_json(run.metrics)

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from selfme_lib.augmentation import augment
 from selfme_lib.errors import UsageError
-from selfme_lib.scvit import augment, one_thread
+from selfme_lib.scvit import one_thread
 
 
 @dataclass(frozen=True)
