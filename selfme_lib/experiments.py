@@ -170,15 +170,7 @@ def motion_fields(
     The learned motion is amplified before B-spline and exponential. Other motions have neither: $\gamma$ multiplies.
     """
     learned = method == "selfme"
-    cause = {
-        "clips": dataset_fingerprint(clips),
-        "size": settings.data.size,
-        "code": code_hash("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
-        "torch": torch.__version__,
-    }
-    if learned:
-        cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
-    path = run.fields / f"{method}-{digest(cause)}.npy"
+    path = fields_file(settings, run, clips, method, bspline=bspline, gamma=gamma)
     if not path.exists():
         motion = extract(
             method,
@@ -193,6 +185,21 @@ def motion_fields(
             np.save(temporary, motion.numpy())
     motion = torch.from_numpy(np.load(path))
     return motion if learned else gamma * motion
+
+
+def fields_file(
+    settings: Profile, run: RunFolder, clips: list[Clip], method: str, *, bspline: bool, gamma: float
+) -> Path:
+    """Where `motion_fields` keeps a motion: under a hash of all that determines it. The file needs not exist."""
+    cause = {
+        "clips": dataset_fingerprint(clips),
+        "size": settings.data.size,
+        "code": code_hash("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
+        "torch": torch.__version__,
+    }
+    if method == "selfme":
+        cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
+    return run.fields / f"{method}-{digest(cause)}.npy"
 
 
 @contextmanager
