@@ -292,6 +292,41 @@ def student(
 
 
 @app.command()
+def site(
+    out: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)],
+    run: Annotated[
+        Path | None, typer.Option(help="Show this run's notebooks and report; default: as published.", show_default=False)
+    ] = None,
+) -> None:
+    """Write the notebooks as web pages that any server can serve."""
+    from .results import RunFolder
+    from .site import write_site
+
+    print(write_site(out, None if run is None else RunFolder(run)), file=sys.stderr)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a fresh run.", show_default=False)],
+) -> None:
+    """Compare a fresh run with the published numbers. Exit code 1 when one differs beyond its tolerance."""
+    from .files import read_json
+    from .reproduce import NOTEBOOKS
+    from .results import RunFolder
+    from .verify import compare, key_numbers
+
+    published = NOTEBOOKS / "published.json"
+    if not published.exists():
+        raise DataError(f"{published}: no such file; `selfme report RUN --publish` writes it")
+    faults = compare(read_json(published), key_numbers(RunFolder(folder)))
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise DataError(f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which")
+    print(f"{folder}: every published number came out again")
+
+
+@app.command()
 def score(
     predictions: Annotated[Path, typer.Argument(help="CSV: subject, clip, label, prediction.", show_default=False)],
 ) -> None:

@@ -44,16 +44,17 @@ def explore_loso(settings: Profile, run: RunFolder, clips: list[Clip]) -> "LosoE
     """
     if not run.metrics.exists():
         raise DataError(f"{run.metrics}: no such file; run chapter 05 into this folder first")
+    rows = read_json(run.metrics)["rows"]
+    keys = {f"{one['subject']}/{one['clip']}" for record in rows for one in record["predictions"]}
+    if keys != {clip.key for clip in clips}:
+        raise DataError(f"{run.metrics}: its predictions are not of these clips; run chapter 05 again")
     records = {
         record["name"]: record
-        for record in read_json(run.metrics)["rows"]
+        for record in rows
         if record["seed"] == settings.seed and _has_motion(settings, run, clips, record["settings"])
     }
     if not records:
         raise DataError(f"{run.fields}: no motion that this version of the code has made; run chapter 05 again")
-    keys = {f"{one['subject']}/{one['clip']}" for record in records.values() for one in record["predictions"]}
-    if keys != {clip.key for clip in clips}:
-        raise DataError(f"{run.metrics}: its predictions are not of these clips; run chapter 05 again")
     return LosoExplorer(settings, run, clips, records)
 
 

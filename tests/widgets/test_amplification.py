@@ -1,10 +1,9 @@
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from selfme_lib.data import Clip
 from selfme_lib.diffeo import diffeomorphic_motion
 from selfme_lib.errors import UsageError
 from selfme_lib.grids import jacobian_determinant
@@ -15,6 +14,13 @@ from selfme_lib.widgets.amplification import FULL_COLOUR, VIEWS, draw_view
 from selfme_lib.widgets.canvas import BAR, GAP, mark_folds
 
 SIZE = 128
+
+
+def clip_of(subject, name):
+    return Clip(
+        dataset="casme2", subject=subject, name=name, frames=(), frame_numbers=(), onset=1, apex=2, offset=3,
+        emotion="", label=0, action_units="", fps=200.0,
+    )  # fmt: skip
 
 
 class KnownMotion(MotionLearner):
@@ -136,7 +142,7 @@ def test_frames_of_a_data_set_are_read_when_they_are_asked_for(learner, monkeypa
         return torch.rand(1, 3, size, size), torch.rand(1, 3, size, size)
 
     monkeypatch.setattr("selfme_lib.widgets.amplification.load_onset_apex", load)
-    clips = [SimpleNamespace(key=f"01/EP0{number}") for number in range(3)]
+    clips = [clip_of("01", f"EP0{number}") for number in range(3)]
     explorer = explore_amplification(ClipFrames(clips, SIZE), learner=learner)
     explorer.gamma.value = 5.0
     assert asked == ["01/EP00"] and explorer.clip.options == ("01/EP00", "01/EP01", "01/EP02")

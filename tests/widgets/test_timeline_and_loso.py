@@ -1,6 +1,7 @@
 """Both need clips on disk, which are rendered once."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,8 +136,6 @@ def test_curves_are_zero_at_the_onset_and_units_peak_at_the_apex(settings, clips
 def test_no_clip_or_one_that_is_too_long_is_refused(clips):
     with pytest.raises(UsageError, match="at least one clip"):
         explore_timeline([])
-    from dataclasses import replace
-
     long = replace(
         clips[0], frames=clips[0].frames[:1] * (LONGEST + 1), frame_numbers=tuple(range(1, LONGEST + 2)), onset=1
     )
