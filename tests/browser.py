@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,9 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[tuple[str, str]]:
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
     }
+    news = scratch / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True)
+    news.write_text('{"fetchNews": "false"}')  # it would ask, in front of the page
     arguments = ["-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
     with serve(arguments, folder, scratch, f"/api/status?token={token}") as address:
         yield address, token
@@ -99,6 +103,8 @@ def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
             break
         try:
             urllib.request.urlopen(address, timeout=2).close()
+            return
+        except urllib.error.HTTPError:  # an answer, if no welcome
             return
         except OSError:
             time.sleep(0.2)

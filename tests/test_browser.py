@@ -3,6 +3,8 @@
 What the browser showed is kept in `runs/test-browser/`.
 """
 
+import re
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -33,6 +35,7 @@ def browser():
 def page(browser):
     page = browser.new_page(viewport=WINDOW)
     page.set_default_timeout(60_000)
+    page.route(re.compile("https://.*"), lambda route: route.fulfill(body=""))  # Voilà's icons; nothing else is asked for
     yield page
     page.close()
 
@@ -84,7 +87,7 @@ def test_the_explorer_as_a_page_of_its_own(page, tmp_path):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     errors = watch_console(page)
     arguments = ["-m", "selfme_lib.cli", "explore", "--no-browser", "--port", "{port}"]
-    with serve(arguments, tmp_path, tmp_path / "scratch", "/voila/static/voila.js") as address:
+    with serve(arguments, tmp_path, tmp_path / "scratch", "/api") as address:
         page.goto(address)
         move_slider_and_see(page, "voila")
         assert page.locator("h1").inner_text().startswith("Amplify a micro-expression")
