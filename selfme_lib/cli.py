@@ -295,7 +295,8 @@ def student(
 def site(
     out: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)],
     run: Annotated[
-        Path | None, typer.Option(help="Show this run's notebooks and report; default: as published.", show_default=False)
+        Path | None,
+        typer.Option(help="Show this run's notebooks and report; default: as published.", show_default=False),
     ] = None,
 ) -> None:
     """Write the notebooks as web pages that any server can serve."""

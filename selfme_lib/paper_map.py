@@ -100,7 +100,9 @@ def paper_map(project: Path = PROJECT) -> str:
         number = f"{first}" if first == last else f"{first}-{last}"
         module, name = place.function.split(":")
         if not _speaks_of(project / "selfme_lib" / module, name, first):
-            raise DataError(f"selfme_lib/{module}: {name} says nothing of Eq {first}; name the equation in its docstring")
+            raise DataError(
+                f"selfme_lib/{module}: {name} says nothing of Eq {first}; name the equation in its docstring"
+            )
         file, test = place.test.split(":")
         if test not in _definitions(project / "tests" / file):
             raise DataError(f"tests/{file}: has no {test}; mend it in selfme_lib/paper_map.py")

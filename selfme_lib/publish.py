@@ -73,9 +73,10 @@ def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
     """
     names = re.findall(r"save_figure\(\s*\"(\w+)\"", cell.source)
     alts = [run.load(name)["alt"] for name in names] or re.findall(r"(?m)^# alt: (.+)$", cell.source)
-    pictures = [output for output in cell.outputs if "image/png" in output.get("data", {})]
-    for output, alt in zip(pictures, alts):
-        output.metadata["image/png"] = {**output.metadata.get("image/png", {}), "alt": alt}
+    kinds = ("image/png", "image/jpeg")  # of figures, of widgets
+    pictures = [(output, kind) for output in cell.outputs for kind in kinds if kind in output.get("data", {})]
+    for (output, kind), alt in zip(pictures, alts):
+        output.metadata[kind] = {**output.metadata.get(kind, {}), "alt": alt}
 
 
 def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:

@@ -31,7 +31,17 @@ from .results import RunFolder
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
-AROUND = ("cli.py", "reproduce.py", "report.py", "publish.py", "verify.py", "site.py", "student.py", "page.py", "paper_map.py")
+AROUND = (
+    "cli.py",
+    "reproduce.py",
+    "report.py",
+    "publish.py",
+    "verify.py",
+    "site.py",
+    "student.py",
+    "page.py",
+    "paper_map.py",
+)
 """Modules of the package that no notebook uses."""
 
 

@@ -25,13 +25,14 @@ from pygments.lexers import PythonLexer, TextLexer
 
 from .errors import DataError
 from .files import atomic_path
+from .publish import describe_pictures
 from .reproduce import NOTEBOOKS, PROJECT, find_appendices, find_notebooks
 from .results import RunFolder
+from .student import is_solution
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES = ("README.md", "LEDGER.md")  # besides the notebooks; what they link to follows
 WIDGET = "application/vnd.jupyter.widget-view+json"
-FOLDED = "solution"
 
 
 def write_site(out: Path, run: RunFolder | None = None, *, project: Path = PROJECT) -> Path:
@@ -85,7 +86,9 @@ class _Site:
             text = source.read_text(encoding="utf-8")
             title, body = _first_line(text), _to_html(text)
         elif source.is_dir():
-            inside = sorted(path for path in source.iterdir() if path.suffix in (".py", ".md", ".yaml") or _has_code(path))
+            inside = sorted(
+                path for path in source.iterdir() if path.suffix in (".py", ".md", ".yaml") or _has_code(path)
+            )
             lines = [f"- [{path.name}]({path.name})" for path in inside]
             title = source.name
             body = _to_html("\n".join([f"# {source.relative_to(self.project).as_posix()}", *lines]))
@@ -113,16 +116,21 @@ class _Site:
     def _notebook(self, source: Path) -> str:
         path = source if self.run is None else self.run.notebooks / source.name
         if not path.exists():
-            raise DataError(f"{path}: not in this run; run `selfme reproduce --only {source.stem[:2]}` or leave out --run")
+            raise DataError(
+                f"{path}: not in this run; run `selfme reproduce --only {source.stem[:2]}` or leave out --run"
+            )
         notebook = nbformat.read(path, as_version=4)
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+        notebook.metadata.pop("widgets", None)
         for cell in notebook.cells:
+            if cell.cell_type == "code" and self.run is not None:
+                describe_pictures(cell, self.run)
             for output in cell.get("outputs", []):
                 if WIDGET in output.get("data", {}):
                     output["data"] = _static_twin(output["data"])
         exporter = HTMLExporter(template_file="site_notebook.html.j2", extra_template_paths=[str(TEMPLATES)])
         exporter.register_filter("markdown2html", _to_html)
-        exporter.register_filter("is_solution", lambda cell: FOLDED in cell.metadata.get("tags", []))
+        exporter.register_filter("is_solution", is_solution)
         body, _ = exporter.from_notebook_node(notebook)
         return body
 

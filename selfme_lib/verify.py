@@ -31,7 +31,7 @@ NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
 
 def key_numbers(run: RunFolder) -> dict[str, Any]:
-    """What of a run is published: every table and value of its notebooks, and the scores of `metrics.json`.
+    """What of a run is published: every table and value of its chapters, and the scores of `metrics.json`.
 
     Raises:
         DataError: the run is not complete.
@@ -66,18 +66,14 @@ def write_published(run: RunFolder, path: Path) -> Path:
 
 
 def compare(published: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
-    """What differs beyond the tolerance, a line each; empty if all holds.
-
-    Appendices (`A1_…`), which are run by themselves, are compared if the fresh run has them.
-    """
+    """What differs beyond the tolerance, a line each; empty if all holds."""
     if published["profile"] != fresh["profile"]:
         return [f"published is the profile {published['profile']}, the fresh run is {fresh['profile']}"]
     faults = []
     for kind in ("tables", "values", "scores"):
         for name, record in published[kind].items():
             if name not in fresh[kind]:
-                if not re.match(r"A\d_", name):
-                    faults.append(f"{name}: published, but not in the fresh run")
+                faults.append(f"{name}: published, but not in the fresh run")
             elif kind == "tables":
                 faults += _compare_tables(name, record, fresh[kind][name])
             else:

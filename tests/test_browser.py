@@ -11,9 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytest.importorskip("playwright", reason="no playwright: pip install -e .[dev]")
 
-from browser import WINDOW, find_browser, jupyterlab, open_browser, open_notebook, serve, watch_console  # noqa: E402
-
-from selfme_lib.reproduce import PROJECT  # noqa: E402
+from browser import WINDOW, find_browser, jupyterlab, open_browser, open_notebook, serve, watch_console
+from selfme_lib.reproduce import PROJECT
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no browser: apt-get install chromium")
 
@@ -35,7 +34,9 @@ def browser():
 def page(browser):
     page = browser.new_page(viewport=WINDOW)
     page.set_default_timeout(60_000)
-    page.route(re.compile("https://.*"), lambda route: route.fulfill(body=""))  # Voilà's icons; nothing else is asked for
+    page.route(
+        re.compile("https://.*"), lambda route: route.fulfill(body="")
+    )  # Voilà's icons; nothing else is asked for
     yield page
     page.close()
 
@@ -88,7 +89,7 @@ def test_the_explorer_as_a_page_of_its_own(page, tmp_path):
     errors = watch_console(page)
     arguments = ["-m", "selfme_lib.cli", "explore", "--no-browser", "--port", "{port}"]
     with serve(arguments, tmp_path, tmp_path / "scratch", "/api") as address:
-        page.goto(address)
+        page.goto(address, timeout=240_000)  # it comes when the notebook has run; mostly imports
         move_slider_and_see(page, "voila")
         assert page.locator("h1").inner_text().startswith("Amplify a micro-expression")
         assert page.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0, "Voilà shows no code"

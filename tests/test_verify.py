@@ -37,7 +37,6 @@ def run(tmp_path):
     run.save_table("02_errors", table, title="Errors")
     run.save_values("05_luck", {"UF1 with each seed": [0.70, 0.75], "seconds": 3.0}, title="Luck")
     run.save_values("00_environment", {"python": "3.11"}, title="Ran on")
-    run.save_table("A1_choices", table, title="Choices")
     return run
 
 
@@ -81,8 +80,6 @@ def test_times_are_not_compared_and_missing_numbers_are_faults(run):
     other["values"]["05_luck"]["seconds"] = 300.0
     assert compare(numbers, other) == []
     assert "angle" in compare(numbers, changed(numbers, "angle, °", None))[0]
-    del other["tables"]["A1_choices"]
-    assert compare(numbers, other) == [], "appendices are run by themselves"
     del other["tables"]["02_errors"]
     assert compare(numbers, other) == ["02_errors: published, but not in the fresh run"]
     other = changed(numbers, "UF1", 0.7)

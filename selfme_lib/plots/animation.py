@@ -61,5 +61,11 @@ def save_animation(path: Path, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], *
     first, *others = map(Image.fromarray, pictures)
     with atomic_path(path) as temporary:
         first.save(
-            temporary, format="WEBP", save_all=True, append_images=others, duration=MILLISECONDS, loop=0, quality=quality
+            temporary,
+            format="WEBP",
+            save_all=True,
+            append_images=others,
+            duration=MILLISECONDS,
+            loop=0,
+            quality=quality,
         )
