@@ -89,7 +89,7 @@ def test_nothing_is_loaded_from_elsewhere_and_formulas_are_mathml(project, tmp_p
     assert not any(re.match("https?:|//", link) for link in page.links) and "script" not in page.tags
     assert "math" in page.tags
     text = (tmp_path / "site" / "notebooks" / "00_one.html").read_text()
-    assert "<span class='tag'>(9)</span>" in text and "$" not in text
+    assert '<span class="tag">(9)</span>' in text and "$" not in text
 
 
 def test_outputs_are_shown_as_a_reader_needs_them(project, tmp_path):

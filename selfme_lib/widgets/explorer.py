@@ -4,6 +4,7 @@ A widget lives in a notebook that runs. For every other place (GitHub, PDF, the 
 outputs carry the picture beside the widget, and `static` gives it as a figure.
 """
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -78,4 +79,4 @@ class Explorer(ipywidgets.VBox):
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget's own view, and the picture for readers that know no widgets."""
         views = super()._repr_mimebundle_(**options)
-        return {**views, "image/jpeg": self.picture.value}
+        return {**views, "image/jpeg": base64.b64encode(self.picture.value).decode()}
