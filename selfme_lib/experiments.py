@@ -185,17 +185,7 @@ def motion_fields(
     The learned motion is amplified before B-spline and exponential. Other motions have neither: $\gamma$ multiplies.
     """
     learned = method == "selfme"
-    cause = {
-        "clips": dataset_fingerprint(clips),
-        "size": settings.data.size,
-        "code": code_hash("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
-        "torch": torch.__version__,
-    }
-    if method == "tcae":
-        cause["tcae"] = hashlib.sha256(tcae_checkpoint(settings, run).read_bytes()).hexdigest()
-    if learned:
-        cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
-    path = run.fields / f"{method}-{digest(cause)}.npy"
+    path = fields_file(settings, run, clips, method, bspline=bspline, gamma=gamma)
     with _turn(path) as mine:
         if mine:
             motion = extract(
@@ -227,6 +217,23 @@ def tcae_checkpoint(settings: Profile, run: RunFolder) -> Path:
         write_json(path.with_suffix(".json"), curve)
         tcae.save(model, path, origin=f"{config.steps} steps from random weights on rendered faces")
     return path
+
+
+def fields_file(
+    settings: Profile, run: RunFolder, clips: list[Clip], method: str, *, bspline: bool, gamma: float
+) -> Path:
+    """Where `motion_fields` keeps a motion: under a hash of all that determines it. The file needs not exist."""
+    cause = {
+        "clips": dataset_fingerprint(clips),
+        "size": settings.data.size,
+        "code": code_hash("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
+        "torch": torch.__version__,
+    }
+    if method == "tcae":
+        cause["tcae"] = hashlib.sha256(tcae_checkpoint(settings, run).read_bytes()).hexdigest()
+    if method == "selfme":
+        cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
+    return run.fields / f"{method}-{digest(cause)}.npy"
 
 
 def evaluate(settings: Profile, run: RunFolder, clips: list[Clip], rows: Sequence[Row]) -> list[Result]:

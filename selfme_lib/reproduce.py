@@ -33,6 +33,18 @@ from .results import RunFolder
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
 BEYOND = "08"  # the first chapter that goes beyond the paper
+AROUND = (
+    "cli.py",
+    "reproduce.py",
+    "report.py",
+    "publish.py",
+    "verify.py",
+    "site.py",
+    "student.py",
+    "page.py",
+    "paper_map.py",
+)
+"""Modules of the package that no notebook uses."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +161,7 @@ def source_hash(notebook: Path) -> str:
 
 def library_hash(package: Path = Path(__file__).parent) -> str:
     """A hash of every file of the library that can change what a notebook finds."""
-    around = {package / name for name in ("cli.py", "reproduce.py", "report.py", "publish.py")}
+    around = {package / name for name in AROUND}
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         if path.is_file() and path not in around and not {"__pycache__", "templates"} & set(path.parts):
