@@ -83,7 +83,7 @@ def _options(
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
     layout: Annotated[
-        Literal["casme2", "smic"], typer.Option(help="Whose files and labels it looks like on disk.")
+        Literal["casme2", "smic", "samm"], typer.Option(help="Whose files and labels it looks like on disk.")
     ] = "casme2",
     subjects: Annotated[int, typer.Option(min=1, help="Number of people.")] = 12,
     clips: Annotated[int, typer.Option(min=1, help="Labelled clips a person.")] = 12,
@@ -104,26 +104,58 @@ def synth(
 
 @app.command()
 def doctor(
-    dataset: Annotated[str, typer.Option(help="casme2, smic, synthme or features.", show_default=False)],
+    dataset: Annotated[
+        str,
+        typer.Option(help="casme2, smic, samm, casme3, composite, synthme, voxceleb or features.", show_default=False),
+    ],
     root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
+    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
     from .data import examine
+    from .data.doctor import table
 
-    examination = examine(dataset, root)
-    for fault in examination.faults:
-        print(f"{fault.severity:5}  {fault.line}")
-    print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
+    examination = examine(dataset, root, classes=classes)
+    if as_json:
+        _print_json(examination.to_dict())
+    else:
+        if examination.faults:
+            print(table(examination.faults, root))
+        print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
     if examination.errors:
         raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
+
+
+@app.command()
+def align(
+    source: Annotated[Path, typer.Argument(help="Folder of recorded frames, or a video.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    size: Annotated[int, typer.Option(min=32, help="Side of the crops in pixels.")] = 256,
+) -> None:
+    """Cut faces out of recordings, each folder or video in one fixed place. The same command goes on after an interrupt."""
+    from .data.align_tree import align_tree
+    from .data.doctor import table
+
+    faults = align_tree(source, out, size=size)
+    if faults:
+        print(table(faults, source))
+    if errors := sum(fault.severity == "error" for fault in faults):
+        raise DataError(f"{source}: {errors} of the lines above are errors; mend them and give the same command again")
+    print(f"{out}: faces of {size} x {size} pixels", file=sys.stderr)
 
 
 @app.command()
 def reproduce(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
-    dataset: Annotated[str, typer.Option(help="synthme, casme2, smic or features, if not the profile's.")] = "",
+    dataset: Annotated[
+        str, typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features, if not the profile's.")
+    ] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
+    apex: Annotated[
+        str, typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames, if not the profile's.")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
@@ -139,8 +171,14 @@ def reproduce(
     from .results import RunFolder
 
     data = {"dataset": dataset} if dataset else {}
-    if dataset == "smic":
-        data["apex_rule"] = "middle"  # it labels none
+    if apex in ("label", "middle", "largest"):
+        data["apex_rule"] = apex
+    elif apex:
+        if not Path(apex).is_file():
+            raise UsageError(f"--apex {apex}: expected label, middle, largest or a CSV file that exists")
+        data |= {"apex_rule": "list", "apex_list": os.path.relpath(apex, NOTEBOOKS)}
+    elif dataset in ("smic", "composite"):
+        data["apex_rule"] = "middle"  # SMIC labels none
     if root is not None:
         if not root.is_dir():
             raise DataError(f"--root {root}: no such folder; give the folder of the data set")
@@ -158,8 +196,8 @@ def reproduce(
         if errors := examine(settings.data.dataset, folder).errors:
             more = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
             raise DataError(f"{errors[0].line}{more}")
-    if settings.data.dataset == "smic" and settings.data.apex_rule == "label":
-        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle")
+    if settings.data.dataset in ("smic", "composite") and settings.data.apex_rule == "label":
+        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
     if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
         raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
     folder = RunFolder(out or Path("runs") / settings.name)

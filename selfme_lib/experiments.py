@@ -30,10 +30,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from . import scvit
+from .apex import largest_motion
 from .baselines import inputs, rivals, tcae
 from .baselines.tcae_training import train_tcae
-from .data import Clip, dataset_fingerprint, load_clips, read_frame
+from .data import Clip, dataset_fingerprint, load_clips, read_clip_frame
 from .data.features import load_features
+from .data.frame_cache import FrameCache
+from .data.readers import with_apexes, without_apex
 from .errors import DataError, UsageError
 from .evaluation import runs
 from .evaluation.executors import executor
@@ -57,14 +60,26 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def prepare_data(settings: Profile) -> list[Clip]:
-    """The clips of the profile; SynthME is rendered first when it is not there.
+    """The clips of the profile, with an apex by its rule and, if they are recordings, with their faces cut out.
+
+    SynthME is rendered first when it is not there.
 
     Raises:
         UsageError: a data set that must be brought, without its folder.
         DataError: something is wrong with the data.
     """
     data = settings.data
-    return load_clips(data.dataset, data_root(settings), apex_rule=data.apex_rule)
+    by_motion = data.apex_rule == "largest"
+    rule = "label" if by_motion else data.apex_rule
+    clips = load_clips(data.dataset, data_root(settings), apex_rule=rule, apex_list=data.apex_list or None)
+    frames = FrameCache(DATA / "frames", data.size)
+    if data.align:
+        clips = frames.with_aligned(clips)
+    if by_motion:
+        learner = checkpoint.load(settings.motion.checkpoint or None) if data.apex_method == "selfme" else None
+        without = without_apex(data.dataset, clips)
+        clips = with_apexes(clips, largest_motion(without, method=data.apex_method, cache=frames, learner=learner))
+    return clips
 
 
 def data_root(settings: Profile) -> Path:
@@ -164,9 +179,10 @@ def training_pairs(settings: Profile, clips: list[Clip]) -> FramePairs:
     if not path.exists():
         with atomic_path(path) as temporary:
             frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(starts[-1], size, size, 3))
-            files = [file for clip in clips for file in clip.frames]
-            for index, file in enumerate(tqdm(files, desc="frames", unit="frame", disable=None)):
-                frames[index] = (read_frame(file, size) * 255).round().byte().permute(1, 2, 0).numpy()
+            wanted = [(clip, number) for clip in clips for number in clip.frame_numbers]
+            for index, (clip, number) in enumerate(tqdm(wanted, desc="frames", unit="frame", disable=None)):
+                frame = read_clip_frame(clip, number, size)
+                frames[index] = (frame * 255).round().byte().permute(1, 2, 0).numpy()
             frames.flush()
     return FramePairs(np.load(path, mmap_mode="r"), starts)
 

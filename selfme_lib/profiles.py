@@ -30,7 +30,11 @@ class DataProfile:
         dataset: whose layout and labels are read; `features` is motion that was computed elsewhere, for chapter 08 alone.
         root: folder of the data set; empty for SynthME means: rendered on first use under `data/` of the project.
         size: side in px of the square frames on which motion is measured.
-        apex_rule: `label`, or `middle` of the clip for a data set without apex labels (SMIC).
+        align: cut the faces out of recordings first; releases that are cropped already are left as they are.
+        apex_rule: `label`; or for a data set without apex labels (SMIC, also in the composite) `middle` of the clip,
+            `largest` motion, or `list`.
+        apex_method: what measures motion for the rule `largest`.
+        apex_list: for the rule `list`: CSV file with the columns subject, clip, apex.
         layout: SynthME only: as which data set it lies on disk.
         subjects: SynthME only: number of people.
         clips: SynthME only: labelled clips a person.
@@ -39,11 +43,14 @@ class DataProfile:
         seed: SynthME only: seed of the rendering; the seed of the experiment does not change the data.
     """
 
-    dataset: Literal["synthme", "casme2", "smic", "features"]
+    dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "composite", "features"]
     root: str
     size: int
-    apex_rule: Literal["label", "middle"]
-    layout: Literal["casme2", "smic"]
+    align: bool
+    apex_rule: Literal["label", "middle", "largest", "list"]
+    apex_method: Literal["tvl1", "tvl1_fast", "farneback", "dis", "selfme"]
+    apex_list: str
+    layout: Literal["casme2", "smic", "samm"]
     subjects: int
     clips: int
     render_size: int

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from data import recordings, trees
 from selfme_lib import experiments, profiles
-from selfme_lib.data import dataset_fingerprint
+from selfme_lib.data import dataset_fingerprint, load_onset_apex
 from selfme_lib.errors import DataError, UsageError
 from selfme_lib.files import read_json
 from selfme_lib.motion import checkpoint
@@ -220,3 +221,45 @@ def test_the_checkpoint_without_fine_tuning_is_the_profiles(settings, clips, run
     assert str(experiments.motion_checkpoint(settings, run, clips)) == settings.motion.checkpoint
     shipped = replace(settings, motion=replace(settings.motion, checkpoint=""))
     assert experiments.motion_checkpoint(shipped, run, clips) == checkpoint.SHIPPED
+
+
+def test_recordings_are_cut_out_before_anything_is_measured(folder, tmp_path):
+    """SAMM as recorded: grey, the head far away. Without its faces cut out it is another data set."""
+    root = trees.samm(tmp_path / "samm", rows=trees.SAMM_ROWS[1:4])
+    for path in root.rglob("*.jpg"):
+        face = recordings.record(int(path.parent.name[-1]) % 2)
+        cv2.imwrite(str(path), cv2.cvtColor(face, cv2.COLOR_RGB2GRAY))
+    data = {"dataset": "samm", "root": str(root)}
+    aligned = experiments.prepare_data(change(folder, data=data))
+    assert all(clip.aligned is not None for clip in aligned)
+    onset, _ = load_onset_apex(aligned, 64)
+    assert onset.shape == (3, 3, 64, 64) and onset[0].std() > 0.05
+    as_they_are = experiments.prepare_data(change(folder, data={**data, "align": False}))
+    assert all(clip.aligned is None for clip in as_they_are)
+    assert dataset_fingerprint(aligned) != dataset_fingerprint(as_they_are)
+    pairs = experiments.training_pairs(change(folder, motion={"frames": "clips"}, data=data), aligned)
+    assert torch.equal(torch.from_numpy(pairs.frames[0]).permute(2, 0, 1).float() / 255, onset[0])
+
+
+def test_the_apex_of_smic_by_every_rule(folder, tmp_path):
+    root = trees.smic_cropped(tmp_path / "smic")
+    (tmp_path / "apex.csv").write_text(
+        "subject,clip,apex\n" + "".join(f"{key.replace('/', ',')},36238\n" for key in trees.SMIC_KEYS)
+    )
+    chosen = {}
+    for rule, more in {"middle": {}, "largest": {"apex_method": "dis"}, "list": {"apex_list": "apex.csv"}}.items():
+        more = {name: str(tmp_path / value) if name == "apex_list" else value for name, value in more.items()}
+        data = {"dataset": "smic", "root": str(root), "apex_rule": rule, **more}
+        clips = experiments.prepare_data(change(folder, data=data))
+        assert all(clip.onset < clip.apex <= clip.offset for clip in clips)
+        chosen[rule] = [clip.apex for clip in clips]
+    assert set(chosen["list"]) == {36238} and chosen["middle"] == [clip.middle for clip in clips]
+
+
+def test_the_composite_has_a_fold_for_each_subject_of_each_set(folder, tmp_path):
+    data = {"dataset": "composite", "root": str(trees.composite(tmp_path)), "apex_rule": "middle", "align": False}
+    clips = experiments.prepare_data(change(folder, data=data))
+    assert len(clips) == 16 and all(clip.apex is not None for clip in clips)
+    assert len({clip.subject for clip in clips}) == 9
+    onset, apex = load_onset_apex(clips, 32)
+    assert (onset - apex).abs().amax((1, 2, 3)).min() > 0
