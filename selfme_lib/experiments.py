@@ -104,7 +104,7 @@ def with_truth(settings: Profile) -> Profile:
     """The same settings on SynthME, for what needs true motion when the profile's data set has none."""
     if settings.data.dataset == "synthme":
         return settings
-    return replace(settings, data=replace(settings.data, dataset="synthme", root="", apex_rule="label"))
+    return replace(settings, data=replace(settings.data, dataset="synthme", root="", align=False, apex_rule="label"))
 
 
 def motion_learner(settings: Profile, run: RunFolder, clips: list[Clip]) -> MotionLearner:

@@ -4,7 +4,6 @@ Nothing here looks at more than one clip; statistics over clips are the training
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from tqdm import tqdm
 from selfme_lib.baselines.bi_woof import bi_woof
 from selfme_lib.baselines.lbp_top import lbp_top
 from selfme_lib.baselines.tcae import TCAE
-from selfme_lib.data import Clip, load_onset_apex, read_frame
+from selfme_lib.data import Clip, load_onset_apex, read_clip_frame
 from selfme_lib.grids import resize_image
 from selfme_lib.scvit import optical_strain
 
@@ -33,14 +32,14 @@ def flow_inputs(motion: Float[Tensor, "n 2 h w"], size: int, *, strain: bool) ->
 
 def apex_inputs(clips: Sequence[Clip], size: int) -> Float[Tensor, "n 3 s s"]:
     """The apex frames, RGB in [0, 1]."""
-    return torch.stack([read_frame(clip.apex_path, size) for clip in clips])
+    return torch.stack([read_clip_frame(clip, clip.apex, size) for clip in clips])
 
 
 def lbp_top_inputs(clips: Sequence[Clip], *, size: int, frames: int, blocks: int) -> Float[Tensor, "n d 1 1"]:
     """LBP-TOP's descriptor of every clip, from `frames` moments between onset and offset."""
     descriptors = []
     for clip in tqdm(clips, desc="LBP-TOP", unit="clip", disable=None):
-        block = np.stack([_grey(read_frame(path, size)) for path in moments(clip, frames)])  # (t, h, w)
+        block = np.stack([_grey(read_clip_frame(clip, number, size)) for number in moments(clip, frames)])  # (t, h, w)
         descriptors.append(lbp_top(block, blocks=blocks))
     return torch.stack(descriptors)[:, :, None, None]
 
@@ -60,9 +59,9 @@ def action_vectors(model: TCAE, clips: Sequence[Clip], *, batch: int = 32) -> Fl
     return torch.cat(found)
 
 
-def moments(clip: Clip, number: int) -> list[Path]:
-    """Paths of so many frames, evenly spaced from onset to offset; of a clip that has fewer, some come twice."""
-    within = [path for path, at in zip(clip.frames, clip.frame_numbers) if clip.onset <= at <= clip.offset]
+def moments(clip: Clip, number: int) -> list[int]:
+    """Numbers of so many frames, evenly spaced from onset to offset; of a clip that has fewer, some come twice."""
+    within = [at for at in clip.frame_numbers if clip.onset <= at <= clip.offset]
     return [within[place] for place in np.linspace(0, len(within) - 1, number).round().astype(int)]
 
 

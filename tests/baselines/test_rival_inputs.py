@@ -36,9 +36,9 @@ def test_shear_counts_half_and_a_turn_of_the_head_not_at_all():
 def test_moments_are_evenly_spaced_from_onset_to_offset(clips):
     clip = max(clips, key=lambda clip: len(clip.frames))
     chosen = inputs.moments(clip, 5)
-    within = [path for path, at in zip(clip.frames, clip.frame_numbers) if clip.onset <= at <= clip.offset]
+    within = [at for at in clip.frame_numbers if clip.onset <= at <= clip.offset]
     assert (chosen[0], chosen[-1], len(chosen)) == (within[0], within[-1], 5)
-    places = [within.index(path) for path in chosen]
+    places = [within.index(number) for number in chosen]
     assert np.ptp(np.diff(places)) <= 1
     assert len(inputs.moments(clip, 100)) == 100  # of a short clip some come twice
 
