@@ -1,6 +1,8 @@
 # make reproduce   the whole paper on SynthME, from nothing to runs/quick/report.html
 # make test        lint, unit tests, notebooks at the smoke profile
 # make lab         JupyterLab at the first notebook
+# make verify      the quick profile once more, compared with the published numbers
+# make site        the notebooks as web pages → site/index.html
 # Each makes .venv by itself, once. Needs Python 3.10 or newer, make and git.
 
 PYTHON ?= python3
@@ -13,7 +15,7 @@ else
 BIN := .venv/bin
 endif
 
-.PHONY: reproduce test lab lint clean
+.PHONY: reproduce test lab verify site map lint clean
 .DELETE_ON_ERROR:
 
 reproduce: .venv/installed
@@ -29,6 +31,17 @@ lint: .venv/installed
 
 lab: .venv/installed
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+verify: .venv/installed
+	$(BIN)/python -c "import shutil; shutil.rmtree('runs/verify', ignore_errors=True)"
+	$(BIN)/selfme reproduce --profile quick --out runs/verify
+	$(BIN)/selfme verify runs/verify
+
+site: .venv/installed
+	$(BIN)/selfme site site
+
+map: .venv/installed
+	$(BIN)/python tools/paper_map.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or newer is needed: make PYTHON=python3.11')"

@@ -90,11 +90,15 @@ def synth(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
     yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
+    first_identity: Annotated[
+        int, typer.Option(min=0, help="Number of the first person; other numbers are other people.")
+    ] = 0,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
     from .synthme import SynthConfig, write_dataset
 
-    write_dataset(out, SynthConfig(layout=layout, subjects=subjects, clips=clips, seed=seed, size=size, yaw=yaw))
+    people = {"subjects": subjects, "first_identity": first_identity}
+    write_dataset(out, SynthConfig(layout=layout, **people, clips=clips, seed=seed, size=size, yaw=yaw))
     print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
 
 
@@ -102,7 +106,7 @@ def synth(
 def doctor(
     dataset: Annotated[
         str,
-        typer.Option(help="casme2, smic, samm, casme3, composite, synthme or voxceleb.", show_default=False),
+        typer.Option(help="casme2, smic, samm, casme3, composite, synthme, voxceleb or features.", show_default=False),
     ],
     root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
     classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions.")] = 3,
@@ -146,7 +150,7 @@ def reproduce(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
     dataset: Annotated[
-        str, typer.Option(help="synthme, casme2, smic, samm, casme3 or composite, if not the profile's.")
+        str, typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features, if not the profile's.")
     ] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
     apex: Annotated[
@@ -154,12 +158,13 @@ def reproduce(
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
-    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler that trains the folds.")] = "",
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
 ) -> None:
     """Run the notebooks in order and write report.html. The same command goes on where an interrupted run stopped."""
     if more and not only:
         raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
     from . import profiles
+    from .exports import export
     from .report import write_report
     from .reproduce import NOTEBOOKS, find_notebooks
     from .reproduce import reproduce as run_notebooks
@@ -181,6 +186,9 @@ def reproduce(
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     if settings.data.dataset != "synthme" and not settings.data.root:
         raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
+    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
+    if settings.data.dataset == "features" and any(path.stem[:2] != "08" for path in notebooks):
+        raise UsageError("features have no frames, which the other chapters need: add --only 08")
     if settings.data.root:  # what is wrong is said now, not by every notebook
         from .data import examine
 
@@ -193,13 +201,40 @@ def reproduce(
     if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
         raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
     folder = RunFolder(out or Path("runs") / settings.name)
-    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if folder.items():
+        export(folder)
         print(write_report(folder), file=sys.stderr)
     if failed:
         print(f"selfme: {len(failed)} of {len(outcomes)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
+    grid: Annotated[
+        Path, typer.Argument(help="YAML: parameters, lists standing for alternatives.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run side by side.")] = 2,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
+) -> None:
+    """Run a notebook at every point of a grid and collect one table. The same command goes on after an interrupt."""
+    from .evaluation.executors import executor
+    from .sweep import read_grid
+    from .sweep import sweep as run_points
+
+    points = read_grid(grid, notebook)
+    with executor(workers, cluster) as pool:
+        table, outcomes = run_points(notebook, points, out, executor=pool)
+    print(table.round(3).to_string(index=False))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed:
+        print(f"selfme: {outcome.message}", file=sys.stderr)
+    if failed:
+        print(f"selfme: {len(failed)} of {len(outcomes)} points failed", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -252,15 +287,18 @@ def pretrain(
     root: Annotated[
         Path | None, typer.Option(help="VoxCeleb: folders of face crops, or .mp4 files.", show_default=False)
     ] = None,
-    persons: Annotated[int, typer.Option(min=17, help="Rendered people; 16 of them are for validation.")] = 200,
+    persons: Annotated[
+        int | None,
+        typer.Option(min=17, help="Rendered people; 16 of them are for validation.", show_default="200"),
+    ] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames of a rendered person.")] = 10,
     frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: frames taken of each sequence, at most.")] = 8,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="VoxCeleb: leave out what cannot be read.")
     ] = False,
-    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 128,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1500,
-    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process.")] = 8,
+    size: Annotated[int, typer.Option(min=32, help="Largest side of the frames in pixels.")] = 256,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1200,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process; fewer of large frames.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
     accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What computes.")] = "auto",
     devices: Annotated[int, typer.Option(min=0, help="Processes, one a device; 0: all GPUs, or 1 on a CPU.")] = 0,
@@ -274,16 +312,21 @@ def pretrain(
         raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
     if dataset == "synthme" and root is not None:
         raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
+    if dataset == "voxceleb" and persons is not None:
+        raise UsageError(f"--persons {persons}: counts rendered people; of VoxCeleb all in --root are learned from")
     from lightning_fabric import Fabric
 
     from .motion.learner import LearnerConfig
-    from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb
+    from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
     from .motion.pretraining import pretrain as train
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
-    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed)
-    learner = LearnerConfig(size=size)
-    config = PretrainingConfig(persons=persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb)
+    sizes = sizes_up_to(size)
+    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed, sizes=sizes)
+    learner = LearnerConfig(size=min(sizes), largest=size)
+    config = PretrainingConfig(
+        persons=persons or 200, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
+    )
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
     except (RuntimeError, ValueError) as error:  # what this machine has not
@@ -291,6 +334,78 @@ def pretrain(
     path = train(out, config, fabric=fabric)
     if fabric.global_rank == 0:
         print(path, file=sys.stderr)
+
+
+@app.command()
+def explore(
+    dataset: Annotated[
+        Literal["synthme", "casme2", "smic"], typer.Option(help="Whose clips, if --root is given.")
+    ] = "synthme",
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of your own data; default: two rendered people.", show_default=False)
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8866,
+    browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
+) -> None:
+    """Amplify a micro-expression by hand: the explorer as a page of its own (Voila); Ctrl-C ends it."""
+    from . import page
+
+    if root is not None:
+        from .data import load_clips
+
+        load_clips(dataset, root, apex_rule="middle" if dataset == "smic" else "label")  # what is wrong is said here
+    elif dataset != "synthme":
+        raise UsageError(f"{dataset} does not come with this project: say where it is with --root DIR")
+    print(f"http://localhost:{port}/ (Ctrl-C ends it)", file=sys.stderr)
+    if code := page.serve(page.notebook_of(dataset, root), port=port, browser=browser):
+        raise UsageError(f"--port {port}: the server could not start (exit code {code}); try another port")
+
+
+@app.command()
+def student(
+    notebook: Annotated[Path, typer.Argument(help="The teacher's notebook.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="File or folder of the student's copy.", show_default=False)],
+) -> None:
+    """Copy a notebook with its exercises' solutions and all outputs taken out."""
+    from .student import write_student_copy
+
+    print(write_student_copy(notebook, out), file=sys.stderr)
+
+
+@app.command()
+def site(
+    out: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)],
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Show this run's notebooks and report; default: as published.", show_default=False),
+    ] = None,
+) -> None:
+    """Write the notebooks as web pages that any server can serve."""
+    from .results import RunFolder
+    from .site import write_site
+
+    print(write_site(out, None if run is None else RunFolder(run)), file=sys.stderr)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a fresh run.", show_default=False)],
+) -> None:
+    """Compare a fresh run with the published numbers. Exit code 1 when one differs beyond its tolerance."""
+    from .files import read_json
+    from .reproduce import NOTEBOOKS
+    from .results import RunFolder
+    from .verify import compare, key_numbers
+
+    published = NOTEBOOKS / "published.json"
+    if not published.exists():
+        raise DataError(f"{published}: no such file; `selfme report RUN --publish` writes it")
+    faults = compare(read_json(published), key_numbers(RunFolder(folder)))
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise DataError(f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which")
+    print(f"{folder}: every published number came out again")
 
 
 @app.command()
@@ -310,7 +425,9 @@ def bench_motion(
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Checkpoint of another learner; repeat for more.", show_default=False),
+        typer.Option(
+            metavar="NAME=FILE", help="Checkpoint of another learner or of TCAE; repeat for more.", show_default=False
+        ),
     ] = None,
     nuisances: Annotated[
         str, typer.Option(help="What disturbs the frames: some of these and yaw (renders clips again); all; none.")
@@ -323,6 +440,8 @@ def bench_motion(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """End-point error, robustness and speed of every motion method."""
+    from .baselines.tcae import is_tcae
+    from .baselines.tcae import load as load_tcae
     from .bench import NUISANCES, learned
     from .bench import bench_motion as measure
     from .bench.output import short_table, write_report
@@ -333,6 +452,9 @@ def bench_motion(
         name, _, path = item.partition("=")
         if not name or not path or name in others:
             raise UsageError(f"--also {item}: expected NAME=FILE, each name once")
+        if is_tcae(path):
+            others[name] = load_tcae(path).flow
+            continue
         learner = checkpoints.load(path)
         others |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
     sets = {"all": list(NUISANCES), "none": []}
@@ -354,6 +476,26 @@ def bench_motion(
         print(table)
 
 
+@bench.command(name="train")
+def bench_train(
+    profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
+    epochs: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements, of which the fastest counts.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Processes side by side; 1 leaves that out.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Speed of the classifier's training, against a plain timm loop and the machine's matrix product."""
+    from . import profiles
+    from .bench.train import bench_train as measure
+    from .bench.train import text
+
+    measured = measure(profiles.load(profile).classifier, epochs=epochs, rounds=rounds, workers=workers)
+    if as_json:
+        _print_json(measured)
+    else:
+        print(text(measured))
+
+
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)],
@@ -361,10 +503,12 @@ def report(
         bool, typer.Option("--publish", help="Also refresh figures/ and the notebooks' outputs.")
     ] = False,
 ) -> None:
-    """Write report.html again from what the notebooks of a run left."""
+    """Write report.html and exports/ again from what the notebooks of a run left."""
+    from .exports import export
     from .report import write_report
     from .results import RunFolder
 
+    export(RunFolder(folder))
     print(write_report(RunFolder(folder)), file=sys.stderr)
     if publish:
         from .publish import publish as publish_run

@@ -9,6 +9,10 @@ all patch tokens is exactly zero there and the map is empty. The last place wher
 block's first layer norm, in front of its attention.
 """
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from jaxtyping import Float, Int
@@ -43,3 +47,30 @@ def symmetric_attention_index(heat: Float[Tensor, "b h w"]) -> Float[Tensor, "b"
     """
     mirrored = heat.flip(-1)
     return 1 - (heat - mirrored).abs().sum((1, 2)) / (heat + mirrored).sum((1, 2))
+
+
+def mean_over_subjects(
+    values: Float[Tensor, "n"], subjects: Sequence[str], *, draws: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean over clips, and its 95 % interval from resampling subjects, each with all of his or her clips.
+
+    Clips of one held-out subject share a network, so the subject is the unit. Values that are not numbers are left out.
+
+    Args:
+        values: one for each clip, such as a symmetric attention index or a difference of two.
+        subjects: of each clip.
+        draws: of subjects, with replacement.
+        seed: the same seed gives the same draws.
+
+    Returns:
+        Mean and both ends; not a number if no value is one.
+    """
+    names = sorted(set(subjects))
+    own = torch.tensor([[subject == name for subject in subjects] for name in names], dtype=torch.float64)  # (s, n)
+    known = torch.isfinite(values)
+    sums, counts = own @ values.double().nan_to_num(), own @ known.double()  # (s,) each
+    times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    times = torch.from_numpy(times).double()  # (draws, s)
+    means = (times @ sums) / (times @ counts)
+    low, high = np.nanquantile(means.numpy(), [0.025, 0.975]) if known.any() else (math.nan, math.nan)
+    return float(sums.sum() / counts.sum()), float(low), float(high)

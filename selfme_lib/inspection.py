@@ -22,7 +22,7 @@ from .experiments import DEVICE, classifier_inputs, code_hash, digest, executor
 from .files import atomic_path
 from .profiles import Profile
 from .results import RunFolder
-from .scvit import ClassifierConfig, SCViT, build_classifier, train_classifier, with_available_weights
+from .scvit import ClassifierConfig, SCViT, build_classifier, train_classifier, with_what_there_is
 from .tables import Row
 
 
@@ -52,22 +52,14 @@ def fold_classifiers(
     with executor(settings) as pool:
         waiting = []
         for row in rows:
-            config = with_available_weights(row.classifier(settings.classifier))
+            config = with_what_there_is(row.classifier(settings.classifier))
             motion = classifier_inputs(settings, run, clips, row)
-            cause = {
-                "config": asdict(config),
-                "clips": [dataset_fingerprint(clips), hashlib.sha256(motion.numpy().tobytes()).hexdigest()],
-                "code": code_hash("scvit.py", "symmetry.py"),
-                "torch": torch.__version__,
-            }
-            for subject in subjects:
-                seed = fold_seed(settings.seed, subject)
-                path = run.checkpoints / f"classifier-{subject}-{digest(cause | {'seed': seed})}.safetensors"
+            for subject, path in _files(settings, run, clips, config, motion, subjects).items():
                 networks[row.name, subject], paths[row.name, subject] = build_classifier(config), path
                 if not path.exists():
                     known = torch.tensor([clip.subject != subject for clip in clips])
                     labels = torch.tensor([clip.label for clip in clips])[known]
-                    task = (_train_fold, config, motion[known], labels, seed, path)
+                    task = (_train_fold, config, motion[known], labels, fold_seed(settings.seed, subject), path)
                     waiting.append(pool.submit(*task) if pool else task)
         for task in tqdm(waiting, desc="classifiers", unit="fold", disable=None):
             task.result() if pool else task[0](*task[1:])
@@ -75,6 +67,40 @@ def fold_classifiers(
         network.load_state_dict(safetensors.torch.load_file(paths[key]))
         network.eval()
     return networks
+
+
+def kept_classifiers(settings: Profile, run: RunFolder, clips: list[Clip], row: Row) -> dict[str, SCViT]:
+    """Those networks of a row that `fold_classifiers` has left in the run folder, by held-out subject; none is trained."""
+    config = with_available_weights(row.classifier(settings.classifier))
+    motion = classifier_inputs(settings, run, clips, row)
+    networks = {}
+    for subject, path in _files(settings, run, clips, config, motion, sorted({clip.subject for clip in clips})).items():
+        if path.exists():
+            networks[subject] = build_classifier(config).eval()
+            networks[subject].load_state_dict(safetensors.torch.load_file(path))
+    return networks
+
+
+def _files(
+    settings: Profile,
+    run: RunFolder,
+    clips: list[Clip],
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    subjects: Sequence[str],
+) -> dict[str, Path]:
+    """Where the network of each held-out subject is kept: under a hash of all that determines it."""
+    cause = {
+        "config": asdict(config),
+        "clips": [dataset_fingerprint(clips), hashlib.sha256(motion.numpy().tobytes()).hexdigest()],
+        "code": code_hash("scvit.py", "symmetry.py"),
+        "torch": torch.__version__,
+    }
+    return {
+        subject: run.checkpoints
+        / f"classifier-{subject}-{digest(cause | {'seed': fold_seed(settings.seed, subject)})}.safetensors"
+        for subject in subjects
+    }
 
 
 def _train_fold(

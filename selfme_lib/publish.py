@@ -2,7 +2,8 @@
 
 The committed notebooks show results of one real run, and the README and the heads of the notebooks show figures of
 the same run, and so do the README's tables, which stand between `<!-- table NAME -->` and `<!-- end -->`; none of
-them is ever edited by hand.
+them is ever edited by hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`; pictures get the
+descriptions that were saved with them, for those who cannot see; the README's moving picture is made anew.
 """
 
 import re
@@ -15,6 +16,9 @@ from .errors import DataError
 from .files import atomic_path, read_json
 from .reproduce import NOTEBOOKS, PROJECT, find_appendices, find_notebooks, machine_paths
 from .results import RunFolder
+from .verify import write_published
+
+ANIMATION = "figures/00_amplification.webp"  # that the README may show
 
 
 def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJECT) -> list[Path]:
@@ -44,7 +48,35 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
             shutil.copyfile(figure, temporary)
     with atomic_path(readme) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return [readme, *sources, *(target for _, target in figures)]
+    others = [target for _, target in figures]
+    if run.metrics.exists():
+        others.append(write_published(run, notebooks / "published.json"))
+    if ANIMATION in text:
+        others.append(write_amplification(project / ANIMATION))
+    return [readme, *sources, *others]
+
+
+def write_amplification(path: Path) -> Path:
+    """The README's moving picture: two rendered people, amplified by the motion learner that comes with the package."""
+    from .motion import checkpoint  # these take a moment to import, and only this needs them
+    from .plots.animation import amplification_frames, save_animation
+    from .synthme.examples import micro_expressions
+
+    save_animation(path, amplification_frames(checkpoint.load(), micro_expressions(192)))
+    return path
+
+
+def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
+    """Give the pictures among a cell's outputs the descriptions that readers of the page's source and screen readers get.
+
+    They are those that `save_figure` was given in this cell, in this order, or the cell's line `# alt: …`.
+    """
+    names = re.findall(r"save_figure\(\s*\"(\w+)\"", cell.source)
+    alts = [run.load(name)["alt"] for name in names] or re.findall(r"(?m)^# alt: (.+)$", cell.source)
+    kinds = ("image/png", "image/jpeg")  # of figures, of widgets
+    pictures = [(output, kind) for output in cell.outputs for kind in kinds if kind in output.get("data", {})]
+    for (output, kind), alt in zip(pictures, alts):
+        output.metadata[kind] = {**output.metadata.get(kind, {}), "alt": alt}
 
 
 def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
@@ -64,6 +96,7 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
             count += 1
             cell.execution_count = count
             cell.outputs = done.outputs
+            describe_pictures(cell, run)
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = count

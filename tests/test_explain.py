@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from selfme_lib.explain import grad_cam, symmetric_attention_index
+from selfme_lib.explain import grad_cam, mean_over_subjects, symmetric_attention_index
 from selfme_lib.scvit import SCViT, train_classifier
 from toy_motion import TINY, moving_blobs
 
@@ -100,3 +102,20 @@ def test_symmetric_attention_index_of_odd_and_even_widths(side):
     middle = torch.zeros(1, 3, side)
     middle[..., (side - 1) // 2 : side // 2 + 1] = 1
     torch.testing.assert_close(symmetric_attention_index(middle), torch.ones(1))
+
+
+def test_the_subject_is_the_unit_of_an_interval():
+    """Two values a subject: many clips do not make it narrower if they are all of the same two subjects."""
+    few, many = torch.tensor([0.0, 1.0]), torch.tensor([0.0] * 20 + [1.0] * 20)
+    expected = (0.5, 0.0, 1.0)
+    assert mean_over_subjects(few, ["a", "b"]) == expected
+    assert mean_over_subjects(many, ["a"] * 20 + ["b"] * 20) == expected
+    mean, low, high = mean_over_subjects(many, [f"{place}" for place in range(40)])
+    assert mean == 0.5 and 0.3 < low < 0.4 and 0.6 < high < 0.7  # .5 ± 1.96 · .5 / √40
+
+
+def test_empty_maps_are_left_out_of_a_mean():
+    values = torch.tensor([0.2, float("nan"), 0.4, float("nan")])
+    mean, low, high = mean_over_subjects(values, ["a", "a", "b", "c"])
+    assert mean == pytest.approx(0.3) and low == pytest.approx(0.2) and high == pytest.approx(0.4)
+    assert all(map(math.isnan, mean_over_subjects(values[[1, 3]], ["a", "b"])))

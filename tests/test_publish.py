@@ -3,11 +3,13 @@ import shutil
 import nbformat
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from selfme_lib import publish as publish_module
 from selfme_lib.errors import DataError
 from selfme_lib.files import read_json, write_json
-from selfme_lib.publish import publish
+from selfme_lib.publish import describe_pictures, publish
 from selfme_lib.reproduce import source_hash
 from selfme_lib.results import RunFolder
 from test_reproduce import write_notebook
@@ -137,3 +139,28 @@ def test_an_appendix_is_published_if_it_was_run(project):
     write_json(run.timings, timings)
     assert appendix in publish_project(project)
     assert nbformat.read(appendix, as_version=4).cells[-1].outputs[0].data["text/plain"] == "3"
+
+
+def test_pictures_get_the_descriptions_that_were_saved_with_them(project):
+    run = RunFolder(project / "runs" / "quick")
+    for name, alt in (("05_first", "one"), ("05_second", "two")):
+        run.save_figure(name, Figure(figsize=(1, 1)), title=name, caption="", alt=alt)
+    picture = {"image/png": "aGk="}
+    outputs = [new_output("display_data", picture), new_output("stream", text="x"), new_output("display_data", picture)]
+    saved = new_code_cell('run.save_figure(\n    "05_first", f)\nrun.save_figure("05_second", g)', outputs=outputs)
+    describe_pictures(saved, run)
+    assert [out.metadata["image/png"]["alt"] for out in (saved.outputs[0], saved.outputs[2])] == ["one", "two"]
+    widget = new_output("display_data", {"image/jpeg": "aGk="})
+    shown = new_code_cell("# alt: a slider\ndisplay(explorer)", outputs=[widget])
+    describe_pictures(shown, run)
+    assert shown.outputs[0].metadata["image/jpeg"]["alt"] == "a slider"
+
+
+def test_the_moving_picture_is_made_anew_if_the_readme_shows_it(project, monkeypatch):
+    monkeypatch.setattr(publish_module, "write_amplification", lambda path: path.write_bytes(b"moving") and path)
+    publish_project(project)
+    assert not (project / publish_module.ANIMATION).exists()
+    (project / "README.md").write_text(f"![it moves]({publish_module.ANIMATION})")
+    (project / "figures").mkdir(exist_ok=True)
+    assert project / publish_module.ANIMATION in publish_project(project)
+    assert (project / publish_module.ANIMATION).read_bytes() == b"moving"

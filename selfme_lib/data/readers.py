@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from selfme_lib.data import casme2, casme3, composite, samm, smic
+from selfme_lib.data import casme2, casme3, composite, features, samm, smic
 from selfme_lib.data.apex_list import read_apex_list
 from selfme_lib.data.clips import CASME2_FIVE, CLASSES, Clip, Fault, FaultyData, Reading, SelectionReport, count_classes
 from selfme_lib.errors import DataError, UsageError
@@ -144,6 +144,12 @@ def _read_synthme(root: Path) -> Reading:
 
 _COUNTED = {3: "three", 5: "five"}
 _LAYOUTS = {"casme2": casme2.read, "smic": smic.read, "samm": samm.read}
-_READERS = {**_LAYOUTS, "casme3": casme3.read, "composite": composite.read, "synthme": _read_synthme}
+_READERS = {
+    **_LAYOUTS,
+    "casme3": casme3.read,
+    "composite": composite.read,
+    "synthme": _read_synthme,
+    "features": features.read,
+}
 DATASETS = tuple(_READERS)
-"""What can be read: casme2, smic, samm, casme3, composite and synthme."""
+"""What can be read: casme2, smic, samm, casme3, composite, synthme and features."""

@@ -1,0 +1,70 @@
+"""`selfme explore`: the amplification explorer as a page of its own, served by Voilà.
+
+Voilà runs a notebook and shows its outputs without its code. The notebook is written for the purpose: two rendered people,
+or the clips of a data set that the reader has.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+TITLE = """\
+# Amplify a micro-expression
+
+Onset and apex are what a camera saw. The third picture is the onset frame, moved by the motion that a network found between
+the two, times γ. At γ = 1 it is the apex; drag the slider, and what the eye missed becomes plain.
+"""
+NOTES = """\
+**bilinear (raw)** leaves out the B-spline and the exponential that keep the motion smooth and invertible; cells that fold
+over turn orange. Arrows and colours show where the skin goes. For teaching and research; not a tool to judge anyone.
+"""
+RENDERED = """\
+from selfme_lib.synthme.examples import micro_expressions
+from selfme_lib.widgets import explore_amplification
+
+explore_amplification(micro_expressions(128))
+"""
+FROM_DISK = """\
+from selfme_lib.data import load_clips
+from selfme_lib.widgets import ClipFrames, explore_amplification
+
+explore_amplification(ClipFrames(load_clips({dataset!r}, {root!r}, apex_rule={rule!r}), 224))
+"""
+
+
+def notebook_of(dataset: str = "synthme", root: Path | None = None) -> nbformat.NotebookNode:
+    """The page as a notebook.
+
+    Args:
+        dataset: whose clips, if `root` is given; SMIC has no apex frames, so the middle one stands for it.
+        root: folder of the data set; None: two rendered people.
+    """
+    code = RENDERED
+    if root is not None:
+        rule = "middle" if dataset == "smic" else "label"
+        code = FROM_DISK.format(dataset=dataset, root=str(root.resolve()), rule=rule)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [new_markdown_cell(TITLE), new_code_cell(code.strip()), new_markdown_cell(NOTES)]
+    return new_notebook(cells=cells, metadata=kernel | {"title": "SelfME: amplify a micro-expression"})
+
+
+def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool) -> int:
+    """Serve a notebook by Voilà until it is interrupted; the exit code of the server.
+
+    Args:
+        port: on this machine; nobody else can reach it.
+        browser: open the page in the reader's browser.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "explorer.ipynb")
+        nbformat.write(notebook, path)
+        options = [f"--port={port}", "--Voila.ip=127.0.0.1", *([] if browser else ["--no-browser"])]
+        command = [sys.executable, "-m", "voila", str(path), *options]
+        try:
+            return subprocess.run(command).returncode
+        except KeyboardInterrupt:
+            return 0

@@ -1,0 +1,28 @@
+"""Widgets to play with, one concept a file: `amplification` (γ), `control_grid` (Eq 9), `keypoints` (Eq 1-5), `contrast`
+(Eq 12-14), `timeline` (onset, apex, offset), `loso` (who was predicted how, and why).
+
+Each is an `explorer.Explorer`: controls, a picture and a note, in JupyterLab and in Voilà. None of them trains anything.
+"""
+
+from selfme_lib.widgets.amplification import AmplificationExplorer, ClipFrames, explore_amplification
+from selfme_lib.widgets.contrast import ContrastExplorer, explore_contrast
+from selfme_lib.widgets.control_grid import ControlGridExplorer, explore_control_grid
+from selfme_lib.widgets.keypoints import KeypointViewer, view_keypoints
+from selfme_lib.widgets.loso import LosoExplorer, explore_loso
+from selfme_lib.widgets.timeline import TimelineExplorer, explore_timeline
+
+__all__ = [
+    "AmplificationExplorer",
+    "ClipFrames",
+    "ContrastExplorer",
+    "ControlGridExplorer",
+    "KeypointViewer",
+    "LosoExplorer",
+    "TimelineExplorer",
+    "explore_amplification",
+    "explore_contrast",
+    "explore_control_grid",
+    "explore_loso",
+    "explore_timeline",
+    "view_keypoints",
+]

@@ -1,0 +1,147 @@
+r"""The explorer of the symmetric contrastive loss (Eq 12-14): whom does one region of one face compare itself with?
+
+An anchor, region $\alpha$ of clip $i$, meets region $\beta$ of every clip of the batch. The softmax of the cosines over
+$\tau$ shares out one unit of attention among them; the loss is minus the mean logarithm of the shares that clips of its own
+class get. A small $\tau$ listens to the nearest alone, a large one to all alike.
+"""
+
+import ipywidgets
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from selfme_lib.data import CLASSES
+from selfme_lib.errors import UsageError
+from selfme_lib.grids import resize_flow
+from selfme_lib.plots.results import REGION_COLOURS, REGIONS
+from selfme_lib.plots.style import CLASS_COLOURS, common_scale, flow_to_rgb
+from selfme_lib.symmetry import contrast, symmetric_contrastive_loss
+from selfme_lib.widgets.canvas import SIDE, bars, beside, pixels, rgb
+from selfme_lib.widgets.explorer import LABEL, Explorer
+
+ACROSS = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
+SHOWN = 14  # candidates with a bar
+
+
+def explore_contrast(
+    motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], regions: Float[Tensor, "n 4 d"]
+) -> "ContrastExplorer":
+    """A widget: an anchor, its region and that of the others, the temperature, the denominator.
+
+    Args:
+        motion: of the clips of a batch; shown.
+        labels: their classes.
+        regions: their regional embeddings, from `symmetry.region_embeddings`.
+
+    Raises:
+        UsageError: fewer than two clips.
+    """
+    if len(motion) < 2:
+        raise UsageError(f"explore_contrast: expected at least two clips to compare, got {len(motion)}")
+    return ContrastExplorer(motion, labels, regions)
+
+
+class ContrastExplorer(Explorer):
+    """What `explore_contrast` returns.
+
+    Attributes:
+        anchor: number of the clip in the batch.
+        region: α, one of UL, UR, BL, BR.
+        partner: β: `the same region`, or the one `across the face`.
+        tau: the temperature.
+        denominator: `pair` compares with β of every clip (Eq 14), `all` with all regions of all clips.
+    """
+
+    def __init__(self, motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], regions: Float[Tensor, "n 4 d"]):
+        self._motion, self._labels, self._regions = resize_flow(motion, (SIDE, SIDE)), labels, regions.detach()
+        self._scale = common_scale(self._motion)
+        self._unit = F.normalize(self._regions.float(), dim=-1)
+        names = [(f"{place + 1}: {CLASSES[label]}", place) for place, label in enumerate(labels.tolist())]
+        self.anchor = ipywidgets.Dropdown(options=names, value=0, description="clip i", style=LABEL)
+        buttons = LABEL | {"button_width": "120px"}
+        self.region = ipywidgets.ToggleButtons(
+            options=REGIONS, description="region α", style=LABEL | {"button_width": "60px"}
+        )
+        self.partner = ipywidgets.ToggleButtons(
+            options=("across the face", "the same region"), description="region β", style=buttons
+        )
+        self.tau = ipywidgets.FloatLogSlider(
+            value=0.07, min=-2, max=0.5, step=0.02, readout_format=".3f", description="τ", style=LABEL
+        )
+        self.denominator = ipywidgets.ToggleButtons(options=("pair", "all"), description="denominator", style=buttons)
+        super().__init__([self.anchor, self.tau], [self.region, self.partner], [self.denominator])
+
+    def candidates(self) -> tuple[Float[Tensor, "m"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:
+        """Of each candidate: its cosine with the anchor, whether it is a positive, and whether it counts at all.
+
+        Candidates are the clips of the batch (`pair`), or all their regions, clip by clip (`all`).
+        """
+        i, alpha = self.anchor.value, REGIONS.index(self.region.value)
+        same_class = self._labels == self._labels[i]
+        if self.denominator.value == "pair":
+            beta = self.beta()
+            counts = torch.ones(len(self._unit), dtype=torch.bool)
+            counts[i] = alpha != beta
+            return self._unit[:, beta] @ self._unit[i, alpha], same_class & counts, counts
+        counts = torch.ones(len(self._unit), 4, dtype=torch.bool)
+        counts[i, alpha] = False
+        same_half = torch.arange(4) // 2 == alpha // 2
+        positive = same_class[:, None] & same_half & counts
+        return (self._unit @ self._unit[i, alpha]).flatten(), positive.flatten(), counts.flatten()
+
+    def beta(self) -> int:
+        """The region that the anchor's is compared with."""
+        alpha = REGIONS.index(self.region.value)
+        return alpha if self.partner.value == "the same region" else ACROSS[alpha]
+
+    def loss(self) -> float:
+        """Of this anchor (for `pair`: with this β); zero if no clip of its class is there."""
+        cosine, positive, counts = self.candidates()
+        return float(contrast((cosine / self.tau.value)[None], positive=positive[None], candidate=counts[None]))
+
+    def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
+        i, alpha, tau = self.anchor.value, REGIONS.index(self.region.value), self.tau.value
+        cosine, positive, counts = self.candidates()
+        share = (cosine / tau).masked_fill(~counts, -torch.inf).softmax(0)
+        order = share.argsort(descending=True)[: min(SHOWN, int(counts.sum()))].tolist()
+        pair = self.denominator.value == "pair"
+        clips = [(place, self.beta()) if pair else divmod(place, 4) for place in order]
+        shades = [CLASS_COLOURS[CLASSES[int(self._labels[clip])]] for clip, _ in clips]
+        labels = [
+            f"{'+' if positive[place] else '−'} {clip + 1} {CLASSES[int(self._labels[clip])][:3]} {REGIONS[region]}"
+            for place, (clip, region) in zip(order, clips)
+        ]
+        nearest, region = clips[0]
+        picture = beside(
+            [
+                self._face(i, alpha),
+                bars(share[order].tolist(), shades, labels, width=SIDE, height=SIDE),
+                self._face(nearest, region),
+            ],
+            [
+                f"anchor: clip {i + 1}, {REGIONS[alpha]}",
+                "share of each (+ same class)",
+                f"largest share: clip {nearest + 1}",
+            ],
+        )
+        whole = symmetric_contrastive_loss(self._regions, self._labels, tau=tau, denominator=self.denominator.value)
+        return picture, (
+            f"loss of this anchor {self.loss():.2f} · of the batch, all anchors and pairs {whole:.2f} · "
+            f"positives get {share[positive].sum():.2f} of the attention, with {int(positive.sum())} of "
+            f"{int(counts.sum())} candidates"
+        )
+
+    def _face(self, clip: int, region: int) -> UInt8[np.ndarray, "H W 3"]:
+        """A motion with its four regions; one of them stands out."""
+        picture = pixels(flow_to_rgb(-self._motion[clip], self._scale), 1)
+        half = SIDE // 2
+        for number, colour in enumerate(REGION_COLOURS):
+            top, left = (half * part for part in divmod(number, 2))
+            thick = 6 if number == region else 1
+            frame = picture[top + 2 : top + half - 2, left + 2 : left + half - 2]
+            inside = frame[thick:-thick, thick:-thick].copy()
+            frame[:] = rgb(colour)
+            frame[thick:-thick, thick:-thick] = inside
+        return picture

@@ -1,0 +1,203 @@
+"""The leave-one-subject-out explorer: who was predicted how, from which motion, and what spoke for it.
+
+Everything comes from a run folder: predictions from `metrics.json`, motion from `fields/`, networks from `checkpoints/`.
+Chapter 07 keeps the networks of some folds; for the others there is no attention to show, because nothing is trained here.
+"""
+
+from functools import cache
+from typing import Any
+
+import cv2
+import ipywidgets
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from selfme_lib.data import CLASSES, Clip, load_onset_apex
+from selfme_lib.errors import DataError
+from selfme_lib.evaluation.metrics import uar, uf1
+from selfme_lib.experiments import classifier_inputs, fields_file
+from selfme_lib.explain import grad_cam
+from selfme_lib.files import read_json
+from selfme_lib.inspection import kept_classifiers
+from selfme_lib.plots.style import CLASS_COLOURS, FAINT, INK, common_scale, flow_to_rgb
+from selfme_lib.profiles import Profile
+from selfme_lib.results import RunFolder
+from selfme_lib.scvit import SCViT
+from selfme_lib.tables import Row
+from selfme_lib.widgets.canvas import bars, below, beside, heat_over, pixels, rgb, write
+from selfme_lib.widgets.explorer import LABEL, Explorer
+
+SIDE = 192  # px of a picture
+
+
+def explore_loso(settings: Profile, run: RunFolder, clips: list[Clip]) -> "LosoExplorer":
+    """A widget: a method, a held-out subject, one of the subject's clips.
+
+    Args:
+        settings: of the run.
+        run: its folder; chapter 05 has been run there, and chapter 07 for the attention.
+        clips: of the run, from `experiments.prepare_data`.
+
+    Raises:
+        DataError: the run has no predictions yet, those of other clips, or no motion that this code has made.
+    """
+    if not run.metrics.exists():
+        raise DataError(f"{run.metrics}: no such file; run chapter 05 into this folder first")
+    rows = read_json(run.metrics)["rows"]
+    keys = {f"{one['subject']}/{one['clip']}" for record in rows for one in record["predictions"]}
+    if keys != {clip.key for clip in clips}:
+        raise DataError(f"{run.metrics}: its predictions are not of these clips; run chapter 05 again")
+    records = {
+        record["name"]: record
+        for record in rows
+        if record["seed"] == settings.seed and _has_motion(settings, run, clips, record["settings"])
+    }
+    if not records:
+        raise DataError(f"{run.fields}: no motion that this version of the code has made; run chapter 05 again")
+    return LosoExplorer(settings, run, clips, records)
+
+
+def _has_motion(settings: Profile, run: RunFolder, clips: list[Clip], row: dict[str, Any]) -> bool:
+    """Whether the run holds what a row was computed from; the majority class was computed from nothing."""
+    how = {"bspline": row["bspline"], "gamma": row["gamma"]}
+    return row["motion"] != "none" and fields_file(settings, run, clips, row["motion"], **how).exists()
+
+
+class LosoExplorer(Explorer):
+    """What `explore_loso` returns.
+
+    Attributes:
+        method: a row of the tables.
+        subject: held out.
+        clip: one of the subject's; ✓ or ✗ tells whether it was predicted right.
+    """
+
+    def __init__(self, settings: Profile, run: RunFolder, clips: list[Clip], records: dict[str, dict[str, Any]]):
+        self._settings, self._run, self._clips, self._records = settings, run, clips, records
+        self._place = {clip.key: place for place, clip in enumerate(clips)}
+        self._inputs, self._networks = cache(self._read_inputs), cache(self._read_networks)
+        self._frames = cache(lambda key: load_onset_apex([clips[self._place[key]]], SIDE))
+        subjects = sorted({clip.subject for clip in clips})
+        wanted = "SelfME-motion+SCViT"
+        self.method = ipywidgets.Dropdown(
+            options=list(records),
+            value=wanted if wanted in records else next(iter(records)),
+            description="method",
+            style=LABEL,
+        )
+        self.subject = ipywidgets.Dropdown(options=subjects, value=subjects[0], description="subject", style=LABEL)
+        options = self._options()
+        self.clip = ipywidgets.Dropdown(options=options, value=options[0][1], description="clip", style=LABEL)
+        self.method.observe(self._list_clips, names="value")
+        self.subject.observe(self._list_clips, names="value")
+        super().__init__([self.method, self.subject, self.clip])
+
+    def prediction(self) -> dict[str, Any]:
+        """What was said about the clip: subject, clip, label, prediction, probabilities."""
+        return next(one for one in self._of_subject() if f"{one['subject']}/{one['clip']}" == self.clip.value)
+
+    def attention(self, label: int) -> Float[Tensor, "h w"] | None:
+        """Grad-CAM for a class, by the network that was held out from this subject; None if no such network was kept."""
+        network = self._networks(self.method.value).get(self.subject.value)
+        return None if network is None else grad_cam(network, self._motion()[None], label)[0]
+
+    def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
+        found = self.prediction()
+        label, guess = found["label"], found["prediction"]
+        onset, apex = (side[0] for side in self._frames(self.clip.value))
+        motion = self._motion()
+        shown = [pixels(onset, 1), pixels(apex, 1), _fit(pixels(flow_to_rgb(-motion, common_scale(motion)), 1))]
+        titles = ["onset", "apex", "motion, as the classifier sees it"]
+        for target, title in {label: "attention: truth", guess: "attention: prediction"}.items():
+            heat = self.attention(target)
+            shown.append(_nothing() if heat is None else pixels(heat_over(onset, heat), 1))
+            titles.append(f"{title} ({CLASSES[target]})" if label != guess else f"attention: {CLASSES[target]}")
+        record = self._records[self.method.value]
+        own, pooled = self._confusion(self._of_subject()), np.array(record["confusion"])
+        chances = bars(
+            found["probabilities"],
+            [CLASS_COLOURS[name] for name in CLASSES],
+            list(CLASSES),
+            width=SIDE * 2,
+            height=SIDE // 2,
+        )
+        numbers = beside(
+            [_table(own), _table(pooled), chances],
+            [f"subject {self.subject.value}", "everybody (rows: truth)", "probabilities"],
+        )
+        verdict = "right" if label == guess else f"wrong: {CLASSES[guess]}"
+        return below([beside(shown, titles), numbers]), (
+            f"{self.clip.value} is {CLASSES[label]}, predicted {verdict} · subject: {np.trace(own)} of {own.sum()} right · "
+            f"everybody: UF1 {uf1(pooled):.3f}, UAR {uar(pooled):.3f}"
+        )
+
+    def _motion(self) -> Float[Tensor, "2 h w"]:
+        return self._inputs(self.method.value)[self._place[self.clip.value]]
+
+    def _of_subject(self) -> list[dict[str, Any]]:
+        predictions = self._records[self.method.value]["predictions"]
+        return [one for one in predictions if one["subject"] == self.subject.value]
+
+    def _options(self) -> list[tuple[str, str]]:
+        return [
+            (
+                f"{one['clip']} {CLASSES[one['label']]} {'✓' if one['label'] == one['prediction'] else '✗'}",
+                f"{one['subject']}/{one['clip']}",
+            )
+            for one in self._of_subject()
+        ]
+
+    def _list_clips(self, _change: object) -> None:
+        """The clips of the subject that was chosen; the same clip stays if it is among them."""
+        options = self._options()
+        keys = [key for _, key in options]
+        kept = self.clip.value if self.clip.value in keys else keys[0]
+        with self.hold_picture():
+            self.clip.options = options
+            self.clip.value = kept
+
+    def _row(self, name: str) -> Row:
+        return Row(name=name, **self._records[name]["settings"])
+
+    def _read_inputs(self, name: str) -> Float[Tensor, "n 2 h w"]:
+        row = self._row(name)
+        return classifier_inputs(self._settings, self._run, self._clips, row)
+
+    def _read_networks(self, name: str) -> dict[str, SCViT]:
+        return kept_classifiers(self._settings, self._run, self._clips, self._row(name))
+
+    def _confusion(self, predictions: list[dict[str, Any]]) -> Int[np.ndarray, "k k"]:
+        counts = np.zeros((len(CLASSES), len(CLASSES)), int)
+        for one in predictions:
+            counts[one["label"], one["prediction"]] += 1
+        return counts
+
+
+def _fit(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+
+
+def _nothing() -> UInt8[np.ndarray, "H W 3"]:
+    blank = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    blank[[0, -1]] = blank[:, [0, -1]] = rgb(FAINT)
+    lines = ["no network was kept", "for this fold; chapter 07", "keeps those it looks into"]
+    return write(blank, [(14, 70 + 16 * row, line) for row, line in enumerate(lines)], size=11)
+
+
+def _table(confusion: Int[np.ndarray, "k k"]) -> UInt8[np.ndarray, "H W 3"]:
+    """A confusion matrix, rows truth; the blue of a cell is its share of the row."""
+    cell, margin = 40, 38
+    picture = np.full((margin + 3 * cell, margin + 3 * cell, 3), 255, np.uint8)
+    share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    dark, light = [], []
+    for (row, column), count in np.ndenumerate(confusion):
+        top, left = row * cell, margin + column * cell
+        picture[top + 1 : top + cell - 1, left + 1 : left + cell - 1] = np.round(
+            255 - share[row, column] * (255 - np.array(rgb(CLASS_COLOURS["negative"])))
+        )
+        (light if share[row, column] > 0.55 else dark).append((left + cell / 2, top + cell / 2, str(count)))
+    picture = write(write(picture, dark, size=13, anchor="mm"), light, size=13, colour="#ffffff", anchor="mm")
+    names = [(margin + (place + 0.5) * cell, 3 * cell + 12, name[:3]) for place, name in enumerate(CLASSES)]
+    names += [(margin / 2, (place + 0.5) * cell, name[:3]) for place, name in enumerate(CLASSES)]
+    return write(picture, names, size=11, colour=INK, anchor="mm")

@@ -1,0 +1,217 @@
+"""What every notebook owes its reader, checked on the committed files: nothing is executed here."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+
+from selfme_lib.reproduce import PROJECT, find_appendices, find_notebooks, machine_paths
+from selfme_lib.student import GIVEN, SOLUTION, is_solution
+
+NOTEBOOKS = [*find_notebooks(), *find_appendices()]
+LINES = 100  # of output a cell
+MINUTES = {"less than a minute": 1, "about a minute": 1, "a minute": 1, "a quarter of an hour": 15}
+NUMBERS = dict(zip(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], range(1, 11)))
+LAST_EQUATION, LAST_TABLE, LAST_FIGURE = 18, 4, 5  # of the paper
+SECTIONS = {
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    *(f"{part}.{n}" for part, last in ((2, 2), (3, 3), (4, 8)) for n in range(1, last + 1)),
+}
+FOREIGN_ROOTS = re.compile(r"(?<![\w.:/-])(?:/home/|/Users/|/root/|/tmp/|/mnt/|/work/|[A-Z]:\\\\Users)[\w./-]+")
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_of(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def words_of(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def prose(text):
+    """Without code, in which a number is only a number."""
+    return re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+
+
+def numbers(first: str, last: str | None) -> range:
+    return range(int(first), int(last or first) + 1)
+
+
+@every_notebook
+def test_it_opens_with_a_title_a_picture_and_what_it_covers(path):
+    first = read(path).cells[0].source
+    assert re.match(rf"# {path.stem[:2]} · \w", first)
+    assert re.search(r"!\[.+\]\(\.\./figures/[\w.]+\)", first)
+    assert re.search(r"\| paper \| .+ \|", first) and "| takes |" in first
+
+
+@every_notebook
+def test_its_goals_can_be_counted_and_its_prerequisites_are_said(path):
+    second = read(path).cells[1].source
+    assert "**After this notebook you can**" in second
+    assert 3 <= len(re.findall(r"(?m)^\d\. ", second)) <= 5
+    assert "**Prerequisites:**" in second
+
+
+@every_notebook
+def test_it_took_no_longer_than_it_says(path):
+    notebook = read(path)
+    said = re.search(r"\| takes \| (.+?) \|", notebook.cells[0].source)[1]
+    published = notebook.metadata.get("selfme", {})
+    if published.get("profile") != "quick":
+        pytest.skip("not published from the quick profile yet")
+    assert published["seconds"] <= 1.2 * 60 * stated_minutes(said), said
+
+
+def stated_minutes(said: str) -> float:
+    for words, minutes in MINUTES.items():
+        if words in said:
+            return minutes
+    found = re.search(r"(\d+|" + "|".join(NUMBERS) + r") minutes", said)
+    assert found, f"{said!r} states no time"
+    return NUMBERS.get(found[1]) or int(found[1])
+
+
+def test_times_in_words_are_understood():
+    assert stated_minutes("less than a minute on two CPU cores") == 1
+    assert stated_minutes("about two minutes on a CPU, seconds afterwards") == 2
+    assert stated_minutes("about 25 minutes") == 25
+
+
+@every_notebook
+def test_its_parameters_are_plain_typed_and_those_of_every_other(path):
+    tagged = [cell for cell in code_of(read(path)) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assignments = ast.parse(tagged[0].source).body
+    assert all(isinstance(node, ast.AnnAssign) for node in assignments), "name: type = value, nothing derived"
+    values = {node.target.id: ast.literal_eval(node.value) for node in assignments}
+    sections = {"data": {}, "motion": {}, "classifier": {}, "evaluation": {}}
+    assert values == {"profile": "quick", "run_dir": "../runs/lab", **sections, "seed": 0}
+
+
+@every_notebook
+def test_cells_were_executed_in_order(path):
+    """A cell that was edited since has no output and no number; all others have that of their place."""
+    for place, cell in enumerate(code_of(read(path)), start=1):
+        assert cell.execution_count in (None, place)
+        assert cell.execution_count or not cell.outputs
+
+
+@every_notebook
+def test_outputs_are_short_and_free_of_errors_and_debris(path):
+    for cell in code_of(read(path)):
+        lines = 0
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
+            lines += text.count("\n")
+            assert output.get("name") != "stderr", f"debris: {text[:200]}"
+            assert "\r" not in text and "\x1b" not in text, "a progress bar or a colour"
+        assert lines <= LINES, cell.source
+
+
+@every_notebook
+def test_it_holds_no_path_of_any_machine(path):
+    notebook = read(path)
+    assert machine_paths(notebook) == []
+    for cell in notebook.cells:
+        texts = [cell.source]
+        for output in cell.get("outputs", []):
+            texts += [output.get("text", ""), *(v for k, v in output.get("data", {}).items() if k.startswith("text/"))]
+        assert FOREIGN_ROOTS.findall("\n".join(texts)) == []
+
+
+def test_nothing_is_imported_in_vain():
+    command = [sys.executable, "-m", "ruff", "check", "--select", "F401,F811", "--no-cache", *map(str, NOTEBOOKS)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 0, done.stdout
+
+
+@every_notebook
+def test_it_refers_to_what_the_paper_has(path):
+    text = prose(words_of(read(path)))
+    equations = re.findall(r"Eqs?\.? (\d+)(?:\s?(?:[-–]|to|and|,)\s?(\d+))?", text) + re.findall(
+        r"\\tag\{(\d+)\}()", text
+    )
+    for first, last in equations:
+        assert all(1 <= number <= LAST_EQUATION for number in numbers(first, last)), f"Eq {first}-{last}"
+    for name, count in (("Tables?", LAST_TABLE), ("(?:Figures?|Fig\\.?)", LAST_FIGURE)):
+        for number in re.findall(rf"{name} (\d+)", text):
+            assert 1 <= int(number) <= count, f"{name} {number}"
+    for section in re.findall(r"§(\d(?:\.\d)?)", text):
+        assert section in SECTIONS, f"§{section}"
+
+
+def test_every_equation_of_the_paper_is_told_somewhere():
+    told = set()
+    for path in NOTEBOOKS:
+        text = prose(words_of(read(path)))
+        for first, last in re.findall(r"Eq (\d+)(?:[-–](\d+))?", text):
+            told |= set(numbers(first, last))
+    assert set(range(1, LAST_EQUATION + 1)) <= told
+
+
+@every_notebook
+def test_its_links_lead_somewhere(path):
+    text = words_of(read(path))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:|mailto:|attachment:", target):
+            continue
+        file, _, anchor = unquote(target).partition("#")
+        place = (path.parent / file).resolve() if file else path
+        assert place.exists() and PROJECT in place.parents, target
+        if anchor and place.suffix == ".md":
+            assert f'id="{anchor}"' in place.read_text(encoding="utf-8"), target
+
+
+@every_notebook
+def test_its_pictures_are_described(path):
+    """Markdown pictures by their alt text, saved figures by `alt=`, and every other one by a first line `# alt: …`."""
+    notebook = read(path)
+    assert all(alt.strip() for alt in re.findall(r"!\[(.*?)\]\(", words_of(notebook)))
+    for cell in code_of(notebook):
+        calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+        saved = [call for call in calls if getattr(call.func, "attr", "") == "save_figure"]
+        for call in saved:
+            (alt,) = (keyword.value for keyword in call.keywords if keyword.arg == "alt")
+            assert isinstance(alt, ast.JoinedStr | ast.Constant) and ast.unparse(alt).strip("\"'f "), "an empty alt"
+        draws = any(getattr(call.func, "attr", "") in ("panels", "subplots") for call in calls)
+        pictures = sum("image/png" in output.get("data", {}) for output in cell.outputs)
+        if (draws or pictures) and not saved:
+            assert re.search(r"(?m)^# alt: \S", cell.source), f"what is in the picture? {cell.source[:80]}"
+
+
+@every_notebook
+def test_its_exercises_have_a_stub_and_a_folded_solution(path):
+    cells = read(path).cells
+    solutions = [place for place, cell in enumerate(cells) if is_solution(cell)]
+    assert (1 if path in find_appendices() else 2) <= len(solutions) <= 3
+    for place in solutions:
+        assert cells[place - 1].source.startswith(GIVEN), "a stub comes before its solution"
+        assert "*Expected:" in cells[place - 2].source, "what the answer looks like is said"
+        assert cells[place].metadata.get("jupyter", {}).get("source_hidden"), "a solution is folded"
+        assert SOLUTION in cells[place].metadata.tags
+
+
+@every_notebook
+def test_it_ends_with_paper_and_ours_a_summary_and_references(path):
+    text = words_of(read(path))
+    for heading in ("Exercises", "Paper and ours", "Summary"):
+        assert re.search(rf"(?m)^## (?:\d · )?{heading}", text), heading
+    assert re.search(r"conclude|may", text[text.index("Paper and ours") :]) and "**References" in text

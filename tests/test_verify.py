@@ -1,0 +1,105 @@
+import copy
+import json
+
+import pandas as pd
+import pytest
+
+from selfme_lib import cli, profiles
+from selfme_lib.errors import DataError
+from selfme_lib.evaluation.runs import loso_row, run_record
+from selfme_lib.files import write_json
+from selfme_lib.reproduce import NOTEBOOKS
+from selfme_lib.results import RunFolder
+from selfme_lib.verify import LEAST, SCORES, SHARE, compare, key_numbers, write_published
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunFolder(tmp_path / "quick")
+    settings = profiles.to_dict(profiles.load("quick"))
+    write_json(run.profile, settings)
+    predictions = pd.DataFrame({"subject": ["1", "1", "2"], "clip": ["a", "b", "c"], "label": [0, 1, 2]})
+    predictions = predictions.assign(prediction=[0, 1, 1], p0=[1.0, 0, 0], p1=[0, 1.0, 1.0], p2=0.0)
+    row = loso_row("ours", predictions, seed=0, settings={}, bootstrap=10)
+    times = {"rows": [row], "fold_seconds": [{}], "wall_seconds": 1.0}
+    write_json(run.metrics, run_record(profile=settings, dataset="synthme", fingerprint="x", seed=0, **times))
+    table = pd.DataFrame(
+        {
+            "method": ["ours"],
+            "EPE, px": ["0.400 [0.300, 0.500]"],
+            "angle, °": [20.0],
+            "folds": [3],
+            "UF1": [0.7],
+            "ms a pair": [35.0],
+            "verdict": ["undecided"],
+        }
+    )
+    run.save_table("02_errors", table, title="Errors")
+    run.save_values("05_luck", {"UF1 with each seed": [0.70, 0.75], "seconds": 3.0}, title="Luck")
+    run.save_values("00_environment", {"python": "3.11"}, title="Ran on")
+    return run
+
+
+def changed(numbers, column, value):
+    other = copy.deepcopy(numbers)
+    table = other["tables"]["02_errors"]
+    table["rows"][0][table["columns"].index(column)] = value
+    return other
+
+
+def test_a_run_agrees_with_itself_and_with_its_published_numbers(run, tmp_path):
+    numbers = key_numbers(run)
+    assert compare(numbers, numbers) == []
+    stored = json.loads(write_published(run, tmp_path / "published.json").read_text())
+    assert compare(stored, numbers) == []
+    assert set(stored["values"]) == {"05_luck"}, "what it ran on is no result"
+    assert stored["scores"]["ours, seed 0"]["clips"] == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "near", "far"),
+    [
+        ("EPE, px", "0.405 [0.310, 0.490]", "0.440 [0.300, 0.500]"),
+        ("EPE, px", "0.400 [0.300, 0.500]", "0.400 [0.300, 0.540]"),
+        ("angle, °", 20.0 / (1 - SHARE) - 0.01, 20.0 / (1 - SHARE) + 0.01),
+        ("folds", 3, 4),
+        ("UF1", 0.7 + SCORES - LEAST / 10, 0.7 - SCORES - LEAST / 10),
+        ("verdict", "undecided", "confirmed"),
+    ],
+)
+def test_each_kind_of_number_has_its_tolerance(run, column, near, far):
+    numbers = key_numbers(run)
+    assert compare(numbers, changed(numbers, column, near)) == []
+    (fault,) = compare(numbers, changed(numbers, column, far))
+    assert fault.startswith(f"02_errors, ours, {column}: published")
+
+
+def test_times_are_not_compared_and_missing_numbers_are_faults(run):
+    numbers = key_numbers(run)
+    other = changed(numbers, "ms a pair", 3500.0)
+    other["values"]["05_luck"]["seconds"] = 300.0
+    assert compare(numbers, other) == []
+    assert "angle" in compare(numbers, changed(numbers, "angle, °", None))[0]
+    del other["tables"]["02_errors"]
+    assert compare(numbers, other) == ["02_errors: published, but not in the fresh run"]
+    other = changed(numbers, "UF1", 0.7)
+    other["scores"]["ours, seed 0"]["UAR"] += 0.2
+    assert compare(numbers, other)[0].startswith("ours, seed 0, UAR: published")
+
+
+def test_another_profile_cannot_be_compared(run):
+    numbers = key_numbers(run)
+    assert compare(numbers, numbers | {"profile": "smoke"}) == [
+        "published is the profile quick, the fresh run is smoke"
+    ]
+    with pytest.raises(DataError, match="not a finished run"):
+        key_numbers(RunFolder(run.path / "none"))
+
+
+def test_the_command_says_which_number_differs(run, capfd):
+    """This little run is not what is published, so the command has to complain."""
+    assert (NOTEBOOKS / "published.json").exists()
+    code = cli.run(["verify", str(run.path)])
+    captured = capfd.readouterr()
+    assert code == 1 and "02_benchmark: published, but not in the fresh run" in captured.out
+    assert captured.err.count("\n") == 1 and "differ from the published" in captured.err

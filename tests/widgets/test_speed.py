@@ -1,0 +1,53 @@
+"""A widget answers within 150 ms on one thread: processor time, so that other programs on the machine do not count."""
+
+import time
+
+import pytest
+import torch
+
+from selfme_lib.motion import checkpoint
+from selfme_lib.widgets import explore_amplification, explore_contrast, explore_control_grid, view_keypoints
+
+LIMIT = 0.150  # seconds
+FRAMES = {name: tuple(torch.rand(2, 3, 128, 128)) for name in ("first", "second")}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def median_of(explorer, control, values):
+    took = []
+    for value in values:
+        begin = time.process_time()
+        getattr(explorer, control).value = value
+        took.append(time.process_time() - begin)
+    return sorted(took)[len(took) // 2]
+
+
+@pytest.mark.parametrize("view", ["warped face", "arrows", "colour flow", "difference"])
+def test_amplification(view):
+    explorer = explore_amplification(FRAMES, learner=checkpoint.load())
+    explorer.view.value = view
+    assert median_of(explorer, "gamma", [0.5, 1.5, 2.5, 4.5, 6.0]) < LIMIT
+
+
+def test_control_grid():
+    explorer = explore_control_grid()
+    explorer.steps.value = 9
+    assert median_of(explorer, "dx", [-40.0, -20.0, 5.0, 10.0, 40.0]) < LIMIT
+
+
+def test_keypoints():
+    assert median_of(view_keypoints(FRAMES), "keypoint", [1, 5, 9, 20, 36]) < LIMIT
+
+
+def test_contrast():
+    labels = torch.arange(48) % 3
+    explorer = explore_contrast(torch.randn(48, 2, 96, 96), labels, torch.randn(48, 4, 64))
+    explorer.denominator.value = "all"
+    assert median_of(explorer, "tau", [0.02, 0.1, 0.5, 1.0, 2.0]) < LIMIT

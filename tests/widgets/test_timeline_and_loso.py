@@ -1,0 +1,143 @@
+"""Both need clips on disk, which are rendered once."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from selfme_lib import experiments, inspection, profiles
+from selfme_lib.errors import DataError, UsageError
+from selfme_lib.explain import grad_cam
+from selfme_lib.results import RunFolder
+from selfme_lib.synthme.truth import load_truth
+from selfme_lib.tables import Row
+from selfme_lib.widgets import explore_loso, explore_timeline, loso
+from selfme_lib.widgets.timeline import LONGEST
+
+ROW = Row("truth+SCViT", motion="truth", bspline=False)
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return profiles.load("smoke", data={"subjects": 2, "clips": 2})
+
+
+@pytest.fixture(scope="module")
+def clips(settings, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiments, "DATA", tmp_path_factory.mktemp("data"))
+        yield experiments.prepare_data(settings)
+
+
+@pytest.fixture(scope="module")
+def run(settings, clips, tmp_path_factory):
+    """Chapter 05 with one method, and chapter 07 for one of the two subjects."""
+    run = RunFolder(tmp_path_factory.mktemp("run"))
+    results = [experiments.majority(settings, clips), *experiments.evaluate(settings, run, clips, [ROW])]
+    experiments.record(settings, run, clips, results)
+    inspection.fold_classifiers(settings, run, clips, [ROW], ["01"])
+    return run
+
+
+@pytest.fixture
+def explorer(settings, run, clips, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("an explorer must not train or extract anything")
+
+    for name in ("train_classifier", "_train_fold"):
+        monkeypatch.setattr(inspection, name, refuse)
+    monkeypatch.setattr(experiments, "extract", refuse)
+    return explore_loso(settings, run, clips)
+
+
+def test_the_explorer_tells_what_the_run_recorded(explorer, run):
+    record = json.loads(run.metrics.read_text())["rows"][1]
+    assert explorer.method.options == ("truth+SCViT",), "the majority class looks at no motion"
+    for subject in explorer.subject.options:
+        explorer.subject.value = subject
+        keys = [key for _, key in explorer.clip.options]
+        assert keys == [f"{subject}/{one['clip']}" for one in record["predictions"] if one["subject"] == subject]
+        for text, key in explorer.clip.options:
+            explorer.clip.value = key
+            said = explorer.prediction()
+            assert said in record["predictions"] and f"{said['subject']}/{said['clip']}" == key
+            assert ("✓" in text) == (said["label"] == said["prediction"]) == ("predicted right" in explorer.note.value)
+    assert f"UF1 {record['pooled']['uf1']:.3f}" in explorer.note.value
+
+
+def test_attention_is_that_of_the_fold_if_its_network_was_kept(explorer, settings, run, clips):
+    explorer.subject.value = "01"
+    network = inspection.kept_classifiers(settings, run, clips, ROW)["01"]
+    motion = experiments.classifier_inputs(settings, run, clips, ROW)
+    place = [clip.key for clip in clips].index(explorer.clip.value)
+    torch.testing.assert_close(explorer.attention(1), grad_cam(network, motion[place][None], 1)[0])
+    with_attention = explorer.picture.value
+    explorer.subject.value = "02"
+    assert explorer.attention(1) is None
+    assert explorer.picture.value != with_attention
+
+
+def test_a_change_of_subject_draws_once(explorer, monkeypatch):
+    drawn = []
+    look = loso.LosoExplorer.look
+    monkeypatch.setattr(loso.LosoExplorer, "look", lambda self: drawn.append(self.clip.value) or look(self))
+    explorer.subject.value = "02"
+    assert len(drawn) == 1 and drawn[0].startswith("02/")
+
+
+def test_a_run_without_predictions_or_of_other_clips_is_refused(settings, run, clips, tmp_path):
+    with pytest.raises(DataError, match="run chapter 05"):
+        explore_loso(settings, RunFolder(tmp_path), clips)
+    with pytest.raises(DataError, match="not of these clips"):
+        explore_loso(settings, run, clips[:3])
+    (tmp_path / "metrics.json").write_text(run.metrics.read_text())
+    with pytest.raises(DataError, match="no motion"):
+        explore_loso(settings, RunFolder(tmp_path), clips)
+
+
+def test_the_timeline_follows_clip_and_frame(settings, clips):
+    truth = {clip.key: load_truth(experiments.data_root(settings), clip.subject, clip.name) for clip in clips}
+    explorer = explore_timeline(clips, truth=truth, size=64)
+    first, last = clips[0], clips[-1]
+    assert explorer.frame.value == first.apex and f"apex {first.apex}" in explorer.note.value
+    seen = {explorer.picture.value}
+    explorer.frame.value = first.onset
+    assert "+0 ms from the onset" in explorer.note.value
+    seen.add(explorer.picture.value)
+    explorer.clip.value = last.key
+    seen.add(explorer.picture.value)
+    assert (explorer.frame.min, explorer.frame.value, explorer.frame.max) == (
+        last.frame_numbers[0],
+        last.apex,
+        last.frame_numbers[-1],
+    )
+    assert (explorer.play.min, explorer.play.max) == (explorer.frame.min, explorer.frame.max)
+    assert len(seen) == 3
+    assert explore_timeline(clips, size=64).picture.value not in seen, "without the truth no action units are drawn"
+
+
+def test_curves_are_zero_at_the_onset_and_units_peak_at_the_apex(settings, clips):
+    clip = clips[0]
+    truth = load_truth(experiments.data_root(settings), clip.subject, clip.name)
+    curves = explore_timeline([clip], truth={clip.key: truth}, size=64)._curves(clip.key)
+    place = {number: index for index, number in enumerate(clip.frame_numbers)}
+    (name, _, change), *units = curves
+    assert name == "change from the onset" and change[place[clip.onset]] == 0 and change.max() == 1
+    labelled = [name for name, _, _ in units if name.removeprefix("AU ") in clip.action_units.replace("+", " ").split()]
+    assert labelled
+    for name, _, values in units:
+        if name in labelled:
+            assert abs(int(values.argmax()) - place[clip.apex]) <= 1
+    assert np.isfinite(change.numpy()).all()
+
+
+def test_no_clip_or_one_that_is_too_long_is_refused(clips):
+    with pytest.raises(UsageError, match="at least one clip"):
+        explore_timeline([])
+    long = replace(
+        clips[0], frames=clips[0].frames[:1] * (LONGEST + 1), frame_numbers=tuple(range(1, LONGEST + 2)), onset=1
+    )
+    with pytest.raises(UsageError, match="frames"):
+        explore_timeline([long])
