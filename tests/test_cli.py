@@ -52,7 +52,7 @@ def test_the_version(capfd):
         (["reproduce", "--profile", "quik"], "did you mean quick?"),
         (["reproduce", "--profile", "mine.yaml"], "mine.yaml: no such file"),
         (["reproduce", "05"], "did you mean --only 05?"),
-        (["reproduce", "--dataset", "casme"], "did you mean casme2?"),
+        (["reproduce", "--dataset", "smick"], "did you mean smic?"),
         (["reproduce", "--dataset", "casme2"], "--root DIR"),
         (["reproduce", "--apex", "peak"], "--apex peak: expected label, middle, largest or a CSV file"),
         (["doctor", "--dataset", "smic", "--root", ".", "--classes", 5], "smic in 5 classes"),
