@@ -83,59 +83,102 @@ def _options(
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
     layout: Annotated[
-        Literal["casme2", "smic"], typer.Option(help="Whose files and labels it looks like on disk.")
+        Literal["casme2", "smic", "samm"], typer.Option(help="Whose files and labels it looks like on disk.")
     ] = "casme2",
     subjects: Annotated[int, typer.Option(min=1, help="Number of people.")] = 12,
     clips: Annotated[int, typer.Option(min=1, help="Labelled clips a person.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
     yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
+    first_identity: Annotated[
+        int, typer.Option(min=0, help="Number of the first person; other numbers are other people.")
+    ] = 0,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
     from .synthme import SynthConfig, write_dataset
 
-    write_dataset(out, SynthConfig(layout=layout, subjects=subjects, clips=clips, seed=seed, size=size, yaw=yaw))
+    people = {"subjects": subjects, "first_identity": first_identity}
+    write_dataset(out, SynthConfig(layout=layout, **people, clips=clips, seed=seed, size=size, yaw=yaw))
     print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
 
 
 @app.command()
 def doctor(
-    dataset: Annotated[str, typer.Option(help="casme2, smic or synthme.", show_default=False)],
+    dataset: Annotated[
+        str,
+        typer.Option(help="casme2, smic, samm, casme3, composite, synthme, voxceleb or features.", show_default=False),
+    ],
     root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
+    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
     from .data import examine
+    from .data.doctor import table
 
-    examination = examine(dataset, root)
-    for fault in examination.faults:
-        print(f"{fault.severity:5}  {fault.line}")
-    print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
+    examination = examine(dataset, root, classes=classes)
+    if as_json:
+        _print_json(examination.to_dict())
+    else:
+        if examination.faults:
+            print(table(examination.faults, root))
+        print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
     if examination.errors:
         raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
+
+
+@app.command()
+def align(
+    source: Annotated[Path, typer.Argument(help="Folder of recorded frames, or a video.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    size: Annotated[int, typer.Option(min=32, help="Side of the crops in pixels.")] = 256,
+) -> None:
+    """Cut faces out of recordings, each folder or video in one fixed place. The same command goes on after an interrupt."""
+    from .data.align_tree import align_tree
+    from .data.doctor import table
+
+    faults = align_tree(source, out, size=size)
+    if faults:
+        print(table(faults, source))
+    if errors := sum(fault.severity == "error" for fault in faults):
+        raise DataError(f"{source}: {errors} of the lines above are errors; mend them and give the same command again")
+    print(f"{out}: faces of {size} x {size} pixels", file=sys.stderr)
 
 
 @app.command()
 def reproduce(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
-    dataset: Annotated[str, typer.Option(help="synthme, casme2 or smic, if not the profile's.")] = "",
+    dataset: Annotated[
+        str, typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features, if not the profile's.")
+    ] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
+    apex: Annotated[
+        str, typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames, if not the profile's.")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
-    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler that trains the folds.")] = "",
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
 ) -> None:
     """Run the notebooks in order and write report.html. The same command goes on where an interrupted run stopped."""
     if more and not only:
         raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
     from . import profiles
+    from .exports import export
     from .report import write_report
     from .reproduce import NOTEBOOKS, find_notebooks
     from .reproduce import reproduce as run_notebooks
     from .results import RunFolder
 
     data = {"dataset": dataset} if dataset else {}
-    if dataset == "smic":
-        data["apex_rule"] = "middle"  # it labels none
+    if apex in ("label", "middle", "largest"):
+        data["apex_rule"] = apex
+    elif apex:
+        if not Path(apex).is_file():
+            raise UsageError(f"--apex {apex}: expected label, middle, largest or a CSV file that exists")
+        data |= {"apex_rule": "list", "apex_list": os.path.relpath(apex, NOTEBOOKS)}
+    elif dataset in ("smic", "composite"):
+        data["apex_rule"] = "middle"  # SMIC labels none
     if root is not None:
         if not root.is_dir():
             raise DataError(f"--root {root}: no such folder; give the folder of the data set")
@@ -143,6 +186,9 @@ def reproduce(
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     if settings.data.dataset != "synthme" and not settings.data.root:
         raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
+    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
+    if settings.data.dataset == "features" and any(path.stem[:2] != "08" for path in notebooks):
+        raise UsageError("features have no frames, which the other chapters need: add --only 08")
     if settings.data.root:  # what is wrong is said now, not by every notebook
         from .data import examine
 
@@ -150,18 +196,45 @@ def reproduce(
         if errors := examine(settings.data.dataset, folder).errors:
             more = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
             raise DataError(f"{errors[0].line}{more}")
-    if settings.data.dataset == "smic" and settings.data.apex_rule == "label":
-        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle")
+    if settings.data.dataset in ("smic", "composite") and settings.data.apex_rule == "label":
+        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
     if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
         raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
     folder = RunFolder(out or Path("runs") / settings.name)
-    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if folder.items():
+        export(folder)
         print(write_report(folder), file=sys.stderr)
     if failed:
         print(f"selfme: {len(failed)} of {len(outcomes)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
+    grid: Annotated[
+        Path, typer.Argument(help="YAML: parameters, lists standing for alternatives.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run side by side.")] = 2,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
+) -> None:
+    """Run a notebook at every point of a grid and collect one table. The same command goes on after an interrupt."""
+    from .evaluation.executors import executor
+    from .sweep import read_grid
+    from .sweep import sweep as run_points
+
+    points = read_grid(grid, notebook)
+    with executor(workers, cluster) as pool:
+        table, outcomes = run_points(notebook, points, out, executor=pool)
+    print(table.round(3).to_string(index=False))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed:
+        print(f"selfme: {outcome.message}", file=sys.stderr)
+    if failed:
+        print(f"selfme: {len(failed)} of {len(outcomes)} points failed", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -214,15 +287,18 @@ def pretrain(
     root: Annotated[
         Path | None, typer.Option(help="VoxCeleb: folders of face crops, or .mp4 files.", show_default=False)
     ] = None,
-    persons: Annotated[int, typer.Option(min=17, help="Rendered people; 16 of them are for validation.")] = 200,
+    persons: Annotated[
+        int | None,
+        typer.Option(min=17, help="Rendered people; 16 of them are for validation.", show_default="200"),
+    ] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames of a rendered person.")] = 10,
     frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: frames taken of each sequence, at most.")] = 8,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="VoxCeleb: leave out what cannot be read.")
     ] = False,
-    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 128,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1500,
-    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process.")] = 8,
+    size: Annotated[int, typer.Option(min=32, help="Largest side of the frames in pixels.")] = 256,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1200,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process; fewer of large frames.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
     accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What computes.")] = "auto",
     devices: Annotated[int, typer.Option(min=0, help="Processes, one a device; 0: all GPUs, or 1 on a CPU.")] = 0,
@@ -236,16 +312,21 @@ def pretrain(
         raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
     if dataset == "synthme" and root is not None:
         raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
+    if dataset == "voxceleb" and persons is not None:
+        raise UsageError(f"--persons {persons}: counts rendered people; of VoxCeleb all in --root are learned from")
     from lightning_fabric import Fabric
 
     from .motion.learner import LearnerConfig
-    from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb
+    from .motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
     from .motion.pretraining import pretrain as train
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
-    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed)
-    learner = LearnerConfig(size=size)
-    config = PretrainingConfig(persons=persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb)
+    sizes = sizes_up_to(size)
+    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed, sizes=sizes)
+    learner = LearnerConfig(size=min(sizes), largest=size)
+    config = PretrainingConfig(
+        persons=persons or 200, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
+    )
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
     except (RuntimeError, ValueError) as error:  # what this machine has not
@@ -344,7 +425,9 @@ def bench_motion(
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Checkpoint of another learner; repeat for more.", show_default=False),
+        typer.Option(
+            metavar="NAME=FILE", help="Checkpoint of another learner or of TCAE; repeat for more.", show_default=False
+        ),
     ] = None,
     nuisances: Annotated[
         str, typer.Option(help="What disturbs the frames: some of these and yaw (renders clips again); all; none.")
@@ -357,6 +440,8 @@ def bench_motion(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """End-point error, robustness and speed of every motion method."""
+    from .baselines.tcae import is_tcae
+    from .baselines.tcae import load as load_tcae
     from .bench import NUISANCES, learned
     from .bench import bench_motion as measure
     from .bench.output import short_table, write_report
@@ -367,6 +452,9 @@ def bench_motion(
         name, _, path = item.partition("=")
         if not name or not path or name in others:
             raise UsageError(f"--also {item}: expected NAME=FILE, each name once")
+        if is_tcae(path):
+            others[name] = load_tcae(path).flow
+            continue
         learner = checkpoints.load(path)
         others |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
     sets = {"all": list(NUISANCES), "none": []}
@@ -388,6 +476,26 @@ def bench_motion(
         print(table)
 
 
+@bench.command(name="train")
+def bench_train(
+    profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
+    epochs: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements, of which the fastest counts.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Processes side by side; 1 leaves that out.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Speed of the classifier's training, against a plain timm loop and the machine's matrix product."""
+    from . import profiles
+    from .bench.train import bench_train as measure
+    from .bench.train import text
+
+    measured = measure(profiles.load(profile).classifier, epochs=epochs, rounds=rounds, workers=workers)
+    if as_json:
+        _print_json(measured)
+    else:
+        print(text(measured))
+
+
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)],
@@ -395,10 +503,12 @@ def report(
         bool, typer.Option("--publish", help="Also refresh figures/ and the notebooks' outputs.")
     ] = False,
 ) -> None:
-    """Write report.html again from what the notebooks of a run left."""
+    """Write report.html and exports/ again from what the notebooks of a run left."""
+    from .exports import export
     from .report import write_report
     from .results import RunFolder
 
+    export(RunFolder(folder))
     print(write_report(RunFolder(folder)), file=sys.stderr)
     if publish:
         from .publish import publish as publish_run

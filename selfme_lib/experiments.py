@@ -14,8 +14,7 @@ import hashlib
 import itertools
 import json
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,15 +23,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock
 from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from .data import Clip, dataset_fingerprint, load_clips, read_frame
+from . import scvit
+from .apex import largest_motion
+from .baselines import inputs, rivals, tcae
+from .baselines.tcae_training import train_tcae
+from .data import Clip, dataset_fingerprint, load_clips, read_clip_frame
+from .data.features import load_features
+from .data.frame_cache import FrameCache
+from .data.readers import with_apexes, without_apex
 from .errors import DataError, UsageError
 from .evaluation import runs
-from .evaluation.loso import process_pool, run_loso
+from .evaluation.executors import executor
+from .evaluation.leaks import choose_epoch_on_test_subject, fit_predict_every_epoch
+from .evaluation.loso import Experiment, run_experiments, run_folds
 from .extraction import extract
 from .files import atomic_path, read_json, write_json
 from .grids import resize_flow
@@ -51,14 +60,26 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def prepare_data(settings: Profile) -> list[Clip]:
-    """The clips of the profile; SynthME is rendered first when it is not there.
+    """The clips of the profile, with an apex by its rule and, if they are recordings, with their faces cut out.
+
+    SynthME is rendered first when it is not there.
 
     Raises:
         UsageError: a data set that must be brought, without its folder.
         DataError: something is wrong with the data.
     """
     data = settings.data
-    return load_clips(data.dataset, data_root(settings), apex_rule=data.apex_rule)
+    by_motion = data.apex_rule == "largest"
+    rule = "label" if by_motion else data.apex_rule
+    clips = load_clips(data.dataset, data_root(settings), apex_rule=rule, apex_list=data.apex_list or None)
+    frames = FrameCache(DATA / "frames", data.size)
+    if data.align:
+        clips = frames.with_aligned(clips)
+    if by_motion:
+        learner = checkpoint.load(settings.motion.checkpoint or None) if data.apex_method == "selfme" else None
+        without = without_apex(data.dataset, clips)
+        clips = with_apexes(clips, largest_motion(without, method=data.apex_method, cache=frames, learner=learner))
+    return clips
 
 
 def data_root(settings: Profile) -> Path:
@@ -83,7 +104,7 @@ def with_truth(settings: Profile) -> Profile:
     """The same settings on SynthME, for what needs true motion when the profile's data set has none."""
     if settings.data.dataset == "synthme":
         return settings
-    return replace(settings, data=replace(settings.data, dataset="synthme", root="", apex_rule="label"))
+    return replace(settings, data=replace(settings.data, dataset="synthme", root="", align=False, apex_rule="label"))
 
 
 def motion_learner(settings: Profile, run: RunFolder, clips: list[Clip]) -> MotionLearner:
@@ -101,9 +122,10 @@ def motion_checkpoint(settings: Profile, run: RunFolder, clips: list[Clip]) -> P
         if motion.frames == "clips":
             warnings.warn("transductive: fine-tuning sees frames of the subjects that are held out later", stacklevel=2)
         learner, pairs = checkpoint.load(motion.checkpoint or None), training_pairs(settings, clips)
-        _train_into(
-            path, learner, pairs, _training(settings), f"fine-tuned for {motion.steps} steps on {motion.frames}"
-        )
+        origin = f"fine-tuned for {motion.steps} steps on {motion.frames}"
+        with _turn(path) as mine:
+            if mine:
+                _train_into(path, learner, pairs, _training(settings), origin)
     return path
 
 
@@ -118,6 +140,14 @@ def from_scratch(settings: Profile, run: RunFolder, learner: LearnerConfig, trai
         origin = f"{training.steps} steps from random weights"
         _train_into(path, MotionLearner(learner), training_pairs(faces, []), training, origin)
     return checkpoint.load(path, device=DEVICE)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[bool]:
+    """Rows of a sweep that need the same file take turns: whether it is still to be made, and by us."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        yield not path.exists()
 
 
 def _train_into(path: Path, learner: MotionLearner, pairs: FramePairs, config: TrainingConfig, origin: str) -> None:
@@ -149,9 +179,10 @@ def training_pairs(settings: Profile, clips: list[Clip]) -> FramePairs:
     if not path.exists():
         with atomic_path(path) as temporary:
             frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(starts[-1], size, size, 3))
-            files = [file for clip in clips for file in clip.frames]
-            for index, file in enumerate(tqdm(files, desc="frames", unit="frame", disable=None)):
-                frames[index] = (read_frame(file, size) * 255).round().byte().permute(1, 2, 0).numpy()
+            wanted = [(clip, number) for clip in clips for number in clip.frame_numbers]
+            for index, (clip, number) in enumerate(tqdm(wanted, desc="frames", unit="frame", disable=None)):
+                frame = read_clip_frame(clip, number, size)
+                frames[index] = (frame * 255).round().byte().permute(1, 2, 0).numpy()
             frames.flush()
     return FramePairs(np.load(path, mmap_mode="r"), starts)
 
@@ -171,20 +202,37 @@ def motion_fields(
     """
     learned = method == "selfme"
     path = fields_file(settings, run, clips, method, bspline=bspline, gamma=gamma)
-    if not path.exists():
-        motion = extract(
-            method,
-            clips,
-            size=settings.data.size,
-            learner=motion_learner(settings, run, clips) if learned else None,
-            bspline=bspline,
-            gamma=gamma if learned else 1.0,
-            root=data_root(settings) if method == "truth" else None,
-        )
-        with atomic_path(path) as temporary:
-            np.save(temporary, motion.numpy())
+    with _turn(path) as mine:
+        if mine:
+            motion = extract(
+                method,
+                clips,
+                size=settings.data.size,
+                learner=motion_learner(settings, run, clips) if learned else None,
+                tcae=tcae.load(tcae_checkpoint(settings, run), device=DEVICE) if method == "tcae" else None,
+                bspline=bspline,
+                gamma=gamma if learned else 1.0,
+                root=data_root(settings) if method == "truth" else None,
+            )
+            with atomic_path(path) as temporary:
+                np.save(temporary, motion.numpy())
     motion = torch.from_numpy(np.load(path))
     return motion if learned else gamma * motion
+
+
+def tcae_checkpoint(settings: Profile, run: RunFolder) -> Path:
+    """TCAE, trained from random weights on the profile's rendered faces; computed once a run. Its curve lies beside it."""
+    config = settings.evaluation.rivals.tcae
+    cause = {"tcae": asdict(config), "seed": settings.seed, "code": code_hash("baselines/tcae.py", "grids.py")}
+    cause["training"] = code_hash("baselines/tcae_training.py", "motion/pairs.py")
+    cause["faces"] = [settings.motion.persons, settings.motion.pairs, settings.data.size]
+    path = run.checkpoints / f"tcae-{digest(cause)}.safetensors"
+    if not path.exists():
+        faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
+        model, curve = train_tcae(config, training_pairs(faces, []), seed=settings.seed, device=DEVICE)
+        write_json(path.with_suffix(".json"), curve)
+        tcae.save(model, path, origin=f"{config.steps} steps from random weights on rendered faces")
+    return path
 
 
 def fields_file(
@@ -197,62 +245,95 @@ def fields_file(
         "code": code_hash("extraction.py", "flow.py", "diffeo.py", "grids.py", "motion"),
         "torch": torch.__version__,
     }
+    if method == "tcae":
+        cause["tcae"] = hashlib.sha256(tcae_checkpoint(settings, run).read_bytes()).hexdigest()
     if method == "selfme":
         cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
     return run.fields / f"{method}-{digest(cause)}.npy"
 
 
-@contextmanager
-def executor(settings: Profile) -> Iterator[Executor | None]:
-    """Where folds are trained: this process, processes of one thread each, or a Dask cluster. Results are the same."""
-    if settings.evaluation.cluster:
-        try:
-            from distributed import Client
-        except ImportError:
-            raise UsageError("--cluster needs Dask: pip install distributed") from None
-        with Client(settings.evaluation.cluster) as client:
-            yield client.get_executor()
-    elif settings.evaluation.workers > 1:
-        with process_pool(settings.evaluation.workers) as pool:
-            yield pool
-    else:
-        yield None
-
-
 def evaluate(settings: Profile, run: RunFolder, clips: list[Clip], rows: Sequence[Row]) -> list[Result]:
-    """Leave-one-subject-out for every row; finished folds are taken from `run.folds`."""
-    with executor(settings) as pool:
-        return [loso_row(settings, run, clips, row, executor=pool) for row in rows]
+    """Leave-one-subject-out for every row and every seed of the profile.
+
+    The folds of all rows are handed out at once, under one progress bar; finished ones are taken from `run.folds`.
+    """
+    leaks = settings.evaluation.leaks
+    if leaks:
+        warnings.warn(f"LEAKING ({', '.join(leaks)}): these scores are not results", stacklevel=2)
+        rows = [replace(row, name=f"LEAKING ({', '.join(leaks)}): {row.name}") for row in rows]
+    if "epoch" in leaks:
+        return [
+            result_of(settings, row, list(map(choose_epoch_on_test_subject, *every_epoch(settings, run, clips, row))))
+            for row in rows
+        ]
+    trials = [trial for row in rows for trial in experiments_of(settings, run, clips, row)]
+    with executor(settings.evaluation.workers, settings.evaluation.cluster) as pool:
+        found = iter(run_experiments(trials, store=run.folds, executor=pool, device=DEVICE, title="all folds"))
+    return [result_of(settings, row, [next(found) for _ in range(settings.evaluation.seeds)]) for row in rows]
 
 
-def loso_row(
-    settings: Profile, run: RunFolder, clips: list[Clip], row: Row, *, executor: Executor | None = None
-) -> Result:
-    """Leave-one-subject-out for one row and every seed of the profile."""
-    config = row.classifier(settings.classifier)
-    motion = classifier_inputs(settings, run, clips, row)
-    predictions = [
-        run_loso(
-            config,
-            motion,
-            [clip.label for clip in clips],
-            [clip.subject for clip in clips],
-            [clip.name for clip in clips],
-            seed=seed,
-            store=run.folds,
-            executor=executor,
-            device=DEVICE,
-            title=row.name,
-        )
-        for seed in range(settings.seed, settings.seed + settings.evaluation.seeds)
-    ]
-    return _result(settings, row, predictions)
+def experiments_of(
+    settings: Profile,
+    run: RunFolder,
+    clips: list[Clip],
+    row: Row,
+    *,
+    fit_predict: Callable[..., Tensor] = scvit.fit_predict,
+) -> list[Experiment]:
+    """A row as `evaluation.loso` takes it, one experiment a seed; `fit_predict` as in `loso.Experiment`, for our classifier."""
+    if row.rival is None:
+        config, seen = row.classifier(settings.classifier), classifier_inputs(settings, run, clips, row)
+    else:
+        config, fit_predict = rivals.with_available_weights(row.rival), rivals.fit_predict
+        seen = rival_inputs(settings, run, clips, row)
+    labels, subjects = [clip.label for clip in clips], [clip.subject for clip in clips]
+    seeds = range(settings.seed, settings.seed + settings.evaluation.seeds)
+    names = [clip.name for clip in clips]
+    return [Experiment(config, seen, labels, subjects, names, seed, fit_predict) for seed in seeds]
+
+
+def every_epoch(
+    settings: Profile, run: RunFolder, clips: list[Clip], row: Row
+) -> tuple[list[Experiment], list[dict[str, dict[str, Any]]]]:
+    """The folds of a row with predictions after every epoch, by seed: what `evaluation.leaks` chooses from."""
+    trials = experiments_of(settings, run, clips, row, fit_predict=fit_predict_every_epoch)
+    with executor(settings.evaluation.workers, settings.evaluation.cluster) as pool:
+        return trials, run_folds(trials, store=run.folds, executor=pool, device=DEVICE, title=row.name)
 
 
 def classifier_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row: Row) -> Float[Tensor, "n 2 s s"]:
     """The motion of every clip as the classifier of a row takes it: `motion_fields` at the classifier's size."""
+    if row.motion == "features":
+        return row.gamma * load_features(clips, settings.classifier.image_size)[:, :2]
+    if "faces" in settings.evaluation.leaks:
+        if not settings.motion.steps:
+            raise UsageError(
+                "evaluation.leaks: faces are seen by fine-tuning, and motion.steps is 0; set it to 1 or more"
+            )
+        settings = replace(settings, motion=replace(settings.motion, frames="clips"))
     motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
     return resize_flow(motion, (settings.classifier.image_size, settings.classifier.image_size))
+
+
+def rival_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row: Row) -> Float[Tensor, "n c h w"]:
+    """What a row's rival sees of every clip; see `baselines.inputs`."""
+    rival, config = row.rival, row.rival.settings
+    if rival.sees == "clip":
+        return inputs.lbp_top_inputs(clips, size=config.size, frames=config.frames, blocks=config.blocks)
+    if rival.sees == "apex frame":
+        return inputs.apex_inputs(clips, config.size)
+    if rival.sees == "action vectors":
+        model = tcae.load(tcae_checkpoint(settings, run), device=DEVICE)
+        return inputs.action_vectors(model, clips)
+    strain = rival.sees == "flow and strain"
+    if row.motion == "features":
+        flow = load_features(clips, config.size)[:, : 3 if strain else 2]
+    else:
+        motion = motion_fields(settings, run, clips, row.motion, bspline=row.bspline, gamma=row.gamma)
+        flow = inputs.flow_inputs(motion, config.size, strain=strain)
+    if rival.method == "bi_woof":
+        return inputs.bi_woof_inputs(flow, blocks=config.blocks, bins=config.bins)
+    return flow
 
 
 def majority(settings: Profile, clips: list[Clip]) -> Result:
@@ -264,7 +345,7 @@ def majority(settings: Profile, clips: list[Clip]) -> Result:
         {"subject": subjects, "clip": [clip.name for clip in clips], "label": labels, "prediction": guesses}
     )
     row = Row(name="majority class", motion="none", bspline=False, sc=False, gamma=1.0)
-    return _result(settings, row, [predictions])
+    return result_of(settings, row, [predictions])
 
 
 def record(settings: Profile, run: RunFolder, clips: list[Clip], results: Sequence[Result]) -> Path:
@@ -296,9 +377,10 @@ def record(settings: Profile, run: RunFolder, clips: list[Clip], results: Sequen
     return run.metrics
 
 
-def _result(settings: Profile, row: Row, predictions: list[pd.DataFrame]) -> Result:
+def result_of(settings: Profile, row: Row, predictions: list[pd.DataFrame]) -> Result:
     """Scores of a row; `predictions` are those of the profile's seeds, in order."""
     plain = {key: value for key, value in asdict(row).items() if key != "name"}
+    plain["leaks"] = list(settings.evaluation.leaks)
     draws = settings.evaluation.bootstrap
     records = [
         runs.loso_row(row.name, frame, seed=settings.seed + index, settings=plain, bootstrap=draws)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from selfme_lib.baselines.tcae import TCAE
 from selfme_lib.data import Clip, load_onset_apex
 from selfme_lib.diffeo import diffeomorphic_motion
 from selfme_lib.errors import DataError, UsageError
@@ -16,7 +17,7 @@ from selfme_lib.grids import resize_flow
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.synthme.truth import load_truth
 
-METHODS = ("selfme", *CLASSICAL, "truth")
+METHODS = ("selfme", "tcae", *CLASSICAL, "truth")
 BATCH = 16  # clips in memory at a time
 
 
@@ -26,6 +27,7 @@ def extract(
     *,
     size: int,
     learner: MotionLearner | None = None,
+    tcae: TCAE | None = None,
     bspline: bool = True,
     gamma: float = 1.0,
     root: Path | None = None,
@@ -37,6 +39,7 @@ def extract(
         clips: each with an apex.
         size: side of the square frames on which motion is measured.
         learner: for `selfme`; in `eval` mode, on the device to compute on.
+        tcae: for `tcae`, likewise.
         bspline: for `selfme`: expansion by B-spline and exponential (Eq 9), else bilinear.
         gamma: amplification; for `selfme` before spline and exponential, for others a factor.
         root: for `truth`: the SynthME folder.
@@ -53,6 +56,8 @@ def extract(
         return gamma * torch.cat([true_motion(clip, root, size) for clip in clips])
     if method == "selfme" and learner is None:
         raise UsageError("motion method 'selfme' needs a motion learner")
+    if method == "tcae" and tcae is None:
+        raise UsageError("motion method 'tcae' needs a trained TCAE")
     flows = []
     for begin in tqdm(range(0, len(clips), BATCH), desc=f"{method} motion", unit="batch", disable=None):
         onset, apex = load_onset_apex(clips[begin : begin + BATCH], size)
@@ -60,6 +65,9 @@ def extract(
             device = next(learner.parameters()).device
             motion = learner.dense_motion(onset.to(device), apex.to(device))
             flows.append(diffeomorphic_motion(motion, (size, size), gamma=gamma, bspline=bspline).cpu())
+        elif method == "tcae":
+            device = next(tcae.parameters()).device
+            flows.append(gamma * tcae.flow(onset.to(device), apex.to(device)).cpu())
         else:
             flows.append(gamma * CLASSICAL[method](onset, apex))
     return torch.cat(flows)

@@ -70,6 +70,15 @@ def translate(image: Float[Tensor, "b c h w"], displacement: Float[Tensor, "b 2"
     return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
 
 
+def sample(flow: Float[Tensor, "b 2 h w"], points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
+    """The flow at these normalised places, in normalised units: twice a lattice's extent is 2."""
+    values = F.grid_sample(
+        flow, points[:, None].to(flow.dtype), padding_mode="border", align_corners=True
+    )  # (b, 2, 1, n)
+    height, width = flow.shape[-2:]
+    return values[:, :, 0].mT * 2 / flow.new_tensor([width - 1, height - 1])
+
+
 @functools.lru_cache(maxsize=64)
 @torch.inference_mode(False)  # a matrix cached during inference would be of no use to training
 def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "places size"]:

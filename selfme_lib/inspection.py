@@ -22,7 +22,7 @@ from .experiments import DEVICE, classifier_inputs, code_hash, digest, executor
 from .files import atomic_path
 from .profiles import Profile
 from .results import RunFolder
-from .scvit import ClassifierConfig, SCViT, build_classifier, train_classifier, with_available_weights
+from .scvit import ClassifierConfig, SCViT, build_classifier, train_classifier, with_what_there_is
 from .tables import Row
 
 
@@ -52,7 +52,7 @@ def fold_classifiers(
     with executor(settings) as pool:
         waiting = []
         for row in rows:
-            config = with_available_weights(row.classifier(settings.classifier))
+            config = with_what_there_is(row.classifier(settings.classifier))
             motion = classifier_inputs(settings, run, clips, row)
             for subject, path in _files(settings, run, clips, config, motion, subjects).items():
                 networks[row.name, subject], paths[row.name, subject] = build_classifier(config), path

@@ -15,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
+from .baselines.rivals import RivalsConfig
 from .errors import UsageError
 from .scvit import ClassifierConfig
 
@@ -26,10 +27,14 @@ class DataProfile:
     """Which clips.
 
     Attributes:
-        dataset: whose layout and labels are read.
+        dataset: whose layout and labels are read; `features` is motion that was computed elsewhere, for chapter 08 alone.
         root: folder of the data set; empty for SynthME means: rendered on first use under `data/` of the project.
         size: side in px of the square frames on which motion is measured.
-        apex_rule: `label`, or `middle` of the clip for a data set without apex labels (SMIC).
+        align: cut the faces out of recordings first; releases that are cropped already are left as they are.
+        apex_rule: `label`; or for a data set without apex labels (SMIC, also in the composite) `middle` of the clip,
+            `largest` motion, or `list`.
+        apex_method: what measures motion for the rule `largest`.
+        apex_list: for the rule `list`: CSV file with the columns subject, clip, apex.
         layout: SynthME only: as which data set it lies on disk.
         subjects: SynthME only: number of people.
         clips: SynthME only: labelled clips a person.
@@ -38,11 +43,14 @@ class DataProfile:
         seed: SynthME only: seed of the rendering; the seed of the experiment does not change the data.
     """
 
-    dataset: Literal["synthme", "casme2", "smic"]
+    dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "composite", "features"]
     root: str
     size: int
-    apex_rule: Literal["label", "middle"]
-    layout: Literal["casme2", "smic"]
+    align: bool
+    apex_rule: Literal["label", "middle", "largest", "list"]
+    apex_method: Literal["tvl1", "tvl1_fast", "farneback", "dis", "selfme"]
+    apex_list: str
+    layout: Literal["casme2", "smic", "samm"]
     subjects: int
     clips: int
     render_size: int
@@ -88,13 +96,21 @@ class EvaluationProfile:
         seeds: trainings of every fold, which differ in nothing else; tables show the mean over them.
         bootstrap: resamples of the subjects for the 95 % intervals.
         workers: processes that train folds side by side, one thread each; 1 trains in this process.
-        cluster: address of a Dask scheduler that takes the folds instead; empty for none.
+        cluster: address of a Dask scheduler that takes the folds instead, or `local` for a Dask cluster of `workers`
+            processes; empty for none.
+        omegas, taus: values of ω and τ that are compared (Fig 4).
+        leaks: NOT FOR RESULTS: the habits of `evaluation.leaks` that rows are to have; their names will say so.
+        rivals: settings of the other systems in Tables 2 and 3.
     """
 
     seeds: int
     bootstrap: int
     workers: int
     cluster: str
+    omegas: tuple[float, ...]
+    taus: tuple[float, ...]
+    leaks: tuple[Literal["epoch", "faces"], ...]
+    rivals: RivalsConfig
 
 
 @dataclass(frozen=True)
@@ -193,7 +209,14 @@ def _merge(values: dict[str, Any], section: str, changes: Any, where: str) -> No
         raise UsageError(f"{where}{_unknown(section, list(SECTIONS))}")
     if not isinstance(changes, Mapping):
         raise UsageError(f"{where}{section}: expected names and values, got {changes!r}")
-    values[section] = {**values[section], **changes}
+    values[section] = _merged(values[section], changes)
+
+
+def _merged(values: Mapping, changes: Mapping) -> dict[str, Any]:
+    """Values with changes, a mapping inside a mapping likewise: one rival's epochs leave the others as they are."""
+    inside = {name for name, value in changes.items() if isinstance(value, Mapping)}
+    inside = {name for name in inside if isinstance(values.get(name), Mapping)}
+    return {**values, **changes, **{name: _merged(values[name], changes[name]) for name in inside}}
 
 
 def _build(kind: type, values: Any, where: str) -> Any:

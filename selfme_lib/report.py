@@ -12,7 +12,14 @@ from .errors import DataError
 from .files import atomic_path, read_json
 from .results import RunFolder
 
-DATASET_NAMES = {"synthme": "SynthME (rendered faces)", "casme2": "CASME II", "smic": "SMIC-HS"}
+DATASET_NAMES = {
+    "synthme": "SynthME (rendered faces)",
+    "casme2": "CASME II",
+    "smic": "SMIC-HS",
+    "samm": "SAMM",
+    "casme3": "CAS(ME)³, part A",
+    "composite": "CASME II, SMIC-HS and SAMM together",
+}
 
 
 def write_report(run: RunFolder) -> Path:

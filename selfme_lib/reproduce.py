@@ -23,6 +23,7 @@ import nbformat
 import papermill
 import psutil
 from nbclient.exceptions import DeadKernelError
+from tqdm import tqdm
 
 from .errors import UsageError
 from .files import atomic_path, read_json, write_json
@@ -31,6 +32,7 @@ from .results import RunFolder
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
+BEYOND = "08"  # the first chapter that goes beyond the paper
 AROUND = (
     "cli.py",
     "reproduce.py",
@@ -65,15 +67,15 @@ class Outcome:
 
 
 def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> list[Path]:
-    """The numbered notebooks of a folder in reading order. Appendices (`A1_…`) have to be asked for.
+    """The paper's chapters of a folder in reading order. Chapters beyond it and appendices have to be asked for.
 
     Args:
-        only: numbers (`05`, `5` or `A1`) or names to choose; all numbered ones by default.
+        only: numbers (`05`, `5`, `08` or `A1`) or names to choose; 00 to 07 by default.
 
     Raises:
         UsageError: there is none, or one of `only` does not exist.
     """
-    notebooks = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb") if path.stem[:2] < BEYOND)
     if not notebooks:
         raise UsageError(f"no notebooks in {folder}: run selfme from a clone of the project (pip install -e .)")
     if not only:
@@ -90,8 +92,9 @@ def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> l
 
 
 def find_appendices(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks that `make reproduce` leaves out, because they take long and nothing builds on them."""
-    return sorted(folder.glob("A[0-9]_*.ipynb"))
+    """The notebooks that `make reproduce` leaves out, because they take long and nothing builds on them: 08 and on, A1."""
+    beyond = [path for path in folder.glob("[0-9][0-9]_*.ipynb") if path.stem[:2] >= BEYOND]
+    return sorted([*beyond, *folder.glob("A[0-9]_*.ipynb")])
 
 
 def reproduce(
@@ -216,7 +219,7 @@ def _execute(notebook: Path, parameters: dict[str, Any], run: RunFolder) -> Outc
     finished.unlink(missing_ok=True)
     message = ""
     started = time.monotonic()
-    with _peak_memory() as peak:
+    with _peak_memory() as peak, _fold_progress(run, notebook.stem):
         try:
             papermill.execute_notebook(
                 notebook.resolve(), unfinished.resolve(), parameters, kernel_name="python3", progress_bar=False,
@@ -268,6 +271,32 @@ def _peak_memory(interval: float = 0.25) -> Iterator[list[int]]:
     watcher.start()
     try:
         yield peak
+    finally:
+        stop.set()
+        watcher.join()
+
+
+@contextmanager
+def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator[None]:
+    """Show the folds of a running notebook and the time left; its own bar has no terminal. Quiet without a terminal."""
+    stop, path, begun = threading.Event(), run.progress, time.time()
+
+    def watch() -> None:
+        bar = None
+        while not stop.wait(interval):
+            if not path.exists() or path.stat().st_mtime < begun:
+                continue
+            now = read_json(path)
+            if bar is None or bar.total != now["total"]:  # another evaluation of the same notebook
+                bar = tqdm(initial=now["done"], total=now["total"], desc=name, unit="fold", leave=False, disable=None)
+            bar.update(now["done"] - bar.n)
+        if bar is not None:
+            bar.close()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
     finally:
         stop.set()
         watcher.join()

@@ -68,6 +68,10 @@ class RunFolder:
         return self.path / "folds"
 
     @property
+    def progress(self) -> Path:
+        return self.folds / "progress.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

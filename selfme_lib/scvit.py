@@ -13,7 +13,7 @@ nothing is chosen by looking at a test subject. Motions are `b 2 h w`, x first, 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,17 +22,17 @@ from typing import Literal
 import timm
 import torch
 import torch.nn.functional as F
-from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from jaxtyping import Float, Int
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from .augmentation import augment
 from .errors import UsageError
+from .imagenet import VIT_SMALL_WEIGHTS, pretrained_weights
 from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastive_loss
 
 VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/16, the paper's
-VIT_SMALL_WEIGHTS = "vit_small_patch16_224.augreg_in21k_ft_in1k"  # timm's name of its ImageNet weights
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class ClassifierConfig:
         flip: augmentation: mirror the face at random, which negates dx.
         shift: augmentation: move the motion by up to so many px.
         zoom: augmentation: enlarge or shrink it by up to this fraction.
-        precision: `bf16` runs the network in bfloat16 (the losses stay in float32).
+        balanced: an epoch draws its samples with replacement, each class equally often; else every sample once.
+        precision: `bf16` runs the network in bfloat16 where there is arithmetic for it (the losses stay in float32).
     """
 
     image_size: int = 224
@@ -84,6 +85,7 @@ class ClassifierConfig:
     flip: bool = False
     shift: float = 0.0
     zoom: float = 0.0
+    balanced: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self):
@@ -150,20 +152,44 @@ class SCViT(nn.Module):
         inputs = motion
         if self.channels == 3:  # strain x patch size: by how much the motion changes across a patch, in pixels again
             inputs = torch.cat([motion, optical_strain(motion) * self.patch_size], dim=1)
-        return self.vit.patch_embed(inputs * self.input_scale)
+        projection, side = self.vit.patch_embed.proj, self.patch_size  # timm keeps E as a convolution of patches
+        patches = inputs.unflatten(3, (-1, side)).unflatten(2, (-1, side))  # (b, c, rows, side, columns, side)
+        flat = patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (b, n, c side side)
+        return F.linear(flat * self.input_scale, projection.weight.flatten(1), projection.bias)
 
     def encode(self, patches: Float[Tensor, "b n d"]) -> Float[Tensor, "b n+1 d"]:
         """Class token in front, position embedding added, encoder, layer norm."""
-        class_token = self.vit.cls_token.expand(len(patches), -1, -1)  # (b, 1, d)
-        tokens = torch.cat([class_token, patches], dim=1) + self.vit.pos_embed
-        return self.vit.norm(self.vit.blocks(tokens))
+        return self.vit.norm(self.vit.blocks(self._tokens(patches)))
 
-    def classify(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b k"]:
-        r"""Eq 15: $\hat y = MLP(LN(z_{cls}))$; the layer norm is `encode`'s last step."""
-        return self.head(tokens[:, 0])
+    def encode_class(self, patches: Float[Tensor, "b n d"]) -> Float[Tensor, "b d"]:
+        r"""$LN(z_{cls})$: the first token of `encode`, without what its last block makes of the others.
+
+        Behind that block the class token alone is read. So of the last block the patches need their keys and values and
+        nothing else: no queries, no projection, no MLP. In an encoder of two blocks that is 5/12 of the products.
+        """
+        *blocks, last = self.vit.blocks
+        tokens = self._tokens(patches)
+        for block in blocks:
+            tokens = block(tokens)
+        attention, normed = last.attn, last.norm1(tokens)  # (b, n+1, d)
+        weight, bias, width = attention.qkv.weight, attention.qkv.bias, normed.shape[-1]  # rows: queries, keys, values
+        query = F.linear(normed[:, :1], weight[:width], bias[:width])  # (b, 1, d)
+        key, value = F.linear(normed, weight[width:], bias[width:]).chunk(2, dim=-1)  # each (b, n+1, d)
+        heads = (part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2) for part in (query, key, value))
+        seen = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)  # (b, 1, d)
+        token = tokens[:, :1] + attention.proj(seen)
+        return self.vit.norm(token + last.mlp(last.norm2(token)))[:, 0]
+
+    def _tokens(self, patches: Float[Tensor, "b n d"]) -> Float[Tensor, "b n+1 d"]:
+        class_token = self.vit.cls_token.expand(len(patches), -1, -1)  # (b, 1, d)
+        return torch.cat([class_token, patches], dim=1) + self.vit.pos_embed
+
+    def classify(self, class_token: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
+        r"""Eq 15: $\hat y = MLP(LN(z_{cls}))$; the layer norm is the encoder's last step."""
+        return self.head(class_token)
 
     def forward(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b k"]:
-        return self.classify(self.encode(self.embed_patches(motion)))
+        return self.classify(self.encode(self.embed_patches(motion))[:, 0])
 
 
 def optical_strain(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]:
@@ -173,47 +199,15 @@ def optical_strain(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]
     return (along_x[:, 0] ** 2 + along_y[:, 1] ** 2 + shear**2 / 2).sqrt().unsqueeze(1)
 
 
-def augment(
-    motion: Float[Tensor, "b 2 h w"], *, flip: bool, shift: float, zoom: float, generator: torch.Generator
-) -> Float[Tensor, "b 2 h w"]:
-    r"""The same motion seen from elsewhere: $\Phi'(u) = A^{-1} \Phi(A u + t)$ with a random diagonal $A$ per sample.
+def with_what_there_is(config: ClassifierConfig, *, device: str = "cpu") -> ClassifierConfig:
+    """The same settings, but without what this machine cannot give, and a line on stderr for each.
 
-    A mirrored face (`flip`) has $A_{xx} < 0$, so the formula negates dx; an enlarged face moves by more pixels.
-
-    Args:
-        flip: mirror half of the samples.
-        shift: greatest |t|, in pixels, along x and y.
-        zoom: greatest relative change of size.
+    Random weights if the ImageNet weights cannot be had; float32 on a CPU that has no bfloat16 arithmetic, where it
+    would be imitated slowly.
     """
-    batch, _, height, width = motion.shape
-    random = torch.rand(4, batch, generator=generator).to(motion.device)
-    side = torch.where(random[0] < 0.5, -1.0, 1.0) if flip else torch.ones_like(random[0])
-    size = 1 + zoom * (2 * random[1] - 1)
-    offset = shift * (2 * random[2:] - 1)  # (2, b)
-    transform = motion.new_zeros(batch, 2, 3)  # in normalised coordinates
-    transform[:, 0, 0], transform[:, 1, 1] = side * size, size
-    transform[:, 0, 2], transform[:, 1, 2] = 2 * offset[0] / (width - 1), 2 * offset[1] / (height - 1)
-    grid = F.affine_grid(transform, list(motion.shape), align_corners=True)
-    seen = F.grid_sample(motion, grid, padding_mode="border", align_corners=True)
-    return seen / torch.stack([side * size, size], dim=1)[:, :, None, None]
-
-
-def pretrained_weights() -> Path:
-    """timm's ImageNet weights of ViT-S/16: from the cache, else downloaded.
-
-    Raises:
-        OSError or the HTTP client's error: within seconds when there is no network (timm itself retries for 47 s).
-    """
-    repository, name = f"timm/{VIT_SMALL_WEIGHTS}", "model.safetensors"
-    cached = try_to_load_from_cache(repository, name)
-    if isinstance(cached, str):
-        return Path(cached)
-    get_hf_file_metadata(hf_hub_url(repository, name), timeout=5)  # one question, no retries: is anybody there?
-    return Path(hf_hub_download(repository, name))
-
-
-def with_available_weights(config: ClassifierConfig) -> ClassifierConfig:
-    """The same settings, but random weights (and a line on stderr) if the ImageNet weights cannot be had."""
+    if config.precision == "bf16" and device == "cpu" and not cpu_has_bfloat16():
+        print("this CPU has no bfloat16 arithmetic: computing in float32", file=sys.stderr)
+        config = replace(config, precision="fp32")
     if not config.pretrained:
         return config
     try:
@@ -223,6 +217,11 @@ def with_available_weights(config: ClassifierConfig) -> ClassifierConfig:
         print(f"ImageNet weights of ViT-S/16 cannot be had ({reason}): starting from random weights", file=sys.stderr)
         return replace(config, pretrained=False)
     return config
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 numbers itself (AVX512_BF16 or AMX)."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 @contextmanager
@@ -264,6 +263,7 @@ def train_classifier(
     device: str = "cpu",
     classes: int = 3,
     progress: bool = True,
+    after_epoch: Callable[[SCViT], None] | None = None,
 ) -> SCViT:
     """Train for a fixed number of epochs. The same seed gives the same weights, bit for bit on a CPU.
 
@@ -271,6 +271,7 @@ def train_classifier(
         motion: in px; all samples as one tensor.
         labels: 0 … classes-1.
         progress: show a bar over the epochs.
+        after_epoch: is shown the network after each epoch, and must leave it as it is.
 
     Raises:
         ValueError: the motion is not of the size in `config`.
@@ -278,14 +279,14 @@ def train_classifier(
     if motion.shape[-2:] != (config.image_size, config.image_size):
         size = " x ".join(map(str, motion.shape[-2:]))
         raise ValueError(f"expected a motion of {config.image_size} x {config.image_size} px, got {size}")
-    config = with_available_weights(config)
+    config = with_what_there_is(config, device=device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = build_classifier(config, classes=classes, weights=pretrained_weights() if config.pretrained else None)
     model.to(device).train()
-    motion, labels = motion.to(device), labels.to(device)
+    motion, targets = motion.to(device), labels.to(device)
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
     steps_per_epoch = -(-len(motion) // config.batch_size)
     if config.schedule == "one-cycle":
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, config.epochs * steps_per_epoch)
@@ -294,34 +295,49 @@ def train_classifier(
             optimiser, lambda step: config.lr_decay ** (step // steps_per_epoch)
         )
     for _ in tqdm(range(config.epochs), desc="SCViT", unit="epoch", disable=None if progress else True):
-        for batch in torch.randperm(len(motion), generator=generator).to(device).split(config.batch_size):
+        order = epoch_order(labels, balanced=config.balanced, generator=generator)
+        for batch in order.to(device).split(config.batch_size):
             inputs = motion[batch]
             if config.flip or config.shift or config.zoom:
                 inputs = augment(inputs, flip=config.flip, shift=config.shift, zoom=config.zoom, generator=generator)
-            loss = classification_loss(config, model, inputs, labels[batch])
+            loss = classification_loss(config, model, inputs, targets[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
+        if after_epoch is not None:
+            after_epoch(model)
     return model.eval()
+
+
+def epoch_order(labels: Int[Tensor, "n"], *, balanced: bool, generator: torch.Generator) -> Int[Tensor, "n"]:
+    """Which samples an epoch shows, in which order; `balanced` as in `ClassifierConfig`. Labels on the CPU."""
+    if not balanced:
+        return torch.randperm(len(labels), generator=generator)
+    rarity = 1 / torch.bincount(labels).clamp(min=1)[labels]
+    return torch.multinomial(rarity, len(labels), replacement=True, generator=generator)
 
 
 def classification_loss(
     config: ClassifierConfig, model: SCViT, motion: Float[Tensor, "b 2 h w"], labels: Int[Tensor, "b"]
 ) -> Float[Tensor, ""]:
     r"""Eq 16: $L_c = L_{cls} + \omega L_{sc}$."""
+    on_patches = config.contrast_on == "patches"
     with torch.autocast(motion.device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
         patches = model.embed_patches(motion)  # (b, n, d)
-        tokens = model.encode(patches)  # (b, n+1, d)
-        logits = model.classify(tokens)  # (b, k)
+        if on_patches or not config.omega:
+            class_token, contrasted = model.encode_class(patches), patches
+        else:
+            tokens = model.encode(patches)  # (b, n+1, d)
+            class_token, contrasted = tokens[:, 0], tokens[:, 1:]
+        logits = model.classify(class_token)  # (b, k)
         if config.omega and config.mirror:
             patches = model.embed_patches(mirror_right_half(motion))
-            tokens = model.encode(patches) if config.contrast_on == "encoder" else tokens
+            contrasted = patches if on_patches else model.encode(patches)[:, 1:]
     loss = F.cross_entropy(logits.float(), labels)
     if config.omega:
-        regions = region_embeddings(patches if config.contrast_on == "patches" else tokens[:, 1:])
         loss = loss + config.omega * symmetric_contrastive_loss(
-            regions, labels, tau=config.tau, denominator=config.denominator
+            region_embeddings(contrasted), labels, tau=config.tau, denominator=config.denominator
         )
     return loss
 

@@ -7,11 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 
+from .baselines.rivals import Rival
+from .data import CLASSES
 from .errors import UsageError
+from .evaluation.intervals import draws_of_folds, percentile_interval
+from .evaluation.metrics import accuracy, uar, uf1
 from .profiles import Profile
 from .scvit import ClassifierConfig
 
+METRICS = {"uf1": uf1, "uar": uar}
 PAPER_TABLES = Path(__file__).parent / "paper_tables.csv"
 TITLES = {
     "zero": "no motion",
@@ -20,6 +26,8 @@ TITLES = {
     "dis": "DIS",
     "selfme": "SelfME-motion",
     "truth": "true motion",
+    "tcae": "TCAE-motion",
+    "features": "given motion",
 }
 
 
@@ -35,6 +43,7 @@ class Row:
         gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
         mirror: the extension of the loss that mirrors the right half.
         omega, tau: of the loss; None takes the profile's.
+        rival: another system instead of ViT or SCViT.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Row:
     mirror: bool = False
     omega: float | None = None
     tau: float | None = None
+    rival: Rival | None = None
 
     def classifier(self, config: ClassifierConfig) -> ClassifierConfig:
         """The profile's classifier with what this row changes."""
@@ -77,11 +87,23 @@ class Result:
         frames = [pd.DataFrame(record["predictions"]).assign(seed=record["seed"]) for record in self.records]
         return pd.concat(frames, ignore_index=True)
 
+    def folds(self, record: int) -> Int[np.ndarray, "s k k"]:
+        """The confusion matrix of each subject, sorted by subject, of one seed."""
+        return np.array([fold["confusion"] for fold in self.records[record]["folds"]])
+
+    def draws(self, metric: str, *, n: int = 2000) -> Float[np.ndarray, "n"]:
+        """`uf1` or `uar`, its mean over the seeds, in each of n draws of subjects (see `evaluation.intervals`)."""
+        return np.mean([draws_of_folds(self.folds(i), METRICS[metric], n=n) for i in range(len(self.records))], axis=0)
+
     def score(self, metric: str) -> tuple[float, float, float]:
-        """`uf1` or `uar`, pooled over the folds, and its 95 % interval over subjects; means over the seeds."""
+        """`uf1` or `uar`, pooled over the folds, its mean over the seeds, and the 95 % interval of that over subjects."""
         value = np.mean([record["pooled"][metric] for record in self.records])
-        low, high = np.mean([record["intervals"][metric] for record in self.records], axis=0)
-        return float(value), float(low), float(high)
+        return (float(value), *percentile_interval(self.draws(metric)))
+
+    def deviation(self, metric: str) -> float:
+        """Standard deviation of the score over the seeds; not a number with one seed."""
+        values = [record["pooled"][metric] for record in self.records]
+        return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def ablation_rows(settings: Profile) -> list[Row]:
@@ -118,6 +140,15 @@ def motion_rows(settings: Profile) -> list[Row]:
     ]
 
 
+def sweep_rows(settings: Profile) -> tuple[list[Row], list[Row]]:
+    """Figure 4: SelfME at each of the profile's ω, and at each of its τ; the other one is the profile's."""
+    evaluation = settings.evaluation
+    return (
+        [Row(name=f"ω = {omega:g}", gamma=settings.motion.gamma, omega=omega) for omega in evaluation.omegas],
+        [Row(name=f"τ = {tau:g}", gamma=settings.motion.gamma, tau=tau) for tau in evaluation.taus],
+    )
+
+
 def gamma_rows() -> list[Row]:
     """Table 4: motion amplification."""
     return [Row(name=f"SelfME gamma={gamma:g}", gamma=gamma) for gamma in (1.0, 2.0, 3.0)]
@@ -131,12 +162,13 @@ def table(results: Sequence[Result]) -> pd.DataFrame:
         line = {key: row[key] for key in ("name", "motion", "bspline", "sc", "gamma", "mirror")}
         for metric in ("uf1", "uar"):
             line[metric], line[f"{metric}_low"], line[f"{metric}_high"] = result.score(metric)
+            line[f"{metric}_sd"] = result.deviation(metric)
         lines.append({**line, "seeds": len(result.records)})
     return pd.DataFrame(lines)
 
 
 def readable(results: Sequence[Result]) -> pd.DataFrame:
-    """`table` for people: each score and its interval in one cell."""
+    """`table` for people: in one cell the score, ± its deviation over the seeds if there are several, and its interval."""
     return pd.DataFrame(
         {
             "method": result.row.name,
@@ -197,4 +229,28 @@ def beside_paper(results: Sequence[Result], number: int) -> pd.DataFrame:
 
 def _with_interval(result: Result, metric: str) -> str:
     value, low, high = result.score(metric)
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    deviation = result.deviation(metric)
+    spread = f" ± {deviation:.3f}" if deviation == deviation else ""
+    return f"{value:.3f}{spread} [{low:.3f}, {high:.3f}]"
+
+
+def per_class(results: Sequence[Result]) -> pd.DataFrame:
+    """Recall, precision and F1 of each class, pooled over folds and seeds: what UAR and UF1 are means of."""
+    lines = []
+    for result in results:
+        hits, true, said = np.diag(result.confusion), result.confusion.sum(1), result.confusion.sum(0)
+        for number, name in enumerate(CLASSES):
+            recall, precision = hits[number] / max(true[number], 1), hits[number] / max(said[number], 1)
+            f1 = 2 * hits[number] / max(true[number] + said[number], 1)
+            line = {"method": result.row.name, "class": name, "clips": true[number] // len(result.records)}
+            lines.append({**line, "recall": recall, "precision": precision, "F1": f1})
+    return pd.DataFrame(lines)
+
+
+def per_subject(results: Sequence[Result]) -> pd.DataFrame:
+    """Share of each subject's clips that are right, mean over the seeds: a row a subject, a column a method."""
+    confusions = [np.mean([result.folds(seed) for seed in range(len(result.records))], axis=0) for result in results]
+    subjects = [fold["subject"] for fold in results[0].records[0]["folds"]]
+    clips = confusions[0].sum((1, 2)).round().astype(int)
+    columns = {result.row.name: accuracy(confusion) for result, confusion in zip(results, confusions)}
+    return pd.DataFrame({"subject": subjects, "clips": clips, **columns})

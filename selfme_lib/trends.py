@@ -10,6 +10,9 @@ drops out. The verdict follows from the interval and from the paper's sign, and 
     found           the interval does not hold zero, and the paper does not ask
 
 The interval knows nothing of the luck of a training: rows that differ in their seed alone differ too.
+
+Beside the interval stands the p-value of a permutation test over subjects, and what Holm's correction for the number of
+comparisons in the table leaves of it (`evaluation.paired`). The verdict does not use it; `after_correction` counts.
 """
 
 from collections.abc import Sequence
@@ -19,11 +22,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from .evaluation import metrics
-from .evaluation.intervals import draws_over_subjects, percentile_interval
-from .tables import Result, paper_table
+from .evaluation.intervals import percentile_interval
+from .evaluation.paired import holm, permutation_p
+from .tables import METRICS, Result, paper_table
 
-METRICS = {"uf1": metrics.uf1, "uar": metrics.uar}
 SWITCHES = ("B-spline", "SC", "MA")  # of Table 1, in the paper's order
 VERDICTS = ("confirmed", "undecided", "contradicted", "found")
 
@@ -37,6 +39,7 @@ class Trend:
         metric: `uf1` or `uar`.
         paper: the difference in the paper; None where the paper has none.
         ours, low, high: the difference here and its 95 % interval over subjects.
+        p: of the permutation test over subjects.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Trend:
     ours: float
     low: float
     high: float
+    p: float = float("nan")
 
     @property
     def verdict(self) -> str:
@@ -84,7 +88,8 @@ def trend(
 
     Args:
         name: see `Trend`.
-        more, less: the rows; all have predictions for the same subjects.
+        more, less: the rows, as many of each; all have predictions for the same subjects. The first of `more` differs
+            from the first of `less` in nothing but what is asked, and so on.
         paper: the same difference between the paper's numbers, if it has them.
         metric: `uf1` or `uar`.
         draws: of subjects, for the interval.
@@ -94,9 +99,12 @@ def trend(
     """
     if len({_clips(result) for result in (*more, *less)}) != 1:
         raise ValueError(f"{name}: expected rows with predictions for the same clips")
-    low, high = percentile_interval(_draws(more, metric, draws) - _draws(less, metric, draws))
+    if len(more) != len(less):
+        raise ValueError(f"{name}: expected as many rows with as without, got {len(more)} and {len(less)}")
+    low, high = percentile_interval(_mean_draws(more, metric, draws) - _mean_draws(less, metric, draws))
     ours = np.mean([row.score(metric)[0] for row in more]) - np.mean([row.score(metric)[0] for row in less])
-    return Trend(name=name, metric=metric, paper=paper, ours=float(ours), low=low, high=high)
+    p = permutation_p([pair for rows in zip(more, less) for pair in _pairs(*rows)], METRICS[metric])
+    return Trend(name=name, metric=metric, paper=paper, ours=float(ours), low=low, high=high, p=p)
 
 
 def ablation_trends(results: Sequence[Result], *, metric: str = "uf1", draws: int = 2000) -> list[Trend]:
@@ -113,10 +121,14 @@ def ablation_trends(results: Sequence[Result], *, metric: str = "uf1", draws: in
     score = printed[metric].to_numpy()
     found = []
     for number, switch in enumerate(SWITCHES):
-        others = np.delete(on, number, axis=1).sum(1)
+        rest = np.delete(on, number, axis=1)  # (8, 2)
+        others, others_of = rest.sum(1), (rest @ [1, 2]).tolist()  # how many are on, and which
         groups = {"over all": np.full(8, True), "alone": others == 0, "added to the others": others == 2}
         for name, group in groups.items():
-            more, less = (np.flatnonzero(group & (on[:, number] == value)) for value in (True, False))
+            more, less = (
+                sorted(np.flatnonzero(group & (on[:, number] == value)), key=lambda row: others_of[row])
+                for value in (True, False)
+            )
             found.append(
                 trend(
                     f"{switch} {name}",
@@ -132,23 +144,41 @@ def ablation_trends(results: Sequence[Result], *, metric: str = "uf1", draws: in
 
 
 def table(trends: Sequence[Trend]) -> pd.DataFrame:
-    """Trends for people, the paper's beside ours."""
+    """Trends for people, the paper's beside ours; the p-values are corrected for the number of rows of this table."""
+    corrected = holm([item.p for item in trends])
     return pd.DataFrame(
         {
             "difference": item.name,
             "in": item.metric.upper(),
             "paper": None if item.paper is None else f"{item.paper:+.3f}",
             "ours [95 %]": f"{item.ours:+.3f} [{item.low:+.3f}, {item.high:+.3f}]",
+            "p": f"{item.p:.3f}",
+            "p, Holm": f"{p:.3f}",
             "verdict": item.verdict,
         }
-        for item in trends
+        for item, p in zip(trends, corrected)
     )
 
 
-def _draws(results: Sequence[Result], metric: str, draws: int) -> Float[np.ndarray, "n"]:
+def after_correction(trends: Sequence[Trend], *, level: float = 0.05) -> str:
+    """How many of these comparisons one may believe in, in a sentence."""
+    alone = sum(item.p < level for item in trends)
+    left = sum(p < level for p in holm([item.p for item in trends]))
+    return (
+        f"Of {len(trends)} comparisons {alone} have p < {level:g}; {len(trends) * level:.2g} would by chance alone. "
+        f"After Holm's correction for their number, {left} do."
+    )
+
+
+def _mean_draws(results: Sequence[Result], metric: str, draws: int) -> Float[np.ndarray, "n"]:
     """The mean score of these rows, over rows and seeds, in each draw of subjects."""
-    frames = [pd.DataFrame(record["predictions"]) for result in results for record in result.records]
-    return np.mean([draws_over_subjects(frame, METRICS[metric], n=draws) for frame in frames], axis=0)
+    return np.mean([result.draws(metric, n=draws) for result in results], axis=0)
+
+
+def _pairs(more: Result, less: Result) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Confusions by subject of the two rows, a pair a seed; a row that has one seed alone, such as a bound, meets all."""
+    seeds = max(len(more.records), len(less.records))
+    return [(more.folds(seed % len(more.records)), less.folds(seed % len(less.records))) for seed in range(seeds)]
 
 
 def _clips(result: Result) -> frozenset[tuple[str, str]]:

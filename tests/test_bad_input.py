@@ -38,6 +38,8 @@ def folder(tmp_path_factory):
         for frame in range(2):
             (root / "faces" / person).mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(root / "faces" / person / f"{frame}.png"), noise)
+    (root / "given").mkdir()
+    (root / "given/labels.csv").write_text("subject,clip,label\nada,c,negative\n")
     for place in ("half", "damaged"):
         trees.smic_raw(root / place)
     (root / "half/SMIC_HS_E/s01/s1_po_01/image98.jpg").write_bytes(b"")
@@ -141,19 +143,27 @@ def test_motion_with_bad_options(call, options, code, words):
         ("casme2", "missing", "missing: no such folder"),
         ("casme2", "empty", "empty: no folders sub01"),
         ("smic", "file", "file: a file where a folder should be"),
-        ("smic", "half", "image98.jpg: empty file"),
-        ("smic", "damaged", "image98.jpg: truncated image"),
+        ("smic", "half", "empty file"),
+        ("smic", "damaged", "truncated image"),
         ("casme2", "columns", "no column ApexFrame"),
-        ("casme2", "late", "row 2: onset 60 comes after apex 59"),
+        ("casme2", "late", "onset 60 comes after apex 59"),
         ("synthme", "empty", "not SynthME"),
-        ("synthme", "synthme", "synthme.json: damaged"),
+        ("synthme", "synthme", "damaged, DataError"),
+        ("samm", "late", "no folders such as 006"),
+        ("casme3", "late", "no folders spNO.1"),
+        ("composite", "late", "no folder casme2, smic, samm"),
+        ("features", "empty", "empty: no CSV of labels in it"),
+        ("features", "given", "labels.csv, row 2: 0 pictures named ada/c"),
     ],
 )
 def test_a_faulty_data_set_is_named_by_doctor_and_before_any_notebook_runs(call, monkeypatch, dataset, root, words):
     monkeypatch.setattr("selfme_lib.reproduce.reproduce", lambda *_, **__: pytest.fail("notebooks were run"))
     code, out, line = call("doctor", "--dataset", dataset, "--root", root)
     assert (code, words in out, root in line) == (1, True, True), out
-    code, out, line = call("reproduce", "--profile", "smoke", "--dataset", dataset, "--root", root, "--out", "new")
+    options = ["--only", "08"] if dataset == "features" else []
+    code, out, line = call(
+        "reproduce", "--profile", "smoke", "--dataset", dataset, "--root", root, "--out", "new", *options
+    )
     assert (code, out) == (1, "")
     assert words in line or f"{root}: no such folder" in line
 
@@ -174,6 +184,10 @@ def test_a_faulty_data_set_is_named_by_doctor_and_before_any_notebook_runs(call,
         ("profile: smoke\ndata: {dataset: smic, root: .}", "SMIC"),
         ("profile: smoke\nclassifier: {epochs: 0}", "epochs"),
         ("profile: smoke\nevaluation: {workers: 0}", "evaluation.workers: must be at least 1"),
+        ("profile: smoke\nevaluation: {rivals: {vgg61: {}}}", "did you mean vgg16?"),
+        ("profile: smoke\nevaluation: {rivals: {vgg16: {epochs: 0}}}", "epochs must be at least 1"),
+        ("profile: smoke\nevaluation: {rivals: {tcae: {size: 100}}}", "tcae: size has to be a power of two"),
+        ("profile: smoke\ndata: {dataset: features, root: .}", "add --only 08"),
     ],
 )
 def test_a_profile_of_ones_own(folder, call, monkeypatch, content, words):
@@ -207,6 +221,7 @@ def test_folders_to_write_to_and_runs(call, arguments, code, words):
     [
         (["new", "--dataset", "voxceleb"], 2, "--root DIR"),
         (["new", "--root", "faces"], 2, "add --dataset voxceleb"),
+        (["new", "--dataset", "voxceleb", "--root", "faces", "--persons", "20"], 2, "--persons 20: counts rendered"),
         (["new", "--dataset", "vox", "--root", "faces"], 2, "--dataset"),
         (["new", "--precision", "fp8"], 2, "--precision"),
         (["new", "--devices", "two"], 2, "--devices"),

@@ -8,6 +8,7 @@ import torch
 
 from known_motion import bump, write_known_motion
 from selfme_lib import cli
+from selfme_lib.baselines import tcae
 from selfme_lib.bench import bench_motion, errors_per_clip, inverse_inconsistency, statistics
 from selfme_lib.bench.nuisances import ON_FRAMES
 from selfme_lib.bench.output import write_report
@@ -239,13 +240,16 @@ def test_a_damaged_folder_is_one_line_and_exit_code_1(words, small, tmp_path, ca
 
 def test_the_command_writes_all_files_and_takes_other_checkpoints(root, small, tmp_path, capfd):
     common = ["bench", "motion", "--root", str(root), "--checkpoint", str(small)]
-    code = cli.run([*common, "--also", f"mine={small}", "--nuisances", "grey", "--out", str(tmp_path / "o"), "--json"])
+    tcae.save(tcae.TCAE(tcae.TCAEConfig(size=32, width=1 / 16)).eval(), tmp_path / "tcae.safetensors")
+    both = ["--also", f"mine={small}", "--also", f"tcae={tmp_path / 'tcae.safetensors'}"]
+    code = cli.run([*common, *both, "--nuisances", "grey", "--out", str(tmp_path / "o"), "--json"])
     measured = json.loads(capfd.readouterr().out)
     assert code == 0 and len(list((tmp_path / "o").iterdir())) == 4
     assert list(measured["conditions"]) == ["clean", "grey"]
     for measure in ("epe", "epe_moving", "inverse_consistency"):
         for variant in ("", "_raw"):
             assert measured["methods"][f"mine{variant}"][measure] == measured["methods"][f"selfme{variant}"][measure]
+    assert measured["methods"]["tcae"]["epe"] > 0 and "tcae_raw" not in measured["methods"]
     (tmp_path / "file").touch()
     for wrong, code, words in (
         (["--also", "mine"], 2, "--also mine: expected NAME=FILE"),

@@ -1,16 +1,20 @@
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from data import recordings, trees
 from selfme_lib import experiments, profiles
-from selfme_lib.data import dataset_fingerprint
+from selfme_lib.data import dataset_fingerprint, load_onset_apex
 from selfme_lib.errors import DataError, UsageError
 from selfme_lib.files import read_json
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.results import RunFolder
+from selfme_lib.rival_tables import motion_rows, rival_rows
 from selfme_lib.synthme.truth import load_truth
 from selfme_lib.tables import Row, table
 
@@ -114,7 +118,7 @@ def test_a_missing_checkpoint_is_named(folder, clips, run):
 
 def test_a_row_predicts_every_clip_in_this_process_or_in_others(folder, settings, clips, run, tmp_path):
     row = Row("truth", motion="truth", bspline=False)
-    result = experiments.loso_row(settings, run, clips, row)
+    (result,) = experiments.evaluate(settings, run, clips, [row])
     predictions = result.predictions
     assert predictions[["subject", "clip"]].values.tolist() == [[clip.subject, clip.name] for clip in clips]
     assert set(result.fold_seconds[0]) == {clip.subject for clip in clips}
@@ -124,26 +128,63 @@ def test_a_row_predicts_every_clip_in_this_process_or_in_others(folder, settings
     (elsewhere,) = experiments.evaluate(parallel, RunFolder(tmp_path / "other"), clips, [row])
     assert elsewhere.records == result.records
 
-    seeds = experiments.loso_row(change(folder, evaluation={"seeds": 2}), run, clips, row)
+    (seeds,) = experiments.evaluate(change(folder, evaluation={"seeds": 2}), run, clips, [row])
     assert [record["seed"] for record in seeds.records] == [0, 1]
     assert seeds.records[0] == result.records[0]
     assert len(table([seeds])) == 1
 
 
-def test_rows_of_another_size_are_resized_in_value_too(folder, clips, run, monkeypatch):
+def test_rows_of_another_size_are_resized_in_value_too(folder, clips, run):
     settings = change(folder, classifier={"image_size": 32})
-    seen = {}
-
-    def watch(config, motion, *arguments, **options):
-        seen["motion"] = motion
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(experiments, "run_loso", watch)
-    with pytest.raises(KeyboardInterrupt):
-        experiments.loso_row(settings, run, clips, Row("truth", motion="truth", gamma=1.0))
+    (trial,) = experiments.experiments_of(settings, run, clips, Row("truth", motion="truth", gamma=1.0))
     truth = experiments.motion_fields(settings, run, clips, "truth")
-    assert seen["motion"].shape == (12, 2, 32, 32)
-    assert seen["motion"].abs().max() == pytest.approx(float(truth.abs().max()) * 31 / 63, rel=0.2)
+    assert trial.motion.shape == (12, 2, 32, 32)
+    assert trial.motion.abs().max() == pytest.approx(float(truth.abs().max()) * 31 / 63, rel=0.2)
+
+
+def test_every_rival_gets_an_input_of_its_own_and_tcae_is_trained_once(settings, clips, run, monkeypatch):
+    small = {"tcae": {"size": 32, "width": 0.0625, "steps": 1, "batch_size": 2}}
+    settings = change(Path(settings.motion.checkpoint).parent, evaluation={"rivals": small})
+    shapes = {row.name: experiments.rival_inputs(settings, run, clips, row).shape for row in rival_rows(settings)}
+    rivals = settings.evaluation.rivals
+    assert shapes["LBP-TOP"] == (12, 3 * rivals.lbp_top.blocks**2 * 16, 1, 1)
+    assert shapes["Bi-WOOF"] == (12, rivals.bi_woof.blocks**2 * rivals.bi_woof.bins, 1, 1)
+    assert shapes["CapsuleNet"][1:] == (3, rivals.capsule_net.size, rivals.capsule_net.size)
+    assert shapes["OFF-ApexNet"] == (12, 2, 28, 28) and shapes["STSTNet"] == (12, 3, 28, 28)
+    assert shapes["TCAE+FC"] == (12, 2 * 16, 1, 1)
+
+    monkeypatch.setattr(experiments, "train_tcae", refuse)
+    assert experiments.motion_fields(settings, run, clips, "tcae").shape == (12, 2, 64, 64)
+    with pytest.raises(AssertionError, match="computed again"):
+        experiments.tcae_checkpoint(replace(settings, seed=1), run)
+
+
+def test_a_rival_is_a_row_like_any_other(settings, clips, run):
+    row = next(row for row in rival_rows(settings) if row.name == "STSTNet")
+    (result,) = experiments.evaluate(settings, run, clips, [row])
+    assert len(result.predictions) == len(clips)
+    assert result.records[0]["settings"]["rival"]["method"] == "ststnet"
+    experiments.record(settings, run, clips, [result])
+    assert read_json(run.metrics)["rows"][0]["name"] == "STSTNet"
+
+
+def test_motion_that_was_given_is_what_the_picture_says(folder, run, tmp_path):
+    rows = []
+    for subject in ("a", "b"):
+        for number in range(3):
+            pixels = np.full((40, 40, 3), (0, 128, 255), np.uint8)  # blue, green, red: no strain, no v, u to the right
+            assert cv2.imwrite(str(tmp_path / f"{subject}_{number}.png"), pixels)
+            rows.append(f"{subject},{number},{number}")
+    (tmp_path / "labels.csv").write_text("\n".join(["subject,clip,label", *rows]))
+    settings = change(folder, data={"dataset": "features", "root": str(tmp_path)})
+    clips = experiments.prepare_data(settings)
+    vit, *_ = motion_rows(settings)
+    seen = experiments.classifier_inputs(settings, run, clips, vit)
+    assert seen.shape == (6, 2, 64, 64) and seen[:, 0].eq(1).all() and seen[:, 1].eq(0).all()
+    row = next(row for row in rival_rows(settings) if row.name == "STSTNet")
+    assert experiments.rival_inputs(settings, run, clips, row)[0, :, 3, 3].tolist() == [1, 0, 0]
+    results = experiments.evaluate(settings, run, clips, [vit, row])
+    assert [len(result.predictions) for result in results] == [6, 6]
 
 
 def test_the_majority_is_that_of_the_other_subjects(settings, clips):
@@ -157,7 +198,7 @@ def test_the_majority_is_that_of_the_other_subjects(settings, clips):
 
 def test_metrics_json_grows_row_by_row(settings, clips, run):
     majority = experiments.majority(settings, clips)
-    truth = experiments.loso_row(settings, run, clips, Row("truth", motion="truth"))
+    (truth,) = experiments.evaluate(settings, run, clips, [Row("truth", motion="truth")])
     experiments.record(settings, run, clips, [majority])
     experiments.record(settings, run, clips, [truth, majority])
     metrics = read_json(run.metrics)
@@ -180,3 +221,45 @@ def test_the_checkpoint_without_fine_tuning_is_the_profiles(settings, clips, run
     assert str(experiments.motion_checkpoint(settings, run, clips)) == settings.motion.checkpoint
     shipped = replace(settings, motion=replace(settings.motion, checkpoint=""))
     assert experiments.motion_checkpoint(shipped, run, clips) == checkpoint.SHIPPED
+
+
+def test_recordings_are_cut_out_before_anything_is_measured(folder, tmp_path):
+    """SAMM as recorded: grey, the head far away. Without its faces cut out it is another data set."""
+    root = trees.samm(tmp_path / "samm", rows=trees.SAMM_ROWS[1:4])
+    for path in root.rglob("*.jpg"):
+        face = recordings.record(int(path.parent.name[-1]) % 2)
+        cv2.imwrite(str(path), cv2.cvtColor(face, cv2.COLOR_RGB2GRAY))
+    data = {"dataset": "samm", "root": str(root)}
+    aligned = experiments.prepare_data(change(folder, data=data))
+    assert all(clip.aligned is not None for clip in aligned)
+    onset, _ = load_onset_apex(aligned, 64)
+    assert onset.shape == (3, 3, 64, 64) and onset[0].std() > 0.05
+    as_they_are = experiments.prepare_data(change(folder, data={**data, "align": False}))
+    assert all(clip.aligned is None for clip in as_they_are)
+    assert dataset_fingerprint(aligned) != dataset_fingerprint(as_they_are)
+    pairs = experiments.training_pairs(change(folder, motion={"frames": "clips"}, data=data), aligned)
+    assert torch.equal(torch.from_numpy(pairs.frames[0]).permute(2, 0, 1).float() / 255, onset[0])
+
+
+def test_the_apex_of_smic_by_every_rule(folder, tmp_path):
+    root = trees.smic_cropped(tmp_path / "smic")
+    (tmp_path / "apex.csv").write_text(
+        "subject,clip,apex\n" + "".join(f"{key.replace('/', ',')},36238\n" for key in trees.SMIC_KEYS)
+    )
+    chosen = {}
+    for rule, more in {"middle": {}, "largest": {"apex_method": "dis"}, "list": {"apex_list": "apex.csv"}}.items():
+        more = {name: str(tmp_path / value) if name == "apex_list" else value for name, value in more.items()}
+        data = {"dataset": "smic", "root": str(root), "apex_rule": rule, **more}
+        clips = experiments.prepare_data(change(folder, data=data))
+        assert all(clip.onset < clip.apex <= clip.offset for clip in clips)
+        chosen[rule] = [clip.apex for clip in clips]
+    assert set(chosen["list"]) == {36238} and chosen["middle"] == [clip.middle for clip in clips]
+
+
+def test_the_composite_has_a_fold_for_each_subject_of_each_set(folder, tmp_path):
+    data = {"dataset": "composite", "root": str(trees.composite(tmp_path)), "apex_rule": "middle", "align": False}
+    clips = experiments.prepare_data(change(folder, data=data))
+    assert len(clips) == 16 and all(clip.apex is not None for clip in clips)
+    assert len({clip.subject for clip in clips}) == 9
+    onset, apex = load_onset_apex(clips, 32)
+    assert (onset - apex).abs().amax((1, 2, 3)).min() > 0

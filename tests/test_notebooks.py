@@ -94,3 +94,16 @@ def test_what_took_long_is_not_done_again(run):
     assert done.returncode == 0
     assert done.stderr.count("finished earlier") == len(CHAPTERS)
     assert before and before == {path: path.stat().st_mtime_ns for path in (run / "folds").rglob("*") if path.is_file()}
+
+
+def test_grey_faces_laid_out_as_samm_go_through_rendering_examination_and_recognition(tmp_path):
+    """What a user types: synth, doctor, reproduce."""
+    root, out = str(tmp_path / "samm"), str(tmp_path / "run")
+    for command in (
+        ["synth", root, "--layout", "samm", "--subjects", "2", "--clips", "4", "--size", "48"],
+        ["doctor", "--dataset", "samm", "--root", root],
+        ["reproduce", "--profile", "smoke", "--dataset", "samm", "--root", root, "--out", out, "--only", "05"],
+    ):
+        done = subprocess.run([sys.executable, "-m", "selfme_lib.cli", *command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert read_json(Path(out) / "metrics.json")["dataset"]["name"] == "samm"

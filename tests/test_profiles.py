@@ -60,8 +60,8 @@ def test_parameters_of_a_notebook_give_the_profile_back():
         (lambda: profiles.load("quick", classifier={"lr": "1e-4"}), "write 1.0e-4"),
         (lambda: profiles.load("quick", classifier={"precision": "bf8"}), "bf8 is unknown; did you mean bf16?"),
         (
-            lambda: profiles.load("quick", data={"dataset": "casme"}),
-            "data.dataset: casme is unknown; did you mean casme2?",
+            lambda: profiles.load("quick", data={"dataset": "smick"}),
+            "data.dataset: smick is unknown; did you mean smic?",
         ),
         (
             lambda: profiles.load("quick", motion={"methods": ["tvl"]}),
@@ -119,3 +119,18 @@ def test_no_unknown_name_is_ever_ignored(name):
     if name not in known:
         with pytest.raises(UsageError):
             profiles.load("smoke", classifier={name: 1})
+
+
+def test_one_rivals_epochs_leave_the_others_as_they_are(tmp_path):
+    own = tmp_path / "mine.yaml"
+    own.write_text("profile: smoke\nevaluation: {rivals: {ststnet: {epochs: 7}}}\n")
+    rivals, before = profiles.load(str(own)).evaluation.rivals, profiles.load("smoke").evaluation.rivals
+    assert rivals.ststnet == dataclasses.replace(before.ststnet, epochs=7)
+    assert dataclasses.replace(rivals, ststnet=before.ststnet) == before
+
+
+def test_the_paper_profile_has_every_rival_at_its_own_size():
+    rivals = profiles.load("paper").evaluation.rivals
+    networks = [value for value in vars(rivals).values() if hasattr(value, "width")]
+    assert {network.width for network in networks} == {1.0}
+    assert (rivals.ststnet.size, rivals.vgg16.size, rivals.tcae.size) == (28, 224, 256)

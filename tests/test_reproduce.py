@@ -6,7 +6,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from selfme_lib.errors import UsageError
 from selfme_lib.files import read_json
-from selfme_lib.reproduce import find_notebooks, library_hash, machine_paths, reproduce, source_hash
+from selfme_lib.reproduce import find_appendices, find_notebooks, library_hash, machine_paths, reproduce, source_hash
 from selfme_lib.results import RunFolder
 
 PARAMETERS = {"profile": "tiny", "seed": 3, "data": {"size": 64}}
@@ -108,6 +108,15 @@ def test_only_chooses_notebooks_by_number_or_name(project):
         find_notebooks(folder, ["07"])
     with pytest.raises(UsageError, match="no notebooks in"):
         find_notebooks(project)
+
+
+def test_chapters_beyond_the_paper_and_appendices_have_to_be_asked_for(project):
+    folder = project / "notebooks"
+    for name in ("07_last", "08_more", "A1_appendix"):
+        write_notebook(folder / f"{name}.ipynb")
+    assert [path.stem for path in find_notebooks(folder)] == ["00_first", "01_second", "07_last"]
+    assert [path.stem for path in find_notebooks(folder, ["8", "a1"])] == ["08_more", "A1_appendix"]
+    assert [path.stem for path in find_appendices(folder)] == ["08_more", "A1_appendix"]
 
 
 def test_the_librarys_hash_knows_what_can_change_a_result(tmp_path):

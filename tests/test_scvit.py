@@ -7,19 +7,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfme_lib import scvit
+from selfme_lib import imagenet, scvit
+from selfme_lib.augmentation import augment
 from selfme_lib.errors import UsageError
 from selfme_lib.grids import identity_grid
 from selfme_lib.scvit import (
     ClassifierConfig,
     SCViT,
-    augment,
     classification_loss,
+    epoch_order,
     fit_predict,
     optical_strain,
     predict,
     train_classifier,
-    with_available_weights,
+    with_what_there_is,
 )
 from selfme_lib.symmetry import flip_motion
 from toy_motion import TINY, moving_blobs
@@ -50,6 +51,18 @@ def test_encoder_is_timms():
     tokens = network.encode(network.embed_patches(motion))
     torch.testing.assert_close(tokens, network.vit.forward_features(motion))
     torch.testing.assert_close(network(motion), network.head(tokens[:, 0]))
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_class_token_alone_comes_out_as_with_all_the_others_and_teaches_the_same(depth):
+    network, patches = model(depth=depth), torch.randn(3, 16, 24, requires_grad=True)
+    direction = torch.randn(3, 24)
+    whole, alone = network.encode(patches)[:, 0], network.encode_class(patches)
+    torch.testing.assert_close(alone, whole)
+    inputs = [patches, *network.vit.blocks.parameters(), network.vit.pos_embed]
+    gradients = [torch.autograd.grad((token * direction).sum(), inputs) for token in (whole, alone)]
+    for first, second in zip(*gradients):
+        torch.testing.assert_close(second, first, atol=1e-5, rtol=1e-4)
 
 
 def test_head_is_a_perceptron_with_one_hidden_layer_behind_a_layer_norm():
@@ -122,6 +135,13 @@ def test_augmentation_mirrors_the_face_with_dx_negated():
     assert (flipped ^ kept).all() and flipped.any() and kept.any()
 
 
+def test_what_has_no_direction_is_turned_but_not_negated():
+    strain = torch.rand(32, 3, 16, 16)
+    seen = augment(strain, flip=True, shift=0, zoom=0, generator=torch.Generator().manual_seed(0))
+    kept = augment(strain, flip=True, shift=0, zoom=0, motion=False, generator=torch.Generator().manual_seed(0))
+    assert (kept >= 0).all() and torch.equal(kept[:, 2], seen[:, 2]) and (seen[:, 0] < 0).any()
+
+
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 10**6), k=st.floats(-0.3, 0.3))
 def test_augmentation_keeps_an_expansion_about_the_centre(seed, k):
@@ -129,6 +149,19 @@ def test_augmentation_keeps_an_expansion_about_the_centre(seed, k):
     field = (k * (identity_grid(33, 33) - 16))[None]
     seen = augment(field, flip=True, shift=0, zoom=0.2, generator=torch.Generator().manual_seed(seed))
     torch.testing.assert_close(seen[..., 5:-5, 5:-5], field[..., 5:-5, 5:-5], atol=1e-4, rtol=0)
+
+
+def test_augmentation_moves_strain_and_pictures_without_changing_their_values():
+    motion = torch.randn(16, 2, 8, 8)
+    options = {"flip": True, "shift": 1, "zoom": 0.1}
+    both = augment(
+        torch.cat([motion, motion[:, :1]], dim=1), **options, generator=torch.Generator().manual_seed(0)
+    )  # a third channel that is no motion
+    picture = augment(motion[:, :1], **options, motion=False, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(both[:, 2:], picture)
+    torch.testing.assert_close(both[:, :2], augment(motion, **options, generator=torch.Generator().manual_seed(0)))
+    sign = (both[:, 0] * both[:, 2]).flatten(1).sum(1).sign()
+    assert set(sign.tolist()) == {-1.0, 1.0}  # in a mirrored face dx is negated, the third channel is not
 
 
 def test_augmentation_shifts_by_at_most_so_many_pixels():
@@ -169,7 +202,9 @@ def test_exponential_schedule_decays_after_each_epoch():
     assert not torch.equal(one, weights(train_classifier(tiny(epochs=3, **decaying), motion, labels, seed=0)))
 
 
-@pytest.mark.parametrize("changes", [{"omega": 0.0}, {"denominator": "all"}, {"tau": 0.5}, {"channels": 3}])
+@pytest.mark.parametrize(
+    "changes", [{"omega": 0.0}, {"denominator": "all"}, {"tau": 0.5}, {"channels": 3}, {"balanced": True}]
+)
 def test_options_change_the_training(changes):
     motion, labels, *_ = moving_blobs(2, 6)
     plain = train_classifier(tiny(epochs=1), motion, labels, seed=0)
@@ -177,7 +212,8 @@ def test_options_change_the_training(changes):
     assert (predict(plain, motion) - predict(changed, motion)).abs().max() > 1e-6
 
 
-def test_bfloat16_trains_to_nearly_the_same_answer():
+def test_bfloat16_trains_to_nearly_the_same_answer(monkeypatch):
+    monkeypatch.setattr(scvit, "cpu_has_bfloat16", lambda: True)  # where it has not, it is imitated
     motion, labels, *_ = moving_blobs(2, 6)
     exact = predict(train_classifier(tiny(epochs=1), motion, labels, seed=0), motion)
     rough = predict(train_classifier(tiny(epochs=1, precision="bf16"), motion, labels, seed=0), motion)
@@ -214,14 +250,37 @@ def test_without_network_random_weights_and_one_line(monkeypatch, capsys):
     def unreachable(*_args, **_kwargs):
         raise OSError("Name or service not known")
 
-    monkeypatch.setattr(scvit, "try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr(scvit, "get_hf_file_metadata", unreachable)
+    monkeypatch.setattr(imagenet, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(imagenet, "get_hf_file_metadata", unreachable)
     start = time.perf_counter()
-    assert with_available_weights(ClassifierConfig(pretrained=True)) == ClassifierConfig(pretrained=False)
+    assert with_what_there_is(ClassifierConfig(pretrained=True)) == ClassifierConfig(pretrained=False)
     assert time.perf_counter() - start < 1
     assert capsys.readouterr().err.splitlines() == [
         "ImageNet weights of ViT-S/16 cannot be had (Name or service not known): starting from random weights"
     ]
+
+
+def test_without_arithmetic_for_it_bfloat16_is_left_alone(monkeypatch, capsys):
+    config = ClassifierConfig(precision="bf16")
+    monkeypatch.setattr(scvit, "cpu_has_bfloat16", lambda: False)
+    assert with_what_there_is(config) == ClassifierConfig(precision="fp32")
+    assert capsys.readouterr().err == "this CPU has no bfloat16 arithmetic: computing in float32\n"
+    assert with_what_there_is(config, device="cuda") == config
+    monkeypatch.setattr(scvit, "cpu_has_bfloat16", lambda: True)
+    assert with_what_there_is(config) == config
+
+
+def test_a_balanced_epoch_shows_every_class_equally_often():
+    labels, generator = torch.tensor([0] * 88 + [1] * 32 + [2] * 25), torch.Generator().manual_seed(0)
+    once = epoch_order(labels, balanced=False, generator=generator)
+    assert once.sort().values.tolist() == list(range(145))
+    drawn = torch.cat([epoch_order(labels, balanced=True, generator=generator) for _ in range(100)])
+    shares = torch.bincount(labels[drawn], minlength=3) / len(drawn)
+    torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.02, rtol=0)
+    assert set(drawn.tolist()) == set(range(145))
+    assert epoch_order(torch.tensor([0, 2, 2]), balanced=True, generator=generator).shape == (
+        3,
+    )  # a class may be absent
 
 
 def test_imagenet_weights_are_loaded_and_their_colours_folded(tmp_path):

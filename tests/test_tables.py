@@ -64,7 +64,39 @@ def test_scores_are_means_over_seeds():
     assert both.predictions.seed.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     line = tables.table([both]).iloc[0]
     assert (line["uar"], line["uar_low"], line["seeds"]) == (value, low, 2)
-    assert tables.readable([both])["UAR [95 %]"][0].startswith("0.667 [")
+    assert line["uar_sd"] == pytest.approx((1 - 1 / 3) / 2**0.5)
+    assert tables.readable([both])["UAR [95 %]"][0].startswith("0.667 ± 0.471 [")
+    once = result(Row("x"), [0, 1, 2, 0])
+    assert tables.readable([once])["UAR [95 %]"][0].startswith("1.000 [") and np.isnan(once.deviation("uar"))
+
+
+def test_the_interval_is_that_of_the_mean_over_the_seeds():
+    """Two seeds that are right about different people: each swings with the people drawn, their mean does not."""
+    right, wrong = [0, 1, 2, 0], [1, 0, 0, 1]
+    one, other = right[:2] + wrong[2:], wrong[:2] + right[2:]
+    alone, both = result(Row("x"), one), result(Row("x"), one, other)
+    width = [np.diff(item.score("uar")[1:])[0] for item in (alone, both)]
+    assert width[1] < width[0]
+    assert both.draws("uar", n=50) == pytest.approx(
+        (alone.draws("uar", n=50) + result(Row("x"), other).draws("uar", n=50)) / 2
+    )
+
+
+def test_classes_and_subjects_one_by_one():
+    both = result(Row("x"), [0, 1, 2, 0], [0, 0, 0, 0])
+    classes = tables.per_class([both])
+    assert classes["recall"].tolist() == [1, 0.5, 0.5]
+    assert classes["precision"].tolist() == pytest.approx([4 / 6, 1, 1])
+    assert classes["clips"].tolist() == [2, 1, 1]
+    assert classes["F1"].mean() == pytest.approx(tables.METRICS["uf1"](both.confusion))
+    people = tables.per_subject([both])
+    assert people.to_dict("list") == {"subject": ["01", "02"], "clips": [2, 2], "x": [0.75, 0.75]}
+
+
+def test_the_sweeps_change_one_number_each(settings):
+    omegas, taus = tables.sweep_rows(settings)
+    assert [row.omega for row in omegas] == list(settings.evaluation.omegas) and {row.tau for row in omegas} == {None}
+    assert [row.tau for row in taus] == list(settings.evaluation.taus) and {row.omega for row in taus} == {None}
 
 
 def test_ours_stand_beside_the_papers_own_row(settings):

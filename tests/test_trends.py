@@ -37,8 +37,9 @@ def test_a_large_difference_is_found_and_none_is_not():
     assert found.ours == pytest.approx(1 - 2 * 20 / (2 * 20 + 20) / 3)
     assert "paper's trend appears" in found.sentence
     assert trend("worse", [result(0)], [result(40)], paper=0.1).verdict == "contradicted"
+    assert found.p == pytest.approx(2 / 2**10)  # ten subjects, all better: only all or none exchanged is as extreme
     same = trend("same", [result(20)], [result(20)], paper=0.1)
-    assert (same.ours, same.low, same.high, same.verdict) == (0, 0, 0, "undecided")
+    assert (same.ours, same.low, same.high, same.verdict, same.p) == (0, 0, 0, "undecided", 1)
 
 
 def test_a_difference_on_the_same_subjects_is_sharper_than_two_intervals():
@@ -69,6 +70,22 @@ def test_the_factorial_design_of_table_1():
     assert found["B-spline over all"].paper == pytest.approx(
         (0.8629 + 0.8923 + 0.8784 + 0.9078 - 0.8468 - 0.8903 - 0.8718 - 0.8951) / 4
     )
+
+
+def test_rows_without_a_partner_are_refused():
+    with pytest.raises(ValueError, match="as many rows with as without, got 1 and 2"):
+        trend("x", [result(40)], [result(30), result(20)])
+
+
+def test_what_is_left_after_correction_is_counted():
+    def with_p(p):
+        return Trend(name="x", metric="uf1", paper=None, ours=0.1, low=0.01, high=0.2, p=p)
+
+    several = [with_p(p) for p in (0.001, 0.02, 0.04, 0.5)]
+    assert trends.after_correction(several) == (
+        "Of 4 comparisons 3 have p < 0.05; 0.2 would by chance alone. After Holm's correction for their number, 1 do."
+    )
+    assert trends.table(several)["p, Holm"].tolist() == ["0.004", "0.060", "0.080", "0.500"]
 
 
 def test_the_table_says_it_with_signs():

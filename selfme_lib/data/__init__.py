@@ -6,6 +6,7 @@ onset, apex = load_onset_apex(clips, size=224)
 """
 
 from selfme_lib.data.clips import (
+    CASME2_FIVE,
     CLASSES,
     Clip,
     Fault,
@@ -15,11 +16,13 @@ from selfme_lib.data.clips import (
     dataset_fingerprint,
 )
 from selfme_lib.data.doctor import Examination, examine
-from selfme_lib.data.images import frame_size, load_onset_apex, read_frame
-from selfme_lib.data.readers import load_clips, selection_report
+from selfme_lib.data.images import frame_size, load_onset_apex, read_clip_frame, read_frame
+from selfme_lib.data.readers import DATASETS, load_clips, selection_report
 
 __all__ = [
+    "CASME2_FIVE",
     "CLASSES",
+    "DATASETS",
     "Clip",
     "Examination",
     "Fault",
@@ -31,6 +34,7 @@ __all__ = [
     "frame_size",
     "load_clips",
     "load_onset_apex",
+    "read_clip_frame",
     "read_frame",
     "selection_report",
 ]

@@ -17,6 +17,9 @@ from selfme_lib.errors import DataError
 CLASSES = ("negative", "positive", "surprise")
 """The three classes of the MEGC 2019 protocol; a clip's `label` is an index into them."""
 
+CASME2_FIVE = ("happiness", "disgust", "repression", "surprise", "others")
+"""The five emotions of CASME II that are frequent enough; `label` is an index into them where they are asked for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
@@ -63,6 +66,8 @@ class Clip:
     label: int  # index into CLASSES
     action_units: str  # as the coders wrote it: "4+7", "R2+15", "?"
     fps: float
+    cropped: bool = True  # the frames show the face alone; False for recordings, which `alignment` cuts out first
+    aligned: Path | None = None  # the frames cut out, memory-mapped, in the order of `frames`; see `frame_cache`
 
     @property
     def key(self) -> str:
@@ -74,8 +79,8 @@ class Clip:
         return self.frames[self.frame_numbers.index(self.onset)]
 
     @property
-    def apex_path(self) -> Path:
-        """The apex frame.
+    def apex_number(self) -> int:
+        """The number of the apex frame.
 
         Raises:
             DataError: the clip has no apex.
@@ -86,7 +91,16 @@ class Clip:
                 problem=f"{self.dataset} labels no apex frame",
                 remedy='choose one by a rule: apex_rule="middle"',
             )
-        return self.peak_path
+        return self.apex
+
+    @property
+    def apex_path(self) -> Path:
+        """The apex frame.
+
+        Raises:
+            DataError: the clip has no apex.
+        """
+        return self.frames[self.frame_numbers.index(self.apex_number)]
 
     @property
     def peak_path(self) -> Path:
@@ -142,9 +156,9 @@ class SelectionReport:
         return dict(Counter(clip.reason for clip in self.left_out).most_common())
 
 
-def count_classes(clips: Sequence[Clip]) -> dict[str, int]:
-    """Clips of each class, in the order of `CLASSES`."""
-    return {name: sum(clip.label == label for clip in clips) for label, name in enumerate(CLASSES)}
+def count_classes(clips: Sequence[Clip], classes: Sequence[str] = CLASSES) -> dict[str, int]:
+    """Clips of each class, in the order of `classes`."""
+    return {name: sum(clip.label == label for clip in clips) for label, name in enumerate(classes)}
 
 
 def dataset_fingerprint(clips: Sequence[Clip]) -> str:
@@ -160,6 +174,7 @@ def dataset_fingerprint(clips: Sequence[Clip]) -> str:
 
 def _clip_digest(clip: Clip) -> str:
     labels = [clip.dataset, clip.key, clip.onset, clip.apex, clip.offset, clip.emotion, clip.label, clip.action_units]
+    labels += [clip.aligned.stem] if clip.aligned else []
     frames = [(path.name, path.stat().st_size) for path in clip.frames]
     digest = hashlib.sha256(json.dumps([labels, clip.fps, frames]).encode())
     for path in (clip.onset_path, clip.peak_path, clip.frames[-1]):

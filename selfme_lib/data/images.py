@@ -43,18 +43,39 @@ def to_frame(pixels: UInt8[np.ndarray, "h w 3"], size: int | None = None) -> Flo
 
 
 def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """An RGB frame as it is in the file.
+    """An RGB frame as it is in the file; shades of grey become equal channels.
 
     Raises:
         DataError: the file cannot be read, is empty, is no JPEG, BMP or PNG, or ends too early.
     """
+    return _decode(path, _read(path))
+
+
+def check_frame(path: Path) -> tuple[tuple[int, int], bytes]:
+    """Width and height of a frame whose pixels can all be decoded, and the content of its file.
+
+    Raises:
+        DataError: as `read_pixels`.
+    """
+    content = _read(path)
+    height, width = _decode(path, content).shape[:2]
+    return (width, height), content
+
+
+def _read(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from None
+
+
+def _decode(path: Path, content: bytes) -> np.ndarray:
     _check(path, content[:64], content[-_TAIL:], len(content))
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            if image.mode[0] in "IF":  # Pillow would cut off what exceeds 8 bits
+                problem = f"more than 8 bits a colour ({image.mode})"
+                raise FaultyData(file=path, problem=problem, remedy="save it with 8 bits")
             return np.asarray(image.convert("RGB"))
     except UnidentifiedImageError:
         raise FaultyData(file=path, problem="not a JPEG, BMP or PNG image", remedy=_COPY_AGAIN) from None
@@ -71,6 +92,18 @@ def resize(pixels: Shaped[np.ndarray, "h w 3"], size: int) -> Shaped[np.ndarray,
     """Pixels at `size` x `size`: by area when that is smaller, else bilinear."""
     smaller = size < min(pixels.shape[:2])
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
+def read_clip_frame(clip: Clip, number: int, size: int | None = None) -> Float[Tensor, "3 h w"]:
+    """The frame of a clip with this number: from its aligned frames if it has them, else from its file.
+
+    Raises:
+        DataError: as `read_pixels`.
+    """
+    place = clip.frame_numbers.index(number)
+    if clip.aligned is None:
+        return read_frame(clip.frames[place], size)
+    return to_frame(np.array(np.load(clip.aligned, mmap_mode="r")[place]), size)
 
 
 def frame_size(path: Path) -> tuple[int, int]:
@@ -135,8 +168,8 @@ def load_onset_apex(clips: Sequence[Clip], size: int) -> tuple[Float[Tensor, "n 
         if before != after:
             problem = f"{before[0]}x{before[1]} pixels, but the apex frame {clip.apex_path.name} {after[0]}x{after[1]}"
             raise FaultyData(file=clip.onset_path, problem=problem, remedy="crop all frames of a clip alike")
-        onset[index] = read_frame(clip.onset_path, size)
-        apex[index] = read_frame(clip.apex_path, size)
+        onset[index] = read_clip_frame(clip, clip.onset, size)
+        apex[index] = read_clip_frame(clip, clip.apex_number, size)
 
     with ThreadPoolExecutor() as pool:
         for _ in tqdm(pool.map(load, range(len(clips))), total=len(clips), desc="frames", unit="clip", disable=None):

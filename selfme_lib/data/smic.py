@@ -17,6 +17,7 @@ from selfme_lib.data.tree import (
     choose_folder,
     folders_of_subjects,
     ignored,
+    is_marked_cropped,
     list_folder,
     list_frames,
     subject_folders,
@@ -46,6 +47,7 @@ def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
     frames_folder, faults = _find_frames(root)
     clips: dict[tuple[str, str, int], Clip] = {}
     incomplete, long = [], []
+    marked = is_marked_cropped(frames_folder)
     subjects, strays = subject_folders(frames_folder, _SUBJECT)
     for subject, subject_folder in subjects.items():
         folders, files = _clip_folders(subject_folder)
@@ -60,7 +62,8 @@ def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
             except FaultyData as error:
                 faults.append(error.fault)
                 continue
-            clips[subject, emotion, number] = _clip(subject, folder.name, emotion, frames, dataset, fps)
+            shown = marked or frames.kind.startswith("reg_")
+            clips[subject, emotion, number] = _clip(subject, folder.name, emotion, frames, dataset, fps, shown)
             strays += frames.strays
             incomplete += [folder] if frames.missing(frames.numbers[0], frames.numbers[-1]) else []
             long += [folder] if len(frames.numbers) > _LONGEST else []
@@ -132,7 +135,7 @@ def _frames(folder: Path) -> FrameFolder:
     return frames
 
 
-def _clip(subject: str, name: str, emotion: str, frames: FrameFolder, dataset: str, fps: float) -> Clip:
+def _clip(subject: str, name: str, emotion: str, frames: FrameFolder, dataset: str, fps: float, cropped: bool) -> Clip:
     return Clip(
         dataset=dataset,
         subject=subject,
@@ -146,4 +149,5 @@ def _clip(subject: str, name: str, emotion: str, frames: FrameFolder, dataset: s
         label=CLASSES.index(emotion),
         action_units="",
         fps=fps,
+        cropped=cropped,
     )

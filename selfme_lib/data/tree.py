@@ -11,7 +11,13 @@ from pathlib import Path
 
 from selfme_lib.data.clips import Fault, FaultyData
 
-_FRAME = re.compile(r"(?P<prefix>reg_|)(?P<stem>img|image)(?P<number>[0-9]+)\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE)
+FRAME = re.compile(r"(?P<kind>(?:reg_)?(?:img|image))(?P<number>[0-9]{1,12})\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE)
+"""A frame of CASME II or SMIC; `kind` tells cropped ones (`reg_img46.jpg`) from recordings (`img46.jpg`)."""
+
+MARKS = ("aligned.json", "synthme.json")
+"""Files that say: below, frames show the face alone. `selfme align` and `selfme synth` leave them."""
+
+_OURS = (*MARKS, "truth")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +27,7 @@ class FrameFolder:
     paths: tuple[Path, ...]
     numbers: tuple[int, ...]
     strays: tuple[Path, ...]
+    kind: str = ""  # what comes before the number in their names
 
     def missing(self, first: int, last: int) -> list[int]:
         """Numbers in first..last (both included) that have no frame."""
@@ -29,14 +36,18 @@ class FrameFolder:
 
 
 def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders and the files in `folder`, each sorted by name; hidden ones are left out.
+    """The folders and the files in `folder`, each sorted by name, without hidden ones and pipes, which would block.
 
     Raises:
         DataError: there is no such folder, or it may not be read.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.is_dir(), folder / entry.name) for entry in entries if not entry.name.startswith(".")]
+            found = [
+                (entry.is_dir(), folder / entry.name)
+                for entry in entries
+                if not entry.name.startswith(".") and (entry.is_dir() or entry.is_file() or entry.is_symlink())
+            ]
     except FileNotFoundError:
         raise FaultyData(file=folder, problem="no such folder", remedy="check the path given as root") from None
     except NotADirectoryError:
@@ -50,8 +61,12 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
     return folders, sorted(path for is_folder, path in found if not is_folder)
 
 
-def list_frames(folder: Path) -> FrameFolder:
+def list_frames(folder: Path, naming: re.Pattern = FRAME) -> FrameFolder:
     """The frames of a clip (`img46.jpg`, `reg_img46.jpg`, `image036237.bmp`), sorted by number.
+
+    Args:
+        folder: of the clip.
+        naming: of its frames, with the groups `number` and `kind`, which must be the same in all of them.
 
     Raises:
         DataError: two frames have the same number, or raw and cropped frames are mixed.
@@ -60,7 +75,7 @@ def list_frames(folder: Path) -> FrameFolder:
     namings: dict[str, Path] = {}
     strays = []
     for path in list_folder(folder)[1]:
-        match = _FRAME.fullmatch(path.name)
+        match = naming.fullmatch(path.name)
         if match is None:
             strays.append(path)
             continue
@@ -69,16 +84,21 @@ def list_frames(folder: Path) -> FrameFolder:
             problem = f"{frames[number].name} and {path.name} are both frame {number}"
             raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
         frames[number] = path
-        namings[(match["prefix"] + match["stem"]).lower()] = path
-    if len(namings) > 1:
+        namings[match["kind"].lower().lstrip("0")] = path
+    if len(namings) > 1:  # such as raw and cropped ones
         first, second = sorted(path.name for path in namings.values())[:2]
         problem = f"frames of two kinds are mixed ({first}, {second})"
-        raise FaultyData(file=folder, problem=problem, remedy="keep the raw or the cropped ones")
+        raise FaultyData(file=folder, problem=problem, remedy="keep those of one kind")
     numbers = tuple(sorted(frames))
-    return FrameFolder(paths=tuple(frames[number] for number in numbers), numbers=numbers, strays=tuple(strays))
+    return FrameFolder(
+        paths=tuple(frames[number] for number in numbers),
+        numbers=numbers,
+        strays=tuple(strays),
+        kind=next(iter(namings), ""),
+    )
 
 
-def subject_folders(folder: Path, naming: re.Pattern) -> tuple[dict[str, Path], list[Path]]:
+def subject_folders(folder: Path, naming: re.Pattern, digits: int = 2) -> tuple[dict[str, Path], list[Path]]:
     """Subject ("01") → its folder, and whatever else lies there. The first group of `naming` is the subject's number.
 
     Raises:
@@ -94,7 +114,7 @@ def subject_folders(folder: Path, naming: re.Pattern) -> tuple[dict[str, Path], 
             continue
         if path in files:
             raise FaultyData(file=path, problem="a file, but subjects are folders", remedy="copy the subject again")
-        subject = f"{int(match[1]):02d}"
+        subject = f"{int(match[1]):0{digits}d}"
         if subject in found:
             problem = f"{found[subject].name} and {path.name} are both subject {subject}"
             raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
@@ -104,6 +124,7 @@ def subject_folders(folder: Path, naming: re.Pattern) -> tuple[dict[str, Path], 
 
 def ignored(folder: Path, strays: list[Path]) -> list[Fault]:
     """A note on what lies among subjects, clips and frames and is none of them."""
+    strays = [path for path in strays if path.name not in _OURS]
     if not strays:
         return []
     problem = f"{len(strays)} files or folders that are no frames, such as {min(strays).relative_to(folder)}"
@@ -141,3 +162,42 @@ def choose_folder(root: Path, found: list[Path], *, preferred: tuple[str, ...]) 
         return first, []
     problem = f"read, but not {', '.join(str(folder.relative_to(root)) for folder in others)}, which holds frames too"
     return first, [Fault(severity="note", file=first, problem=problem, remedy="give another as root to read it")]
+
+
+def is_marked_cropped(folder: Path) -> bool:
+    """Whether somebody has cut the faces out already, up to two levels above (see `MARKS`)."""
+    return any((place / mark).is_file() for place in (folder, *folder.resolve().parents[:2]) for mark in MARKS)
+
+
+def find_label_file(
+    root: Path, frames_folder: Path, naming: re.Pattern, *, suffixes: tuple[str, ...] = (".xlsx",), example: str
+) -> Path:
+    """The label file: in `root` or on the way to the frames; if `root` holds the frames, up to two levels above it.
+
+    Args:
+        root: what the user gave.
+        frames_folder: the folder of the subjects, in `root`.
+        naming: of the file.
+        suffixes: the kinds of file that can be read.
+        example: its usual name, to be told.
+
+    Raises:
+        DataError: there is none, there are several, or it is of another kind.
+    """
+    if frames_folder == root:
+        places = [[root], *([folder] for folder in root.resolve().parents[:2])]
+    else:
+        places = [[folder for folder in frames_folder.parents if folder.is_relative_to(root)] + [frames_folder]]
+    for folders in places:
+        files = [path for folder in folders for path in list_folder(folder)[1] if naming.fullmatch(path.name)]
+        readable = [path for path in files if path.suffix.lower() in suffixes]
+        if len(readable) > 1:
+            names = ", ".join(os.path.relpath(path, root) for path in readable)
+            raise FaultyData(file=folders[0], problem=f"several label files: {names}", remedy="keep one of them")
+        if readable:
+            return readable[0]
+        if files:
+            kinds = " or ".join(suffixes)
+            raise FaultyData(file=files[0], problem=f"the label file is no {kinds}", remedy=f"save it as {suffixes[0]}")
+    problem = f"no label file {example} beside the frames or above them"
+    raise FaultyData(file=root, problem=problem, remedy="copy it there")

@@ -30,7 +30,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 from filelock import FileLock
 from jaxtyping import UInt8
@@ -38,8 +37,12 @@ from tqdm import tqdm
 
 from selfme_lib.data.clips import FaultyData
 from selfme_lib.data.images import read_pixels, resize
+from selfme_lib.data.video import pick_frames
 from selfme_lib.errors import DataError
 from selfme_lib.files import read_json, write_json
+
+ALL = 2**31
+"""More frames than any sequence has: for `find_sequences`."""
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}
 _SPLITS = {"train", "test", "val", "dev", "mp4", "faces", "unzippedfaces", "unzippedintervalfaces"}
@@ -250,7 +253,7 @@ def read_sequence(sequence: FaceSequence, *, size: int, frames: int) -> UInt8[np
     if sequence.names:
         images = (read_pixels(sequence.source / name) for name in sequence.names)
     else:
-        images = _read_video(sequence.source, frames)
+        images = pick_frames(sequence.source, lambda count: spread_evenly(count, frames))
     return np.stack([_square(image, size) for image in images])
 
 
@@ -259,61 +262,6 @@ def _square(pixels: np.ndarray, size: int) -> np.ndarray:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return resize(pixels[top : top + side, left : left + side], size)
-
-
-def _read_video(path: Path, frames: int) -> Iterator[np.ndarray]:
-    """Frames spread evenly over a video. Every frame is decoded up to the last one: seeking in a video is not exact."""
-    _check_boxes(path)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own words on damage, which is reported here
-    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    try:
-        count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
-        if count < 2:
-            problem = f"{count} frames can be read, a motion takes two"
-            raise FaultyData(file=path, problem=problem, remedy="copy or crop the video again")
-        wanted = set(spread_evenly(count, frames))
-        for index in range(max(wanted) + 1):
-            intact = video.grab()
-            if intact and index in wanted:
-                intact, pixels = video.retrieve()
-                if intact:
-                    yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-            if not intact:
-                problem = f"damaged video (frame {index + 1} of {count} cannot be decoded)"
-                raise FaultyData(file=path, problem=problem, remedy="copy or crop the video again")
-    finally:
-        video.release()
-
-
-def _check_boxes(path: Path) -> None:
-    """Refuse a file that is no MP4, or that ends early: FFmpeg would return what is left of it without a word.
-
-    An MP4 file is a row of boxes (ISO 14496-12), each of which begins with its length and its name.
-    """
-    found, position = [], 0
-    try:
-        with path.open("rb") as file:
-            length = file.seek(0, os.SEEK_END)
-            while position < length:
-                file.seek(position)
-                head = file.read(16)
-                found.append(head[4:8])
-                size = int.from_bytes(head[:4], "big")
-                if size == 1:  # a long box: its length comes behind its name
-                    size = int.from_bytes(head[8:16], "big")
-                position = position + max(size, 8) if size else length  # without a length: up to the end
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
-        raise FaultyData(file=path, problem=problem, remedy="check its permissions") from None
-    if not length:
-        problem = "empty file (0 bytes)"
-    elif found[0] not in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"):
-        problem = "not an MP4 video"
-    elif position > length or b"moov" not in found:
-        problem = f"truncated video ({length} bytes)"
-    else:
-        return
-    raise FaultyData(file=path, problem=problem, remedy="copy or crop the video again")
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:

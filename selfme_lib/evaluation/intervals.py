@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .metrics import fold_confusions
 
@@ -42,7 +42,13 @@ def draws_over_subjects(
     Predictions for the same subjects meet the same draws, so the difference between two methods may be taken draw by
     draw: what a hard subject does to both of them drops out, and the interval of the difference is the narrower.
     """
-    folds = np.stack(list(fold_confusions(predictions).values()))  # (s, k, k)
+    return draws_of_folds(np.stack(list(fold_confusions(predictions).values())), metric, n=n, seed=seed)
+
+
+def draws_of_folds(
+    folds: Int[np.ndarray, "s k k"], metric: Callable[[np.ndarray], np.ndarray], *, n: int = 2000, seed: int = 0
+) -> Float[np.ndarray, "n"]:
+    """`draws_over_subjects`, from the confusion matrix of each subject."""
     subjects = len(folds)
     drawn = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=n)  # (n, s)
     return metric(np.einsum("ns,sjk->njk", drawn, folds))

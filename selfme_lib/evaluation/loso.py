@@ -1,22 +1,20 @@
 """Leave-one-subject-out: each subject's clips are predicted by a classifier that has never seen that subject.
 
 A fold is a task that can run anywhere: in this process, in a pool of processes on this machine, or on a cluster; any
-`concurrent.futures.Executor` will do. A fold's result does not depend on where it ran or on what else did, and it is
-kept in a file as soon as it is there, under a hash of everything that determines it; so a run that was killed goes on
-where it stopped and ends with the same numbers.
+`concurrent.futures.Executor` will do (see `executors`), and the folds of all rows of a table are handed to it at once. A
+fold's result does not depend on where it ran or on what else did, and it is kept in a file as soon as it is there, under
+a hash of everything that determines it; so a run that was killed goes on where it stopped and ends with the same numbers.
 """
 
 import concurrent.futures
 import hashlib
 import inspect
 import json
-import multiprocessing
-import os
+import platform
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,28 @@ from tqdm import tqdm
 
 from .. import scvit
 from ..errors import DataError
-from ..files import read_json, write_json
+from ..files import atomic_path, read_json, write_json
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A row of a table with one seed: everything that determines what its folds predict.
+
+    Attributes:
+        config: settings of the classifier, a frozen dataclass; handed to `fit_predict`.
+        motion, labels, subjects, clips: the data, one entry per clip; the order is kept in the result.
+        seed: of the experiment; every fold derives its own from it and its subject's name.
+        fit_predict: `(config, motion, labels, test_motion, *, seed, device) -> probabilities "m k"`, a function of a
+            module, so that other processes find it.
+    """
+
+    config: Any
+    motion: Float[Tensor, "n c h w"]
+    labels: Sequence[int]
+    subjects: Sequence[str]
+    clips: Sequence[str]
+    seed: int
+    fit_predict: Callable[..., Tensor] = scvit.fit_predict
 
 
 def run_loso(
@@ -46,87 +65,143 @@ def run_loso(
     device: str = "cpu",
     title: str = "LOSO",
 ) -> pd.DataFrame:
-    """Predict every clip from the other subjects' clips.
+    """Predict every clip from the other subjects' clips: `run_experiments` for a single `Experiment`."""
+    experiment = Experiment(config, motion, labels, subjects, clips, seed, fit_predict)
+    (table,) = run_experiments([experiment], store=store, executor=executor, device=device, title=title)
+    return table
 
-    Args:
-        config: settings of the classifier, a frozen dataclass; handed to `fit_predict`.
-        motion, labels, subjects, clips: the data, one entry per clip; the order is kept in the result.
-        seed: of the experiment; every fold derives its own from it and its subject's name.
-        store: folder for the results of finished folds.
-        executor: where folds run; None: here, one after the other.
-        fit_predict: `(config, motion, labels, test_motion, *, seed, device) -> probabilities "m k"`, a function of a
-            module, so that other processes find it.
-        device: for `fit_predict`.
-        title: of the progress bar.
+
+def run_experiments(
+    experiments: Sequence[Experiment],
+    *,
+    store: Path,
+    executor: concurrent.futures.Executor | None = None,
+    device: str = "cpu",
+    title: str = "LOSO",
+) -> list[pd.DataFrame]:
+    """Predict every clip of each experiment from the other subjects' clips. Arguments as in `run_folds`.
 
     Returns:
-        A row per clip: subject, clip, label, prediction, and p0, p1, … (the class probabilities). The seconds that each
-        fold took are in `.attrs["seconds"]` by subject.
+        Of each experiment a row per clip: subject, clip, label, prediction, and p0, p1, … (the class probabilities). The
+        seconds that each fold took are in `.attrs["seconds"]` by subject.
+    """
+    results = run_folds(experiments, store=store, executor=executor, device=device, title=title)
+    return [predictions(experiment, folds) for experiment, folds in zip(experiments, results)]
+
+
+def run_folds(
+    experiments: Sequence[Experiment],
+    *,
+    store: Path,
+    executor: concurrent.futures.Executor | None = None,
+    device: str = "cpu",
+    title: str = "LOSO",
+) -> list[dict[str, dict[str, Any]]]:
+    """What `run_fold` gives for every held-out subject of every experiment; finished folds come from the store.
+
+    Args:
+        store: folder for the results of finished folds and, with an executor, for the motions: on one machine processes
+            share them in memory, on a cluster it must lie on a file system that all workers see.
+        executor: where folds run, side by side; None: here, one after the other.
+        device: for `fit_predict`.
+        title: of the progress bar, which counts the folds of all experiments and tells the time left. The same count is in
+            `progress.json` of the store, for who watches from outside.
 
     Raises:
         DataError: fewer than two subjects, a motion that is not finite, a training that diverged, or a file in `store`
             that cannot be read.
     """
-    names = sorted(set(subjects))
+    results: list[dict[str, dict[str, Any]]] = []
+    tasks: dict[Path, tuple] = {}
+    places: dict[Path, list[tuple[int, str]]] = {}  # experiments may share folds: those are computed once
+    for number, experiment in enumerate(experiments):
+        folds, missing = _prepare(experiment, store, device, shared=executor is not None)
+        results.append(folds)
+        for (name, file), task in missing.items():
+            tasks[file] = task
+            places.setdefault(file, []).append((number, name))
+    total = sum(len(set(experiment.subjects)) for experiment in experiments)
+    with tqdm(total=total, initial=sum(map(len, results)), desc=title, unit="fold", disable=None) as bar:
+        for file, result in _run(tasks, executor):
+            write_json(file, result)
+            for number, name in places[file]:
+                results[number][name] = result
+                bar.update()
+            write_json(store / "progress.json", {"done": sum(map(len, results)), "total": total})
+    return results
+
+
+def predictions(experiment: Experiment, folds: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """The table that `run_experiments` returns, from the folds of one experiment."""
+    subjects = np.asarray(experiment.subjects)
+    table = pd.DataFrame(
+        {"subject": list(subjects), "clip": list(experiment.clips), "label": list(map(int, experiment.labels))}
+    )
+    names = sorted(folds)
+    probabilities = np.zeros((len(table), len(folds[names[0]]["probabilities"][0])))
+    for name in names:
+        probabilities[subjects == name] = folds[name]["probabilities"]
+    table["prediction"] = probabilities.argmax(1)
+    for column, values in enumerate(probabilities.T):
+        table[f"p{column}"] = values
+    table.attrs["seconds"] = {name: folds[name]["seconds"] for name in names}
+    return table
+
+
+def _prepare(
+    experiment: Experiment, store: Path, device: str, *, shared: bool
+) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, Path], tuple]]:
+    """Check an experiment; its finished folds by subject, and the tasks of the missing ones by subject and file."""
+    config, motion, subjects = experiment.config, experiment.motion, np.asarray(experiment.subjects)
+    names = sorted(set(experiment.subjects))
     if len(names) < 2:
         raise DataError(f"leave-one-subject-out needs at least two subjects, got {len(names)}")
     broken = ~torch.isfinite(motion).flatten(1).all(1)
     if broken.any():
         first = int(broken.nonzero()[0])
-        raise DataError(f"the motion of subject {subjects[first]} clip {clips[first]} is not finite; extract it again")
-    if isinstance(config, scvit.ClassifierConfig):
-        config = scvit.with_available_weights(config)  # decided once: all folds start from the same weights
-    data = (motion.numpy(), np.asarray(labels, dtype=np.int64), np.asarray(subjects))
-    cause = _cause(config, data, clips, seed, fit_predict, device)
+        clip = f"subject {experiment.subjects[first]} clip {experiment.clips[first]}"
+        raise DataError(f"the motion of {clip} is not finite; extract it again")
+    if isinstance(config, scvit.ClassifierConfig):  # decided once: all folds start from the same weights
+        config = scvit.with_what_there_is(config, device=device)
+    data = (motion.numpy(), np.asarray(experiment.labels, dtype=np.int64), subjects)
+    content = _digest(np.ascontiguousarray(data[0]))
+    cause = _cause(replace(experiment, config=config), content, device)
     files = {name: store / f"fold-{name}-{_digest(f'{cause}/{name}')[:16]}.json" for name in names}
-    results = {name: _read_fold(file) for name, file in files.items() if file.exists()}
-    missing = [name for name in names if name not in results]
-    tasks = {name: (fit_predict, config, *data, name, fold_seed(seed, name), device) for name in missing}
-    with tqdm(total=len(names), initial=len(results), desc=title, unit="fold", disable=None) as bar:
-        for name, result in _run(tasks, executor):
-            write_json(files[name], result)
-            results[name] = result
-            bar.update()
-    table = pd.DataFrame({"subject": list(subjects), "clip": list(clips), "label": data[1]})
-    probabilities = np.zeros((len(table), len(results[names[0]]["probabilities"][0])))
-    for name in names:
-        probabilities[data[2] == name] = results[name]["probabilities"]
-    table["prediction"] = probabilities.argmax(1)
-    for column, values in enumerate(probabilities.T):
-        table[f"p{column}"] = values
-    table.attrs["seconds"] = {name: results[name]["seconds"] for name in names}
-    return table
-
-
-def process_pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
-    """Processes on this machine, started afresh (a forked process may use neither CUDA nor OpenMP)."""
-    return concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
-    )
-
-
-def _end_with_parent() -> None:
-    """Let a worker end when the run is killed; left to itself it would wait for tasks for ever."""
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    finished = {name: _read_fold(file) for name, file in files.items() if file.exists()}
+    missing = [name for name in names if name not in finished]
+    where: np.ndarray | Path = data[0]
+    if shared and missing:
+        where = store.resolve() / f"motion-{content[:16]}.npy"
+        if not where.exists():
+            with atomic_path(where) as temporary:
+                np.save(temporary, data[0])
+    arguments = (experiment.fit_predict, config, where, *data[1:])
+    return finished, {
+        (name, files[name]): (*arguments, name, fold_seed(experiment.seed, name), device) for name in missing
+    }
 
 
 def run_fold(
     fit_predict: Callable[..., Float[Tensor, "m k"]],
     config: Any,
-    motion: Float[np.ndarray, "n c h w"],
+    motion: Float[np.ndarray, "n c h w"] | Path,
     labels: Int[np.ndarray, "n"],
     subjects: np.ndarray,
     held_out: str,
     seed: int,
     device: str,
 ) -> dict[str, Any]:
-    """Train without one subject and predict that subject's clips; their labels go nowhere."""
+    """Train without one subject and predict that subject's clips; their labels go nowhere.
+
+    Args:
+        motion: the motions, or a file of them.
+    """
+    if isinstance(motion, Path):
+        if not motion.exists():
+            raise DataError(
+                f"{motion}: not seen by the worker {platform.node()}; choose a run folder that all workers share"
+            )
+        motion = np.asarray(np.load(motion, mmap_mode="r"))  # pages that processes of one machine share
     test = subjects == held_out
     start = time.perf_counter()
     probabilities = fit_predict(
@@ -142,7 +217,7 @@ def run_fold(
     return {"subject": held_out, "probabilities": probabilities.tolist(), "seconds": time.perf_counter() - start}
 
 
-def _run(tasks: dict[str, tuple], executor: concurrent.futures.Executor | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _run(tasks: dict[Path, tuple], executor: concurrent.futures.Executor | None) -> Iterator[tuple[Path, dict]]:
     """Results of the tasks as they come."""
     if executor is None:
         yield from ((name, run_fold(*task)) for name, task in tasks.items())
@@ -156,20 +231,20 @@ def _run(tasks: dict[str, tuple], executor: concurrent.futures.Executor | None) 
             future.cancel()
 
 
-def _cause(config: Any, data: tuple, clips: Sequence[str], seed: int, fit_predict: Callable, device: str) -> str:
+def _cause(experiment: Experiment, content: str, device: str) -> str:
     """Hash of everything that determines the folds' results, the classifier's code included."""
-    motion, labels, subjects = data
+    fit_predict, labels = experiment.fit_predict, [int(label) for label in experiment.labels]
     return _digest(
         json.dumps(
             {
-                "config": asdict(config),
-                "seed": seed,
+                "config": asdict(experiment.config),
+                "seed": experiment.seed,
                 "device": torch.device(device).type,
                 "torch": torch.__version__,
                 "fit_predict": fit_predict.__qualname__,
                 "code": _code(fit_predict),
-                "motion": [list(motion.shape), _digest(np.ascontiguousarray(motion))],
-                "clips": [labels.tolist(), subjects.tolist(), list(clips)],
+                "motion": [list(experiment.motion.shape), content],
+                "clips": [labels, list(experiment.subjects), list(experiment.clips)],
             },
             sort_keys=True,
         )

@@ -44,10 +44,36 @@ def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b
     return torch.einsum("bkhw,bkc->bchw", weights, pixels)
 
 
-WINDOWS = (
-    1.0,
-    2.5,
-)  # deviations of the Gaussian windows that matching errors are averaged over, in cells of the lattice
+WINDOWS = (1.0, 2.5)  # deviations of the Gaussians that matching errors are averaged over, in cells of the lattice
+
+
+def matching_errors(
+    source: Float[Tensor, "b c h w"],
+    target: Float[Tensor, "b c h w"],
+    motions: Float[Tensor, "b m 2"],
+    size: tuple[int, int],
+) -> list[Float[Tensor, "b m h2 w2"]]:
+    r"""How badly each constant motion fits around each place of the lattice, relative to the others, for each of `WINDOWS`.
+
+    The mean squared difference of aligned frame and target, to first order in the motion $v$ (normalised),
+
+    $$|X_s(u + v) - X_t(u)|^2 \approx v^\top (\nabla X \nabla X^\top) v + 2\,(X_s - X_t) \nabla X^\top v + (X_s - X_t)^2,$$
+
+    with $\nabla X$ of the frames' mean: six maps give the error of any number of motions. It is divided by its mean over
+    the motions, so that noise and contrast cancel, and 1 is taken off.
+    """
+    height, width = source.shape[-2:]
+    mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
+    dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) / 2
+    dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) / 2
+    dt = source - target
+    form = torch.stack([dx * dx, dx * dy, dy * dy, dx * dt, dy * dt, dt * dt], dim=1).mean(2)  # (b, 6, h, w)
+    form = resize_image(form, size)
+    x, y = (motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])).unbind(-1)
+    monomials = torch.stack([x * x, 2 * x * y, y * y, 2 * x, 2 * y, torch.ones_like(x)], dim=-1)  # (b, m, 6)
+    blurred = [gaussian_blur(form, window) for window in WINDOWS]
+    errors = [torch.einsum("bmc,bchw->bmhw", monomials, maps).clamp_min(0) for maps in blurred]
+    return [error / (error.mean(1, keepdim=True) + 1e-3) - 1 for error in errors]
 
 
 class DenseMotion(nn.Module):
@@ -59,9 +85,8 @@ class DenseMotion(nn.Module):
 
     `matching` compares the aligned frames with the target, too. A motion of a micro-expression is a quarter of a pixel
     on the lattice, so that small aligned frames alone hardly tell which local motion fits; the difference at half the
-    image's size does. It is averaged over windows, divided by its mean over the motions (so that noise and contrast
-    cancel), is one more map of the input, and lowers the logits directly, by a weight that is learned.
-    The paper's own form is `matching=False`.
+    image's size and at its full size does (`matching_errors`). It is one more map of the input, and lowers the logits
+    directly, by weights that are learned. The paper's own form is `matching=False`.
 
     Args:
         keypoints: K.
@@ -93,7 +118,7 @@ class DenseMotion(nn.Module):
         nn.init.zeros_(self.head.bias)
         self.variance = variance
         self.locality = locality
-        self.log_sharpness = nn.Parameter(torch.full((len(WINDOWS),), 2.0)) if matching else None
+        self.log_sharpness = nn.Parameter(torch.full((2 * len(WINDOWS),), 1.5)) if matching else None
 
     def aligned_frames(
         self, frame: Float[Tensor, "b c h w"], motions: Float[Tensor, "b m 2"]
@@ -104,23 +129,20 @@ class DenseMotion(nn.Module):
         return translate(repeated, motions.flatten(0, 1)).unflatten(0, (-1, count))
 
     @torch.no_grad()
-    def matching_errors(
+    def forward_errors(
         self,
         source: Float[Tensor, "b c h w"],
         target: Float[Tensor, "b c h w"],
         motions: Float[Tensor, "b m 2"],
         size: tuple[int, int],
     ) -> list[Float[Tensor, "b m h2 w2"]]:
-        """How badly each motion fits around each place of the lattice, for each window, relative to the other motions.
+        """Matching errors at half the frames' size and at full size, for each window.
 
-        Mean squared difference of aligned frame and target, over its mean over the motions, less 1. It carries no
-        gradient: keypoints learn from where motions are used, not from how they are chosen.
+        They carry no gradient: keypoints learn from where motions are used, not from how they are chosen.
         """
         half = (source.shape[-2] // 2, source.shape[-1] // 2)
-        aligned = self.aligned_frames(resize_image(source, half), motions)
-        errors = resize_image((aligned - resize_image(target, half)[:, None]).square().mean(2), size)  # (b, m, h2, w2)
-        windows = [gaussian_blur(errors, window) for window in WINDOWS]
-        return [error / (error.mean(1, keepdim=True) + 1e-3) - 1 for error in windows]
+        coarse = matching_errors(resize_image(source, half), resize_image(target, half), motions, size)
+        return coarse + matching_errors(source, target, motions, size)
 
     def forward(
         self,
@@ -141,7 +163,7 @@ class DenseMotion(nn.Module):
             F.pad(heatmaps, (0, 0, 0, 0, 0, 1)),
             self.aligned_frames(resize_image(source, size), motions).flatten(1, 2),
         ]
-        errors = self.matching_errors(source, target, motions, size) if self.log_sharpness is not None else []
+        errors = self.forward_errors(source, target, motions, size) if self.log_sharpness is not None else []
         features = self.hourglass(torch.cat(maps + [3 * error for error in errors[:1]], dim=1))
         with torch.autocast(device_type=features.device.type, enabled=False):
             logits = self.head(features.float())

@@ -78,7 +78,7 @@ def equivariance_loss(
 
 
 def random_displacement(
-    batch: int, size: int, generator: torch.Generator, *, peak: tuple[float, float] = (0.1, 4.0)
+    batch: int, size: int, generator: torch.Generator, *, peak: tuple[float, float] = (0.0008, 0.031)
 ) -> Float[Tensor, "b 2 s s"]:
     """Smooth random flows as small as those of faces: a little turn, zoom and shift, and bumps on top, here and there zero.
 
@@ -89,7 +89,8 @@ def random_displacement(
     Args:
         batch, size: of the result.
         generator: source of randomness.
-        peak: shortest and longest length of the longest vector of the bumps in pixels; logarithms are uniform in between.
+        peak: shortest and longest length of the longest vector of the bumps, as a share of the size; logarithms are
+            uniform in between.
     """
 
     def noise(cells: int, channels: int) -> Tensor:
@@ -102,10 +103,10 @@ def random_displacement(
     flow = sum(noise(cells, 2) * uniform(0, 1) for cells in (4, 7, 12))
     flow = flow * torch.sigmoid(4 * (noise(6, 1) + uniform(-1, 1)))
     longest = flow.square().sum(1, keepdim=True).amax((2, 3), keepdim=True).sqrt().clamp_min(1e-6)
-    flow = flow / longest * uniform(*map(math.log, peak)).exp()
+    flow = flow / longest * size * uniform(*map(math.log, peak)).exp()
     lattice = to_normalised(identity_grid(size, size).permute(1, 2, 0), size, size)  # (s, s, 2)
     linear = 0.002 * size * uniform(-3, 0).exp()[:, :, 0] * torch.randn(batch, 2, 2, generator=generator)
-    shift = 0.3 * uniform(-3, 0).exp() * torch.randn(batch, 2, 1, 1, generator=generator)
+    shift = 0.0023 * size * uniform(-3, 0).exp() * torch.randn(batch, 2, 1, 1, generator=generator)
     flow = flow + torch.einsum("bij,hwj->bihw", linear, lattice) + shift
     x, y = lattice.unbind(-1)
     radius = ((x - uniform(-0.15, 0.15)) / uniform(0.5, 0.9)).square() + (
@@ -125,8 +126,10 @@ def dense_equivariance_loss(
         displacement: $\mathcal T$, what it was warped by.
 
     Returns:
-        The mean length of the difference in pixels; a place counts $w = 1 + \frac12 |\mathcal T| / \overline{|\mathcal T|}$.
+        The mean length of the difference in hundredths of the image's width; a place counts
+        $w = 1 + \frac12 |\mathcal T| / \overline{|\mathcal T|}$.
     """
     length = displacement.square().sum(1).sqrt()  # (b, h, w)
     error = (flow - displacement).square().sum(1).add(1e-6).sqrt()
-    return (error * (1 + 0.5 * length / length.mean((1, 2), keepdim=True).clamp_min(1e-6))).mean()
+    weight = 1 + 0.5 * length / length.mean((1, 2), keepdim=True).clamp_min(1e-6)
+    return 100 / flow.shape[-1] * (error * weight).mean()

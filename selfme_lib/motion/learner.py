@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfme_lib.errors import UsageError
-from selfme_lib.grids import resize_flow, resize_image
+from selfme_lib.grids import compose, resize_flow, resize_image, sample, warp
 from selfme_lib.motion.dense_motion import DenseMotion, weighted_motion
 from selfme_lib.motion.generator import Generator
 from selfme_lib.motion.keypoints import KeypointDetector
@@ -24,9 +24,12 @@ class LearnerConfig:
     """Sizes and choices; the paper gives none of them. Its own form, or near it: `contrast`, `matching` False, `reach` None.
 
     Attributes:
-        size: side in pixels of the frames that motion is looked for in; frames of any other size are brought to it.
+        size, largest: least and greatest side in pixels of the frames that motion is looked for in; see
+            `MotionLearner.working_size`.
         keypoints: K.
-        width, depth, max_width: hourglasses of detector and dense motion, at a quarter of `size`.
+        passes: how often motion is looked for when it is extracted; from the second time on, between the source as warped
+            so far and the target. 1 is the paper's. Training always looks once.
+        width, depth, max_width: hourglasses of detector and dense motion, at a quarter of the frames' size.
         generator_width, generator_depth: the generator's, at the image's full size.
         temperature, reach: see `keypoints.KeypointDetector`.
         heatmap_variance, locality, matching: see `dense_motion.DenseMotion`.
@@ -34,22 +37,30 @@ class LearnerConfig:
     """
 
     size: int = 128
-    keypoints: int = 36
+    largest: int = 256
+    keypoints: int = 100
+    passes: int = 2
     width: int = 24
     depth: int = 3
     max_width: int = 96
     generator_width: int = 8
     generator_depth: int = 1
     temperature: float = 0.1
-    reach: float | None = 0.25
+    reach: float | None = 0.15
     heatmap_variance: float = 0.01
-    locality: float = 0.15
+    locality: float = 0.09
     matching: bool = True
     contrast: bool = True
 
     def __post_init__(self):
-        if self.size % (4 * 2**self.depth):
-            raise UsageError(f"size {self.size} of a motion learner is not a multiple of {4 * 2**self.depth}")
+        for size in (self.size, self.largest):
+            if size % self.step:
+                raise UsageError(f"size {size} of a motion learner is not a multiple of {self.step}")
+
+    @property
+    def step(self) -> int:
+        """Sides of frames are multiples of it, so that every level of the hourglasses is whole."""
+        return 4 * 2**self.depth
 
 
 @dataclass(frozen=True)
@@ -59,8 +70,13 @@ class Motion:
     keypoints_source: Float[Tensor, "b k 2"]  # normalised
     keypoints_target: Float[Tensor, "b k 2"]
     local: Float[Tensor, "b k+1 2"]  # Φ^k (Eq 2), normalised; the last one is zero
-    weights: Float[Tensor, "b k+1 h w"]  # ψ^k (Eq 4)
-    dense: Float[Tensor, "b 2 h w"]  # Φ̃ (Eq 5), pixels of its own lattice, a quarter of `size`
+    weights: Float[Tensor, "b k+1 h w"]  # ψ^k (Eq 4), of the first pass
+    found: tuple[Float[Tensor, "b 2 h w"], ...]  # Φ̃ (Eq 5) after each pass, pixels of its own lattice
+
+    @property
+    def dense(self) -> Float[Tensor, "b 2 h w"]:
+        """All of the motion."""
+        return self.found[-1]
 
 
 class MotionLearner(nn.Module):
@@ -88,23 +104,38 @@ class MotionLearner(nn.Module):
             width=config.generator_width, depth=config.generator_depth, max_width=config.max_width
         )
 
-    def detail(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c s s"]:
-        """What detector and dense motion look at: the local contrast of the image, or the image, at `config.size`."""
-        image = resize_image(image, (self.config.size, self.config.size))
+    def working_size(self, image: Float[Tensor, "b 3 h w"]) -> tuple[int, int]:
+        """The image's own size, as near as `config.size`, `config.largest` and whole levels allow; it is square."""
+        side = min(max(image.shape[-1], self.config.size), self.config.largest)
+        return (side // self.config.step * self.config.step,) * 2
+
+    def detail(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
+        """What detector and dense motion look at: the local contrast of the image, or the image."""
         if not self.config.contrast:
             return image
         return torch.cat([local_contrast(image, window) for window in CONTRAST_WINDOWS], dim=1)
 
     def forward_keypoints(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k 2"]:
         """Eq 1; normalised coordinates."""
-        return self.detector(self.detail(image))
+        return self.detector(self.detail(resize_image(image, self.working_size(image))))
 
-    def forward_motion(self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]) -> Motion:
-        """Eq 1 to 5."""
-        details = self.detail(torch.cat([source, target]))
+    def forward_motion(
+        self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], *, passes: int = 1
+    ) -> Motion:
+        """Eq 1 to 5; and again, with more than one pass, for the motion that is left."""
+        size = self.working_size(source)
+        frames = resize_image(torch.cat([source, target]), size)
+        details = self.detail(frames)
+        source, seen = frames[: len(source)], details[len(source) :]
         keypoints_source, keypoints_target = self.detector(details).split(len(source))
         weights, local = self.dense(*details.split(len(source)), keypoints_source, keypoints_target)
-        return Motion(keypoints_source, keypoints_target, local, weights, weighted_motion(weights, local))
+        found = [weighted_motion(weights, local)]
+        for _ in range(1, passes):
+            warped = self.detail(warp(source, resize_flow(found[-1], size)))
+            moved = keypoints_source - sample(found[-1], keypoints_target)  # where they are in it
+            rest = weighted_motion(*self.dense(warped, seen, moved, keypoints_target))
+            found.append(compose(rest, found[-1]))
+        return Motion(keypoints_source, keypoints_target, local, weights, tuple(found))
 
     def forward(
         self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]
@@ -116,6 +147,6 @@ class MotionLearner(nn.Module):
 
     @torch.inference_mode()
     def dense_motion(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 s s"]:
-        r"""$\tilde\Phi$ from onset to apex, a backward flow in pixels of its lattice, a quarter of
-        `config.size`; the model must be in `eval` mode."""
-        return self.forward_motion(onset, apex).dense
+        r"""$\tilde\Phi$ from onset to apex, a backward flow in pixels of its lattice, a quarter of the working size;
+        the model must be in `eval` mode."""
+        return self.forward_motion(onset, apex, passes=self.config.passes).dense

@@ -38,6 +38,14 @@ class VoxCeleb:
     skip_broken: bool = False
 
 
+SIZES = (128, 128, 192, 256)  # of frames, in pixels: half of the steps look at small ones
+
+
+def sizes_up_to(largest: int) -> tuple[int, ...]:
+    """Those of `SIZES` that are not larger; if there are none, `largest` itself."""
+    return tuple(size for size in SIZES if size <= largest) or (largest,)
+
+
 @dataclass(frozen=True)
 class PretrainingConfig:
     """Recipe; the defaults are that of the checkpoint that comes with the package.
@@ -45,7 +53,7 @@ class PretrainingConfig:
     Attributes:
         persons: rendered people; the last `validation_persons` of them are not learned from.
         pairs: pairs of frames a person. In validation this holds for VoxCeleb's people too.
-        learner: sizes of the networks and of the frames.
+        learner: sizes of the networks; frames are kept at the largest size that it looks at.
         training: steps, losses and schedule.
         voxceleb: take these people instead; a tenth of them, at most `validation_persons`, are not learned from.
     """
@@ -54,7 +62,7 @@ class PretrainingConfig:
     validation_persons: int = 16
     pairs: int = 10
     learner: LearnerConfig = LearnerConfig()
-    training: TrainingConfig = TrainingConfig(steps=1500)
+    training: TrainingConfig = TrainingConfig(steps=1200, sizes=SIZES)
     voxceleb: VoxCeleb | None = None
 
 
@@ -83,7 +91,7 @@ def _prepare(out: Path, config: PretrainingConfig, workers: int | None = None) -
         out / "faces.npy",
         range(config.persons),
         pairs_per_identity=config.pairs,
-        size=config.learner.size,
+        size=config.learner.largest,
         seed=config.training.seed,
         workers=workers,
     )
@@ -99,7 +107,7 @@ def _prepare_voxceleb(
     found = voxceleb.convert(
         source.root,
         path,
-        size=config.learner.size,
+        size=config.learner.largest,
         frames=source.frames,
         skip_broken=source.skip_broken,
         workers=workers,

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from selfme_lib.errors import DataError
 from selfme_lib.files import atomic_path
-from selfme_lib.grids import resize_flow, warp
+from selfme_lib.grids import resize_flow, resize_image, warp
 from selfme_lib.motion.equivariance import (
     RandomTransform,
     dense_equivariance_loss,
@@ -47,6 +47,8 @@ class TrainingConfig:
             epochs 20 and 30.
         lambda_rec, lambda_eqv: weights of the two losses (Eq 8).
         lambda_dense: weight of the dense motion's equivariance; 0 leaves it out, as the paper does.
+        sizes: sides in pixels of the frames; one of them is drawn for each step, and of larger ones than the first a
+            step takes as many fewer pairs as they have more pixels. Empty: the frames as they are.
         scales: ι of Eq 6.
         perceptual: feature maps of Eq 6, see `perceptual.features`.
         augmentation: what is done to pairs; None for nothing.
@@ -60,6 +62,7 @@ class TrainingConfig:
     lambda_rec: float = 10.0
     lambda_eqv: float = 10.0
     lambda_dense: float = 1.0
+    sizes: Sequence[int] = ()
     scales: Sequence[float] = (1, 0.5, 0.25, 0.125)
     perceptual: str = "contrast"
     augmentation: Augmentation | None = Augmentation()
@@ -199,12 +202,18 @@ def train(
 def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) -> Batch:
     """What step `step` of process `rank` learns from: a function of (seed, step, rank) and nothing else."""
     generator = np.random.default_rng((config.seed, step, rank))
-    source, target = pairs.draw(config.batch_size, generator)
+    count = config.batch_size
+    if config.sizes:
+        size = int(generator.choice(config.sizes))
+        count = max(1, round(count * (config.sizes[0] / size) ** 2))
+    source, target = pairs.draw(count, generator)
+    if config.sizes:
+        source, target = (resize_image(frame, (size, size)) for frame in (source, target))
     if config.augmentation:
         source, target = config.augmentation((source, target), generator)
     torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
-    transform = RandomTransform(config.batch_size, generator=torch_generator)
-    displacement = random_displacement(config.batch_size, source.shape[-1], torch_generator)
+    transform = RandomTransform(count, generator=torch_generator)
+    displacement = random_displacement(count, source.shape[-1], torch_generator)
     looks = [transform.transform_frame(target), source, warp(source, displacement)]
     if config.augmentation:
         looks = [config.augmentation.look_again(frame, torch_generator) for frame in looks]
@@ -221,6 +230,9 @@ def validation_loss(learner: MotionLearner, maps: Features, pairs: FramePairs, c
     for begin in range(0, len(pairs), config.batch_size):
         sequences = np.arange(begin, min(begin + config.batch_size, len(pairs)))
         source, target = pairs.at(sequences, np.random.default_rng((config.seed, begin)))
+        if config.sizes:
+            size = (config.sizes[0], config.sizes[0])
+            source, target = resize_image(source, size), resize_image(target, size)
         prediction, _ = learner(source.to(device), target.to(device))
         total += reconstruction_loss(maps, prediction, target.to(device), config.scales).item() * len(sequences)
     learner.train()

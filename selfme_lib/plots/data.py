@@ -74,6 +74,8 @@ def show_classes(ax: Axes, clips: Sequence[Clip]) -> None:
     for place, row in enumerate(counts):
         if missing := int((row == 0).sum()):
             ax.text(place, left[place] + 0.15, "○" * missing, ha="center", va="bottom", fontsize=9, color=SOFT)
+    if len(subjects) > 20 or max(map(len, subjects)) > 4:  # such as the composite's casme2-01
+        ax.tick_params("x", rotation=90, labelsize=6)
     ax.set_ylim(0, left.max() * 1.35)
     ax.set_xlabel("subject (○: a class that this subject never shows)")
     ax.set_ylabel("clips")

@@ -188,6 +188,11 @@ def show_curves(ax: Axes, curve: pd.DataFrame, columns: Mapping[str, str]) -> No
     ax.legend()
 
 
+def _three_digits(value: float) -> str:
+    """0.750, 12.0, 123: as many digits each, and a zero at the end is one of them."""
+    return f"{value:#.3g}".rstrip(".")
+
+
 def show_intervals(
     ax: Axes,
     names: Sequence[str],
@@ -203,7 +208,7 @@ def show_intervals(
         colour = colours[place] if colours else INK
         ax.plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.35, solid_capstyle="round")
         ax.plot([value], [place], "o", color=colour, markersize=6)
-        ax.annotate(f"{value:.3g}", (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=7)
+        ax.annotate(_three_digits(value), (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=7)
     if reference is not None:
         ax.axvline(reference, color=SOFT, linewidth=0.8, linestyle=":")
     ax.set_yticks(range(len(names)), names)

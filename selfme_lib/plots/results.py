@@ -84,6 +84,47 @@ def show_pooling(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") ->
     ax.set_xlabel(f"{metric.upper()}   ● pooled over the folds   ○ mean of the folds")
 
 
+def show_gap(ax: Axes, honest: Result, told: Mapping[str, Result], *, fold_mean: float, metric: str = "uf1") -> None:
+    """One model under several protocols: the honest score as a line with its interval, the others as dots beside it.
+
+    Args:
+        told: name of a protocol → what it reports; `honest` is one of them.
+        fold_mean: the honest predictions, scored within each fold and averaged.
+    """
+    value, low, high = honest.score(metric)
+    ax.axvspan(low, high, color=FAINT, alpha=0.5, linewidth=0)
+    ax.axvline(value, color=INK, linewidth=1.4)
+    dots = [("last epoch, mean of folds", fold_mean, "white")]
+    dots += [(name, result.score(metric)[0], INK if result is honest else VERMILION) for name, result in told.items()]
+    for place, (_, score, colour) in enumerate(dots):
+        ax.plot([value, score], [place, place], color=SOFT, linewidth=1)
+        ax.plot([score], [place], "o", markerfacecolor=colour, markeredgecolor=INK if colour == "white" else colour)
+        ax.annotate(
+            f"{score - value:+.3f}", (score, place), (0, 6), textcoords="offset points", ha="center", fontsize=7
+        )
+    ax.set_yticks(range(len(dots)), [name for name, _, _ in dots])
+    ax.set_ylim(len(dots) - 0.5, -0.8)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(f"{metric.upper()} that would be reported; grey: the honest interval over subjects")
+
+
+def show_sweep(
+    ax: Axes, values: Sequence[float], results: Sequence[Result], *, label: str, usual: float, metric: str = "uf1"
+) -> None:
+    """A score against one setting, on a logarithmic axis, with intervals over subjects; a line at the usual value."""
+    scores = np.array([result.score(metric) for result in results])  # value, low, high
+    ax.vlines(values, scores[:, 1], scores[:, 2], color=VERMILION, linewidth=3, alpha=0.45)
+    ax.plot(values, scores[:, 0], "o-", color=VERMILION)
+    ax.axvline(usual, color=SOFT, linewidth=0.8, linestyle=":")
+    ax.set_xscale("log")
+    ax.set_xticks(values, [f"{value:g}" for value in values])
+    ax.minorticks_off()
+    ax.set_xlabel(label)
+    ax.set_ylabel(metric.upper())
+    ax.grid(axis="y")
+
+
 def show_trends(ax: Axes, trends: Sequence[Trend], *, names: Sequence[str] | None = None) -> None:
     """Differences between rows: ours with interval, the paper's as a diamond; grey where the interval holds zero."""
     for place, item in enumerate(trends):

@@ -35,6 +35,8 @@ METHOD_COLOURS = {
     "selfme": VERMILION,
     "selfme_raw": ORANGE,
     "truth": INK,
+    "tcae": GREEN,
+    "features": BLUE,
 }
 SEQUENTIAL, DIVERGING, HEAT = "cividis", "PuOr_r", "inferno"
 WIDTH = 7.2  # inches: a full-width figure

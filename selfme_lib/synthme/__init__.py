@@ -12,7 +12,7 @@ from selfme_lib.synthme.dataset import VERSION, SynthConfig, fingerprint, write_
 from selfme_lib.synthme.identity import Identity, create_identity
 from selfme_lib.synthme.pretraining import render_pairs
 from selfme_lib.synthme.render import Expression, Renderer
-from selfme_lib.synthme.studio import neutral_face, render_face, set_up
+from selfme_lib.synthme.studio import neutral_face, render_face, render_recording, set_up
 from selfme_lib.synthme.timeline import Difficulty
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "neutral_face",
     "render_face",
     "render_pairs",
+    "render_recording",
     "set_up",
     "write_dataset",
 ]

@@ -1,4 +1,4 @@
-"""Write SynthME to disk: frames where CASME II or SMIC-HS has them, the truth beside them.
+"""Write SynthME to disk: frames where CASME II, SMIC-HS or SAMM has them, the truth beside them.
 
 Work is cut into clips, rendered by several processes. A clip's folder and its truth appear whole or not at all, and a clip
 that is there is not rendered again, so an interrupted run goes on where it stopped. Bytes depend on the configuration alone,
@@ -29,17 +29,20 @@ from selfme_lib.synthme.identity import Identity, create_identity
 from selfme_lib.synthme.layouts import (
     CLASS_COUNTS,
     CODING_SHEET,
+    FACS_SHEET,
     LAYOUTS,
     ClipFiles,
     action_units_cell,
     clip_files,
     write_coding_sheet,
+    write_facs_sheet,
 )
 from selfme_lib.synthme.parallel import in_parallel
 from selfme_lib.synthme.render import Renderer
 from selfme_lib.synthme.sensor import expose
 from selfme_lib.synthme.studio import set_up
 from selfme_lib.synthme.timeline import UNITS, Difficulty, Script, write_script
+from selfme_lib.synthme.truth import truth_path
 
 VERSION = "synthme-1"
 DISCLAIMER = (
@@ -60,7 +63,7 @@ class SynthConfig:
         subjects, clips: number of persons, and of labelled clips of each.
         size: width and height of a frame in pixels.
         seed: another seed gives other persons and other clips.
-        layout: "casme2" or "smic".
+        layout: "casme2", "smic" or "samm".
         first_identity: the first person; sets whose ranges of persons do not meet have no person in common.
         fps: frames a second; a movement takes 8 to 16 frames.
         difficulty: what stands between frames and label.
@@ -162,8 +165,11 @@ def _write(root: Path, config: SynthConfig, workers: int | None) -> None:
     with tqdm(total=len(clips), initial=len(clips) - len(missing), desc="SynthME", unit="clip", disable=None) as bar:
         for done in in_parallel(_render_chunk, jobs, workers):
             bar.update(done)
-    if config.layout == "casme2" and (missing or not (root / CODING_SHEET).is_file()):
-        write_coding_sheet(root, [_coding_row(clip) for clip in clips])
+    sheets = {"casme2": (CODING_SHEET, write_coding_sheet), "samm": (FACS_SHEET, write_facs_sheet)}
+    if config.layout in sheets:
+        name, write = sheets[config.layout]
+        if missing or not (root / name).is_file():
+            write(root, [_coding_row(clip) for clip in clips])
 
 
 @dataclass(frozen=True)
@@ -246,7 +252,7 @@ def _claim(root: Path, config: SynthConfig) -> None:
 
 
 def _truth_file(root: Path, clip: PlannedClip) -> Path:
-    return root / "truth" / f"sub{clip.files.subject}" / f"{clip.files.name}.npz"
+    return truth_path(root, clip.files.subject, clip.files.name)
 
 
 def _finished(root: Path, clip: PlannedClip) -> bool:

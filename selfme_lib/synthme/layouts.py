@@ -1,7 +1,8 @@
-"""Where the files of a data set lie: as in CASME II, or as in SMIC-HS, so that the readers for the real ones read this one.
+"""Where the files of a data set lie: as in CASME II, SMIC-HS or SAMM, so that the readers for the real ones read this one.
 
 CASME II   `Cropped/sub01/EP02_01f/reg_img46.jpg` and a coding sheet; frame numbers without leading zeros.
 SMIC-HS    `HS/s1/micro/positive/s1_po_01/reg_image000046.bmp`; no sheet, the folders are the labels.
+SAMM       `006/006_1_2/006_00046.jpg` in grey, and a sheet with 13 rows of words before its header.
 """
 
 import re
@@ -16,10 +17,11 @@ from openpyxl import Workbook
 
 from selfme_lib.files import atomic_path
 from selfme_lib.synthme.action_units import CLASS_OF_EMOTION
-from selfme_lib.synthme.sensor import encode_bmp, encode_jpeg
+from selfme_lib.synthme.sensor import encode_bmp, encode_grey_jpeg, encode_jpeg
 
-LAYOUTS = ("casme2", "smic")
+LAYOUTS = ("casme2", "smic", "samm")
 CODING_SHEET = "CASME2-coding-synthme.xlsx"
+FACS_SHEET = "SAMM_Micro_FACS_Codes_synthme.xlsx"
 # the header of CASME2-coding-20140508.xlsx; the two blank columns are in the original
 CODING_COLUMNS = (
     "Subject",
@@ -32,9 +34,32 @@ CODING_COLUMNS = (
     "Action Units",
     "Estimated Emotion",
 )
+# the header of SAMM_Micro_FACS_Codes_v2.xlsx, in its row 14
+FACS_COLUMNS = (
+    "Subject",
+    "Filename",
+    "Inducement Code",
+    "Onset Frame",
+    "Apex Frame",
+    "Offset Frame",
+    "Duration",
+    "Micro",
+    "Action Units",
+    "Estimated Emotion",
+    "Objective Classes",
+    "Notes",
+)
+FACS_PREAMBLE = (
+    "SynthME in the layout of SAMM. Rendered faces, no recordings.",
+    "Onset, apex and offset are numbers of frames.",
+    "Duration counts frames, both ends included.",
+)
+FACS_HEADER_ROW = 14
+FACS_EMOTIONS = {"repression": "contempt"}  # SAMM does not know the one, CASME II not the other
 CLASS_COUNTS = {
     "casme2": {"negative": 88, "positive": 32, "surprise": 25},
     "smic": {"negative": 70, "positive": 51, "surprise": 43},
+    "samm": {"negative": 92, "positive": 26, "surprise": 15},
 }
 
 
@@ -72,6 +97,17 @@ def smic_clip(subject: int, clip: int, emotion: str, count: int) -> ClipFiles:
     )
 
 
+def samm_clip(subject: int, clip: int, emotion: str, count: int) -> ClipFiles:
+    name = f"{subject:03d}_{clip // 4 + 1}_{clip % 4 + 1}"
+    return ClipFiles(
+        subject=f"{subject:03d}",
+        name=name,
+        folder=Path(f"{subject:03d}") / name,
+        frame_name=lambda number: f"{subject:03d}_{number:05d}.jpg",
+        encode=encode_grey_jpeg,
+    )
+
+
 def clip_files(layout: str, subject: int, clip: int, emotion: str, count: int) -> ClipFiles:
     """Files of a clip.
 
@@ -82,7 +118,7 @@ def clip_files(layout: str, subject: int, clip: int, emotion: str, count: int) -
         emotion: of the clip.
         count: this is the subject's count-th clip of its class, from 1.
     """
-    return {"casme2": casme2_clip, "smic": smic_clip}[layout](subject, clip, emotion, count)
+    return {"casme2": casme2_clip, "smic": smic_clip, "samm": samm_clip}[layout](subject, clip, emotion, count)
 
 
 def write_coding_sheet(root: Path, rows: Sequence[tuple]) -> None:
@@ -96,10 +132,33 @@ def write_coding_sheet(root: Path, rows: Sequence[tuple]) -> None:
     sheet.append(CODING_COLUMNS)
     for row in rows:
         sheet.append(row)
+    _save(book, root / CODING_SHEET)
+
+
+def write_facs_sheet(root: Path, rows: Sequence[tuple]) -> None:
+    """Write SAMM's label file from rows in the order of `CODING_COLUMNS`; the same rows give the same bytes.
+
+    With the traps of the original: words before the header, and a Duration that is a formula.
+    """
+    book = Workbook()
+    sheet = book.active
+    for number, line in enumerate(FACS_PREAMBLE, start=1):
+        sheet.cell(number, 1, line)
+    for column, title in enumerate(FACS_COLUMNS, start=1):
+        sheet.cell(FACS_HEADER_ROW, column, title)
+    for number, (subject, name, _, onset, apex, offset, _, units, emotion) in enumerate(rows, FACS_HEADER_ROW + 1):
+        duration = f"=F{number}-D{number}+1"
+        emotion = FACS_EMOTIONS.get(emotion, emotion).capitalize()
+        sheet.append((subject, name, None, onset, apex, offset, duration, None, units, emotion))
+    _save(book, root / FACS_SHEET)
+
+
+def _save(book: Workbook, path: Path) -> None:
+    """Write a workbook of which every byte depends on its cells alone."""
     buffer = BytesIO()
     book.save(buffer)
     with (
-        atomic_path(root / CODING_SHEET) as temporary,
+        atomic_path(path) as temporary,
         zipfile.ZipFile(buffer) as source,
         zipfile.ZipFile(temporary, "w") as target,
     ):

@@ -30,6 +30,12 @@ def encode_bmp(picture: np.ndarray) -> bytes:
     return cv2.imencode(".bmp", picture[..., ::-1])[1].tobytes()
 
 
+def encode_grey_jpeg(picture: np.ndarray, quality: int) -> bytes:
+    """RGB uint8 -> the bytes of a JPEG file of one channel, brightness as cameras weigh it."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
 def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """RGB uint8 -> RGB uint8 with the traces of JPEG compression."""
     data = np.frombuffer(encode_jpeg(picture, quality), np.uint8)

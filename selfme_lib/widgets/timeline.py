@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfme_lib.data import Clip, read_frame
+from selfme_lib.data import Clip, read_clip_frame
 from selfme_lib.errors import UsageError
 from selfme_lib.grids import gaussian_blur
 from selfme_lib.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, SOFT, VERMILION
@@ -103,7 +103,7 @@ class TimelineExplorer(Explorer):
         clip = self._clips[key]
         if len(clip.frames) > LONGEST:
             raise UsageError(f"clip {key} has {len(clip.frames)} frames; the timeline shows at most {LONGEST}")
-        return {number: read_frame(path, self._size) for number, path in zip(clip.frame_numbers, clip.frames)}
+        return {number: read_clip_frame(clip, number, self._size) for number in clip.frame_numbers}
 
     def _curves_of(self, key: str) -> list[tuple[str, str, Float[Tensor, "n"]]]:
         """Name, colour and values by frame, each between 0 and 1: change, then action units."""

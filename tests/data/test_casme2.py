@@ -176,7 +176,10 @@ def test_a_label_file_without_rows(tmp_path):
         ({"name": "EP99_99"}, "labelled, but its folder is not there"),
         ({"emotion": "hapiness"}, "Estimated Emotion is 'hapiness'"),
         ({"emotion": None}, "Estimated Emotion is ''"),
-        ({"subject": "01", "name": "EP19_05f", "frames": range(0)}, "sub01/EP19_05f is already labelled in row 2"),
+        (
+            {"subject": "01", "name": "EP19_05f", "frames": range(0)},
+            "subject 01, EP19_05f is already labelled in row 2",
+        ),
     ],
 )
 def test_a_bad_row_is_refused_with_file_and_row(tmp_path, changes, complaint):

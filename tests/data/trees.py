@@ -1,5 +1,6 @@
 """Small data sets with the traps of the real ones, drawn from noise: no frame of a real subject is needed or used."""
 
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,9 +60,11 @@ ROWS = (
 USED = ("01/EP02_01f", "01/EP19_05f", "02/EP01_11f", "02/EP03_02f", "11/EP15_01f", "16/EP01_08")
 
 
-def write_image(path: Path, *, size: tuple[int, int] = (20, 24), seed: int = 0) -> None:
+def write_image(path: Path, *, size: tuple[int, int] = (20, 24), seed: object = 0, grey: bool = False) -> None:
+    """Noise, another for each seed: a number, or any text."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(path)
+    generator = np.random.default_rng(seed if isinstance(seed, int) else zlib.crc32(str(seed).encode()))
+    Image.fromarray(generator.integers(0, 256, size[::-1] if grey else (*size[::-1], 3), dtype=np.uint8)).save(path)
 
 
 def write_label_file(path: Path, rows=ROWS, header=HEADER) -> None:
@@ -97,7 +100,8 @@ def smic_cropped(root: Path, *, folder: str = "SMIC_all_cropped", first: int = 3
     for name, count in SMIC_CLIPS.items():
         subject, emotion, _ = name.split("_")
         for number in range(first, first + count):
-            write_image(root / folder / f"HS/{subject}/micro/{_FOLDERS[emotion]}/{name}/reg_image{number:06d}.bmp")
+            path = root / folder / f"HS/{subject}/micro/{_FOLDERS[emotion]}/{name}/reg_image{number:06d}.bmp"
+            write_image(path, seed=f"{name} {number}")
     write_image(root / folder / "HS/s1/non_micro/s1_non_01/reg_image000001.bmp")
     write_image(root / folder / "NIR/s1/micro/positive/s1_po_09/reg_64773.bmp")
     (root / folder / "HS/s1/micro/Thumbs.db").write_bytes(b"\xd0\xcf")
@@ -109,5 +113,91 @@ def smic_raw(root: Path, *, folder: str = "SMIC_HS_E") -> Path:
     for name, count in SMIC_CLIPS.items():
         subject = int(name.split("_")[0][1:])
         for number in range(98, 98 + count):  # crosses 100
-            write_image(root / folder / f"s{subject:02d}/{name}/image{number}.jpg")
+            write_image(root / folder / f"s{subject:02d}/{name}/image{number}.jpg", seed=f"{name} {number}")
+    return root
+
+
+SAMM_FILE = "SAMM_Micro_FACS_Codes_v2.xlsx"
+SAMM_HEADER = [
+    "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro",
+    "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
+]  # fmt: skip
+SAMM_ROWS = (  # subject, clip, onset, apex, offset, action units, emotion
+    ("006", "006_1_2", 9, 11, 14, "13 or A12", "Happiness"),
+    (6, "006_1_3", 99, 102, 104, 4, "Anger"),
+    ("007", "007_3_1", 5562, 5564, 5566, "L14", "Contempt"),
+    ("007", "007_6_1", 7, 9, 12, "1+2", " Surprise"),
+    ("7", "7_6_2", 1000, 1003, 1004, "4+7", "Disgust"),
+    ("011", "011_1_1", 1, 2, 4, "17", "Other"),
+)
+SAMM_KEYS = ["006/006_1_2", "006/006_1_3", "007/007_3_1", "007/007_6_1", "007/007_6_2"]
+
+
+def write_samm_file(path: Path, rows=SAMM_ROWS, header=SAMM_HEADER) -> None:
+    """13 rows of words, the header in row 14, a Duration that is a formula."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    sheet["A1"], sheet["B5"], sheet["A9"] = "SAMM Micro-expression FACS codes", "Onset Frame: the first", "Subject"
+    for column, title in enumerate(header, start=1):
+        sheet.cell(14, column, title)
+    for number, (subject, name, onset, apex, offset, units, emotion) in enumerate(rows, start=15):
+        formula = f"=F{number}-D{number}+1"
+        sheet.append([subject, name, "A", onset, apex, offset, formula, "Micro - 1/2", units, emotion, "I", None])
+    workbook.save(path)
+
+
+def samm(root: Path, *, rows=SAMM_ROWS) -> Path:
+    """A small SAMM with its traps; five of its clips are used."""
+    write_samm_file(root / SAMM_FILE, rows)
+    for subject, name, onset, _, offset, _, _ in rows:
+        digits = 4 if name == "007_6_1" else 5  # six clips of the real one pad their numbers in another way
+        folder = root / f"{int(subject):03d}" / (name if name != "7_6_2" else "007_6_2")
+        for number in range(onset, offset + 1):
+            path = folder / f"{int(subject):03d}_{number:0{digits}d}.jpg"
+            write_image(path, seed=f"{name} {number}", grey=True)
+    return root
+
+
+CASME3_FILE = "cas(me)3_part_A_ME_label_JpgIndex_v2"
+CASME3_HEADER = ["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion"]
+CASME3_ROWS = (
+    ("spNO.1", "b", 175, 178, 180, "4+7", 4, "Disgust"),
+    ("spNO.1", "b", 184, 186, 188, 12, 1, "Happy"),  # the same recording
+    ("spNO.1", "g", 9, 11, 12, "1+2", 2, "Surprise"),
+    ("spNO.2", "a", 1, 3, 5, "15", 3, "sad"),
+    ("spNO.2", "a", 1, 4, 6, "15", 3, "Others"),
+)
+CASME3_KEYS = ["001/b_175", "001/b_184", "001/g_9", "002/a_1"]
+
+
+def write_casme3_file(root: Path, rows=CASME3_ROWS, *, suffix: str = ".xlsx") -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    path = root / f"{CASME3_FILE}{suffix}"
+    if suffix == ".csv":
+        lines = [",".join(map(str, row)) for row in (CASME3_HEADER, *rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")  # as Excel writes it
+        return path
+    workbook = openpyxl.Workbook()
+    for row in (CASME3_HEADER, *rows):
+        workbook.active.append(row)
+    workbook.save(path)
+    return path
+
+
+def casme3(root: Path, *, rows=CASME3_ROWS[:-1], suffix: str = ".xlsx") -> Path:
+    """A small part A of CAS(ME)3: recordings in colour, with depth beside them."""
+    write_casme3_file(root, rows, suffix=suffix)
+    for subject, recording, first, last in (("1", "b", 170, 190), ("1", "g", 8, 13), ("2", "a", 1, 6)):
+        for number in range(first, last + 1):
+            folder = root / f"spNO.{subject}" / recording
+            write_image(folder / f"color/{number}.jpg", seed=f"{subject} {recording} {number}")
+        write_image(folder / "depth/175.png")
+    return root
+
+
+def composite(root: Path) -> Path:
+    casme2(root / "CASME II")
+    smic_cropped(root / "SMIC")
+    samm(root / "samm")
     return root

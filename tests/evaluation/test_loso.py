@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from selfme_lib.errors import DataError
-from selfme_lib.evaluation.loso import process_pool, run_fold, run_loso
+from selfme_lib.evaluation.executors import executor
+from selfme_lib.evaluation.loso import run_fold, run_loso
 from selfme_lib.evaluation.metrics import score
 from toy_motion import TINY, moving_blobs
 
@@ -88,8 +89,8 @@ def serial(tmp_path_factory):
 
 
 def test_process_pool_gives_the_same_bits(serial, tmp_path):
-    with process_pool(2) as executor:
-        pooled = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=executor)
+    with executor(2) as pool:
+        pooled = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=pool)
     pd.testing.assert_frame_equal(serial, pooled, check_exact=True)
 
 
@@ -106,6 +107,7 @@ sys.path.insert(0, sys.argv[1])
 from dataclasses import replace
 from toy_motion import TINY, moving_blobs
 from selfme_lib.evaluation import loso
+from selfme_lib.evaluation.executors import process_pool
 
 def write_json_and_die(path, value):
     write_json(path, value)
@@ -114,7 +116,7 @@ def write_json_and_die(path, value):
 
 write_json, loso.write_json = loso.write_json, write_json_and_die
 motion, labels, *names = moving_blobs(4, 6)
-executor = loso.process_pool(2)
+executor = process_pool(2)
 arguments = {"seed": 7, "store": Path(sys.argv[2]), "executor": executor}
 loso.run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, **arguments)
 """
@@ -180,7 +182,7 @@ def failing(config, motion, labels, test_motion, *, seed, device):
 def test_errors_of_a_fold_come_out(tmp_path):
     with pytest.raises(DataError, match="no"), concurrent.futures.ThreadPoolExecutor(1) as executor:
         run_loso(SHORT, *DATA, seed=0, store=tmp_path, executor=executor, fit_predict=failing)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("fold-*"))
 
 
 def test_what_cannot_be_evaluated_is_refused(tmp_path):

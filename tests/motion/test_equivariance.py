@@ -51,11 +51,11 @@ def test_without_noise_the_transform_is_the_identity():
 
 
 def test_displacements_are_smooth_as_small_as_asked_and_the_same_for_one_seed():
-    peak = (0.5, 2.0)
+    peak = (0.5 / 64, 2 / 64)
     flow = random_displacement(64, 64, torch.Generator().manual_seed(0), peak=peak)
     assert torch.equal(flow, random_displacement(64, 64, torch.Generator().manual_seed(0), peak=peak))
     longest = flow.norm(dim=1).amax((1, 2))
-    assert longest.max() < peak[1] + 2.5 and longest.median() > 0.3  # a turn, a zoom and a shift come on top
+    assert longest.max() < 64 * peak[1] + 2.5 and longest.median() > 0.3  # a turn, a zoom and a shift come on top
     steps = torch.cat([flow.diff(dim=2).abs().flatten(), flow.diff(dim=3).abs().flatten()])
     assert steps.median() < 0.05
     corners = flow[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].norm(dim=1).amax(1)
@@ -64,10 +64,10 @@ def test_displacements_are_smooth_as_small_as_asked_and_the_same_for_one_seed():
 
 def test_dense_equivariance_is_zero_for_the_map_itself_and_the_mean_error_for_a_constant_one():
     displacement = random_displacement(2, 32, torch.Generator().manual_seed(1))
-    assert dense_equivariance_loss(displacement, displacement) < 2e-3
+    assert dense_equivariance_loss(displacement, displacement) < 6e-3
     constant = torch.ones(1, 2, 8, 8)
     shifted = constant + torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)
-    assert dense_equivariance_loss(shifted, constant).item() == pytest.approx(5 * 1.5, rel=1e-4)  # w = 1.5 everywhere
+    assert dense_equivariance_loss(shifted, constant).item() == pytest.approx(1.5 * 500 / 8, rel=1e-4)
 
 
 def test_an_error_counts_more_where_something_moves():

@@ -18,7 +18,7 @@ from selfme_lib.motion.learner import LearnerConfig
 from selfme_lib.motion.pretraining import PretrainingConfig, VoxCeleb, pretrain
 from selfme_lib.motion.training import TrainingConfig
 
-TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
+TINY = LearnerConfig(size=32, largest=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 PEOPLE = ("id10001", "id10002", "id10003")
 
 

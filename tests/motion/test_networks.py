@@ -2,13 +2,20 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfme_lib.errors import UsageError
-from selfme_lib.grids import identity_grid, resize_flow, to_normalised, warp
+from selfme_lib.grids import compose, gaussian_blur, identity_grid, resize_flow, to_normalised, warp
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.dense_motion import DenseMotion, gaussian_heatmaps, local_motions, weighted_motion
+from selfme_lib.motion.dense_motion import (
+    DenseMotion,
+    gaussian_heatmaps,
+    local_motions,
+    matching_errors,
+    weighted_motion,
+)
 from selfme_lib.motion.generator import Generator
 from selfme_lib.motion.hourglass import Stem
 from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax, spread_out
@@ -74,23 +81,37 @@ def test_weighted_motion_with_one_hot_weights_is_that_motion_in_pixels():
 def test_aligned_frames_and_matching_errors_single_out_the_right_motion():
     """The target is the source moved by the second of three motions: its aligned frame is the target itself."""
     module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8)
-    source = torch.rand(1, 1, 33, 33)
-    motions = torch.tensor([[[0.25, 0.0], [0.125, -0.125], [0.0, 0.0]]])  # 4, 2 and 0 px of 33
-    flow = torch.tensor([2.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 33, 33)
+    source = gaussian_blur(torch.rand(1, 1, 33, 33), 2.0)
+    motions = torch.tensor([[[0.0625, 0.0], [0.03125, -0.03125], [0.0, 0.0]]])  # 1, 0.5 and 0 px of 33
+    flow = torch.tensor([0.5, -0.5]).view(1, 2, 1, 1).expand(1, 2, 33, 33)
     target = warp(source, flow)
     aligned = module.aligned_frames(source, motions)
     torch.testing.assert_close(aligned[:, 1], target, atol=1e-5, rtol=0)
-    for errors in module.matching_errors(source, target, motions, (8, 8)):  # relative to their mean over the motions
+    for errors in matching_errors(10 * source, 10 * target, motions, (8, 8)):  # relative to their mean over the motions
         inside = errors[..., 2:-2, 2:-2]
         assert (inside.argmin(1) == 1).all() and inside[:, 1].max() < -0.3
         torch.testing.assert_close(errors.mean(1), torch.zeros(1, 8, 8), atol=0.2, rtol=0)
 
 
+@settings(deadline=None, max_examples=10)
+@given(st.floats(-2, 2), st.floats(-2, 2), st.floats(-3, 3), st.floats(-3, 3))
+def test_matching_errors_are_exact_where_the_frame_is_a_slope(across, down, x, y):
+    """There the first order is all: the errors of two motions are as the squared differences after warping."""
+    grid = identity_grid(64, 64)
+    source = (across * grid[0] + down * grid[1])[None, None]
+    target = source + 0.7
+    motions = torch.tensor([[[x, y], [0.0, 0.0]]])  # pixels
+    found = matching_errors(source, target, motions * 2 / 63, (16, 16))[0][..., 5:-5, 5:-5]
+    differences = torch.tensor([across * x + down * y - 0.7, -0.7]).square()
+    wanted = differences / (differences.mean() + 1e-3) - 1
+    torch.testing.assert_close(found, wanted[None, :, None, None].expand_as(found), atol=2e-3, rtol=1e-3)
+
+
 def test_matching_alone_makes_a_new_dense_motion_choose_the_right_motion():
     module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8, locality=10.0)
-    source = torch.rand(1, 1, 64, 64)
-    shift = 4 * 2 / 63  # 4 px to the right, in normalised units
-    target = warp(source, torch.tensor([4.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 64, 64))
+    source = 10 * gaussian_blur(torch.rand(1, 1, 64, 64), 2.0)
+    shift = 1.5 * 2 / 63  # 1.5 px to the right, in normalised units
+    target = warp(source, torch.tensor([1.5, 0.0]).view(1, 2, 1, 1).expand(1, 2, 64, 64))
     at = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]])
     weights, motions = module(source, target, at + torch.tensor([[[shift, 0.0], [0.0, shift]]]), at)
     assert motions[0, 0].tolist() == pytest.approx([shift, 0.0])
@@ -108,8 +129,9 @@ def test_learner_shapes_for_frames_of_any_size(batch, side, matching, contrast, 
     learner = MotionLearner(replace(TINY, matching=matching, contrast=contrast, reach=reach))
     source, target = torch.rand(2, batch, 3, side, side)
     prediction, motion = learner(source, target)
-    assert prediction.shape == source.shape and motion.weights.shape == (batch, 4, 8, 8)
-    torch.testing.assert_close(motion.weights.sum(1), torch.ones(batch, 8, 8))
+    lattice = max(side, 32) // 8 * 2  # a quarter of the side, in whole levels
+    assert prediction.shape == source.shape and motion.weights.shape == (batch, 4, lattice, lattice)
+    torch.testing.assert_close(motion.weights.sum(1), torch.ones(batch, lattice, lattice))
     assert motion.local[:, -1].eq(0).all()
 
 
@@ -144,6 +166,21 @@ def test_a_still_face_does_not_move():
 def test_a_size_that_the_hourglass_cannot_halve_is_refused():
     with pytest.raises(UsageError, match="size 36 of a motion learner is not a multiple of 8"):
         replace(TINY, size=36)
+    with pytest.raises(UsageError, match="size 300 "):
+        replace(TINY, largest=300)
+
+
+def test_a_second_pass_adds_what_it_finds_between_warped_source_and_target():
+    learner = MotionLearner(TINY).eval()
+    torch.nn.init.normal_(learner.dense.head.weight)
+    source, target = gaussian_blur(torch.rand(2, 3, 32, 32), 1.0).split(1)
+    once, twice = (learner.forward_motion(source, target, passes=n) for n in (1, 2))
+    torch.testing.assert_close(once.dense, weighted_motion(once.weights, once.local))
+    torch.testing.assert_close(twice.found[0], once.dense)
+    warped = learner.detail(warp(source, resize_flow(once.dense, (32, 32))))
+    explained = F.grid_sample(once.dense, once.keypoints_target[:, None], align_corners=True)[:, :, 0].mT * 2 / 7
+    parts = learner.dense(warped, learner.detail(target), once.keypoints_source - explained, once.keypoints_target)
+    torch.testing.assert_close(twice.dense, compose(weighted_motion(*parts), once.dense))
 
 
 def test_what_the_learner_looks_at_knows_neither_light_nor_colour():

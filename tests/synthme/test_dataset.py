@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -97,6 +98,23 @@ def test_files_lie_as_in_smic(smic):
     assert not list(smic.glob("*.xlsx"))
 
 
+def test_files_lie_as_in_samm(tmp_path):
+    """Grey, padded to five digits, the header of the sheet in row 14, formulas for the durations."""
+    config = SynthConfig(subjects=1, clips=5, size=32, seed=4, layout="samm")
+    root = write_dataset(tmp_path / "samm", config, workers=1)
+    (sheet,) = root.glob("SAMM*.xlsx")
+    table = pd.read_excel(sheet, header=13, dtype={"Subject": str})
+    assert list(table["Filename"]) == ["001_1_1", "001_1_2", "001_1_3", "001_1_4", "001_2_1"]
+    assert set(table["Estimated Emotion"]) <= {"Happiness", "Surprise", "Disgust", "Contempt"}
+    assert openpyxl.load_workbook(sheet).active["G15"].value == "=F15-D15+1"
+    for row in table.itertuples():
+        folder = root / row.Subject / row.Filename
+        picture = cv2.imread(str(folder / f"001_{row[5]:05d}.jpg"), cv2.IMREAD_UNCHANGED)
+        assert picture.shape == (32, 32) and picture.std() > 5
+        assert load_truth(root, row.Subject, row.Filename).apex == row[5]
+    assert contents(write_dataset(tmp_path / "again", config, workers=1)) == contents(root)
+
+
 def test_the_truth_belongs_to_the_clip(root):
     sheet = pd.read_excel(root / "CASME2-coding-synthme.xlsx", dtype={"Subject": str})
     for row in sheet.itertuples():
@@ -142,7 +160,7 @@ def test_fingerprints_follow_every_setting():
     assert fingerprint(SMALL) == fingerprint(SynthConfig(subjects=2, clips=2, size=32, seed=4))
 
 
-@pytest.mark.parametrize("wrong", [{"layout": "samm"}, {"size": 8}, {"subjects": 0}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"layout": "mmew"}, {"size": 8}, {"subjects": 0}, {"seed": -1}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(UsageError):
         SynthConfig(**wrong)

@@ -1,0 +1,188 @@
+r"""TCAE, the twin-cycle autoencoder: facial action and head pose taken apart, without labels.
+
+Y. Li, J. Zeng, S. Shan, X. Chen. Self-Supervised Representation Learning From Videos for Facial Action Unit Detection. CVPR
+2019.
+
+An encoder turns a face into two vectors, one of its facial *action*, one of its *pose*. From the action vectors of a source
+and a target face a decoder makes the displacement $T_a$ that brings the target's action into the source face, from the pose
+vectors another makes $T_p$; weighted at every pixel by their own confidence, they are the displacement of everything,
+
+$$T = \frac{e^{m_a} T_a + e^{m_p} T_p}{e^{m_a} + e^{m_p}}, \qquad \hat I_t(u) = I_s(u + T(u)).$$
+
+How it is trained, and what keeps the two apart, is in `tcae_training`. Two rows of the paper's Table 3 come from it: the action
+vectors of onset and apex with a fully connected layer behind a batch norm (`TCAE+FC`), and its motion as the input of ViT and
+SCViT. Here the motion is $T$, with which it reconstructs.
+
+Parameters of the autoencoder: 14,717,094 at 256 px and width 1, as in the authors' public code. Unclear in the paper: which
+displacement "its motion field" is ($T$ or $T_a$), and whether `TCAE+FC` sees the apex alone. An apex alone cannot tell a mouth
+that is wide from one that has become so, and TCAE's own decoder is given both frames' vectors; so both are given here.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from selfme_lib.baselines.training import Network, channels
+from selfme_lib.errors import DataError, UsageError
+from selfme_lib.files import atomic_path
+from selfme_lib.grids import resize_flow, resize_image
+
+APART = 3  # convolutions of the encoder that action and pose have each for themselves
+KIND = "tcae"  # in a checkpoint's metadata
+
+
+@dataclass(frozen=True)
+class TCAEConfig:
+    """TCAE's size and training.
+
+    Attributes:
+        size: side of the frames in px, a power of two from 32; 256 is the paper's.
+        width: factor on the number of channels; 1 is the paper's.
+        steps, batch_size: of the training, on faces of people who are not evaluated.
+        lr: peak of the one-cycle schedule of Adam.
+    """
+
+    size: int = 256
+    width: float = 1.0
+    steps: int = 20000
+    batch_size: int = 16
+    lr: float = 1e-3
+
+    def __post_init__(self):
+        if self.size < 32 or self.size & (self.size - 1):
+            raise UsageError(f"tcae: size has to be a power of two from 32, not {self.size}")
+        if self.steps < 1 or self.batch_size < 2 or not 0 < self.width <= 4:
+            raise UsageError(f"tcae: at least 1 step of 2 pairs and a width in (0, 4], not {self}")
+
+
+@dataclass(frozen=True)
+class Displacements:
+    """Between a source and a target face, as backward flows in pixels."""
+
+    action: Float[Tensor, "b 2 h w"]
+    pose: Float[Tensor, "b 2 h w"]
+    both: Float[Tensor, "b 2 h w"]
+
+
+class TCAE(nn.Module):
+    """Encoder, and a decoder each for action and pose."""
+
+    def __init__(self, config: TCAEConfig):
+        super().__init__()
+        self.config = config
+        levels = int(math.log2(config.size))
+        self.vector = channels(256, config.width)
+        plan = [channels(32 * min(8, 2**level), config.width) for level in range(levels - 1)] + [self.vector]
+        split = levels - APART
+        self.encode_face = _down([3, *plan[:split]])
+        self.encode_action = nn.Sequential(_down(plan[split - 1 : -1]), nn.Conv2d(plan[-2], plan[-1], 4, 2, 1))
+        self.encode_pose = nn.Sequential(_down(plan[split - 1 : -1]), nn.Conv2d(plan[-2], plan[-1], 4, 2, 1))
+        self.decode_action = _up([2 * self.vector, *reversed(plan[:-1])])
+        self.decode_pose = _up([2 * self.vector, *reversed(plan[:-1])])
+
+    def encode(self, faces: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]]:
+        """Action and pose vector of a face of `config.size`."""
+        features = self.encode_face(faces)
+        return self.encode_action(features), self.encode_pose(features)
+
+    def decode(
+        self, decoder: nn.Module, source: Float[Tensor, "b d 1 1"], target: Float[Tensor, "b d 1 1"]
+    ) -> tuple[Float[Tensor, "b 2 h w"], Float[Tensor, "b 1 h w"]]:
+        """Displacement in pixels, at most half the image, and confidence."""
+        raw = decoder(torch.cat([source, target], dim=1))  # (b, 3, s, s)
+        return raw[:, :2] * (self.config.size - 1) / 2, raw[:, 2:]
+
+    def displacements(
+        self,
+        source: tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]],
+        target: tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]],
+    ) -> Displacements:
+        """From what `encode` made of two faces."""
+        action, sure_of_action = self.decode(self.decode_action, source[0], target[0])
+        pose, sure_of_pose = self.decode(self.decode_pose, source[1], target[1])
+        share = torch.cat([sure_of_action, sure_of_pose], dim=1).softmax(1)
+        return Displacements(action, pose, share[:, :1] * action + share[:, 1:] * pose)
+
+    @torch.inference_mode()
+    def flow(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
+        """The motion from onset to apex behind the call of the classical methods; frames may have any size."""
+        size = (self.config.size, self.config.size)
+        found = self.displacements(self.encode(resize_image(onset, size)), self.encode(resize_image(apex, size)))
+        return resize_flow(found.both, tuple(onset.shape[-2:]))
+
+    @torch.inference_mode()
+    def vectors(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d2 1 1"]:
+        """The action vectors of onset and apex, one after the other."""
+        size = (self.config.size, self.config.size)
+        return torch.cat([self.encode(resize_image(frame, size))[0] for frame in (onset, apex)], dim=1)
+
+
+class TCAEHead(Network):
+    """`TCAE+FC`: batch norm and a fully connected layer without bias on the vectors; `size` means nothing here."""
+
+    def __init__(self, *, vector: int, classes: int = 3):
+        super().__init__()
+        self.head = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(vector), nn.Linear(vector, classes, bias=False))
+
+    def forward(self, vectors: Float[Tensor, "b d 1 1"]) -> Float[Tensor, "b k"]:
+        return self.head(vectors)
+
+
+def _down(plan: list[int]) -> nn.Sequential:
+    """Halve the image once for every number of channels after the first."""
+    layers: list[nn.Module] = []
+    for inside, outside in pairwise(plan):
+        layers += [nn.Conv2d(inside, outside, 4, 2, 1), nn.BatchNorm2d(outside), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers)
+
+
+def _up(plan: list[int]) -> nn.Sequential:
+    """Double the image once for every number of channels, and end with two coordinates and a confidence in [-1, 1]."""
+    layers: list[nn.Module] = []
+    for inside, outside in pairwise(plan):
+        layers += [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(inside, outside, 3, 1, 1)]
+        layers += [nn.BatchNorm2d(outside), nn.ReLU()]
+    layers += [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(plan[-1], 3, 3, 1, 1), nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def save(model: TCAE, path: Path | str, **origin: str) -> None:
+    """Write weights and settings atomically; `origin` says in words how the weights were made."""
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata={"kind": KIND, "config": json.dumps(asdict(model.config)), **origin})
+
+
+def is_tcae(path: Path | str) -> bool:
+    """Whether a file is a checkpoint of TCAE, and not, say, of a motion learner."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("kind") == KIND
+    except (OSError, SafetensorError):
+        return False
+
+
+def load(path: Path | str, *, device="cpu") -> TCAE:
+    """The TCAE of a checkpoint, in `eval` mode.
+
+    Raises:
+        DataError: the file is missing, or is not a checkpoint of TCAE.
+    """
+    if not is_tcae(path):
+        raise DataError(f"{path}: not a checkpoint of TCAE; give one that chapter 08 has trained (checkpoints/tcae-…)")
+    try:
+        with safe_open(path, framework="pt") as file:
+            model = TCAE(TCAEConfig(**json.loads(file.metadata()["config"])))
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: a damaged checkpoint of TCAE ({reason}); train it again") from error
+    return model.to(device).eval()

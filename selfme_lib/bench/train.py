@@ -1,0 +1,196 @@
+"""How fast the classifier trains: against a plain timm loop in the same run, and against what the machine can multiply.
+
+The plain loop is what one writes first: timm's `VisionTransformer` in float32 with a head, a `DataLoader` that shuffles,
+`affine_grid` and `grid_sample` for the same augmentation, cross-entropy, `torch.optim.AdamW`, `loss.item()` for the log.
+Ours trains the same network on the same clips with the same batch size for as many epochs. Rounds alternate, so that
+whatever else the machine does meets both; the fastest round of each counts.
+
+Products are counted as a training step needs them (2 flops a product and sum; forward once, backward twice, but once for
+the patch embedding, whose input needs no gradient), for the whole network in both, so that work left out shows as speed.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from selfme_lib.evaluation.executors import process_pool
+from selfme_lib.scvit import ClassifierConfig, fit_predict, one_thread, with_what_there_is
+
+
+def bench_train(
+    config: ClassifierConfig, *, clips: int = 132, epochs: int = 6, rounds: int = 3, workers: int = 2, seed: int = 0
+) -> dict[str, Any]:
+    """Measure training of one fold, in this process on one thread, and of folds side by side.
+
+    Args:
+        config: the classifier; its number of epochs is replaced.
+        clips: of a fold; random motions, for speed does not depend on them.
+        epochs: of a measurement.
+        rounds: measurements of each kind, of which the fastest counts.
+        workers: processes of one thread each that train folds side by side; 1 leaves that out.
+
+    Returns:
+        `config`, `threads_of_plain_all` and, by kind of training (plain, plain_all_threads, vit, scvit), samples a second,
+        milliseconds a sample and share of the machine's peak; `speedup` of vit over plain on one thread;
+        `matmul_gflops`; `workers` {"n", "samples_per_second", "over_one"}.
+    """
+    config = replace(with_what_there_is(config), epochs=epochs, pretrained=False)
+    motion, labels = _clips(config, clips, seed)
+    all_threads = torch.get_num_threads()
+    kinds: dict[str, Callable[[], None]] = {
+        "plain": lambda: one_thread()(plain_loop)(config, motion, labels, seed=seed),
+        "vit": lambda: _ours(replace(config, omega=0.0), motion, labels, seed),
+        "scvit": lambda: _ours(config, motion, labels, seed),
+        "plain_all_threads": lambda: plain_loop(config, motion, labels, seed=seed),
+    }
+    seconds = {name: [] for name in kinds}
+    for _ in range(rounds):
+        for name, train in kinds.items():
+            begin = time.perf_counter()
+            train()
+            seconds[name].append(time.perf_counter() - begin)
+    peak, flops, samples = matmul_gflops(), training_flops(config), clips * epochs
+    trainings = {name: _rates(samples / min(times), flops, peak) for name, times in seconds.items()}
+    report = {
+        "config": asdict(config),
+        "clips": clips,
+        "epochs": epochs,
+        "matmul_gflops": peak,
+        "flops_per_sample": flops,
+        "threads_of_plain_all": all_threads,
+        "trainings": trainings,
+        "speedup": trainings["vit"]["samples_per_second"] / trainings["plain"]["samples_per_second"],
+    }
+    if workers > 1:
+        with process_pool(workers) as pool:
+            one, all_of_them = (_side_by_side(pool, config, motion, labels, n, rounds) for n in (1, workers))
+        rates = {"n": workers, "samples_per_second": all_of_them, "over_one": all_of_them / one}
+        rates["over_plain_all_threads"] = all_of_them / trainings["plain_all_threads"]["samples_per_second"]
+        report["workers"] = rates
+    return report
+
+
+def plain_loop(
+    config: ClassifierConfig, motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], *, seed: int
+) -> float:
+    """The training loop that one writes first; returns the last epoch's mean loss."""
+    torch.manual_seed(seed)
+    vit = VisionTransformer(
+        img_size=config.image_size,
+        patch_size=config.patch_size,
+        in_chans=2,
+        num_classes=0,
+        embed_dim=config.width,
+        depth=config.depth,
+        num_heads=config.heads,
+    )
+    model = nn.Sequential(vit, nn.Linear(config.width, config.width), nn.GELU(), nn.Linear(config.width, 3))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    loader = DataLoader(TensorDataset(motion, labels), batch_size=config.batch_size, shuffle=True)
+    mean = 0.0
+    for _ in range(config.epochs):
+        total = 0.0
+        for inputs, targets in loader:
+            loss = F.cross_entropy(model(_seen_from_elsewhere(config, inputs) * config.input_scale), targets)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item()
+        mean = total / len(loader)
+    return mean
+
+
+def _seen_from_elsewhere(config: ClassifierConfig, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+    if not (config.flip or config.shift or config.zoom):
+        return motion
+    random = 2 * torch.rand(4, len(motion)) - 1
+    size = 1 + config.zoom * random[0]
+    side = torch.sign(random[1]) if config.flip else torch.ones(len(motion))
+    transform = torch.zeros(len(motion), 2, 3)
+    transform[:, 0, 0], transform[:, 1, 1] = side * size, size
+    transform[:, :, 2] = 2 * config.shift * random[2:].T / (config.image_size - 1)
+    grid = F.affine_grid(transform, list(motion.shape), align_corners=True)
+    seen = F.grid_sample(motion, grid, padding_mode="border", align_corners=True)
+    return seen / torch.stack([side * size, size], dim=1)[:, :, None, None]
+
+
+@one_thread()
+def matmul_gflops(size: int = 1024, rounds: int = 5) -> float:
+    """The fastest of several float32 products of square matrices, on one thread, in 10⁹ flops a second."""
+    left, right = torch.randn(2, size, size)
+    seconds = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        left @ right
+        seconds.append(time.perf_counter() - begin)
+    return 2 * size**3 / min(seconds) / 1e9
+
+
+def training_flops(config: ClassifierConfig) -> float:
+    """Flops of the products of one training sample, of the whole network: see the module's docstring."""
+    patches = (config.image_size // config.patch_size) ** 2
+    tokens, width = patches + 1, config.width
+    embedding = patches * config.channels * config.patch_size**2 * width
+    block = tokens * 12 * width**2 + 2 * tokens**2 * width  # qkv, projection, MLP; scores and weighted means
+    head = width**2 + 3 * width
+    return 2.0 * (2 * embedding + 3 * (config.depth * block + head))
+
+
+def text(report: dict[str, Any]) -> str:
+    """A measured report for people."""
+    lines = [f"{'training':22} {'samples/s':>10} {'ms/sample':>10} {'of matmul peak':>15}"]
+    for name, rate in report["trainings"].items():
+        share = f"{rate['share_of_peak']:.0%}"
+        lines.append(f"{name:22} {rate['samples_per_second']:10.0f} {rate['ms_per_sample']:10.2f} {share:>15}")
+    lines.append(f"matmul peak, one thread: {report['matmul_gflops']:.1f} GFLOP/s")
+    lines.append(f"ours over the plain loop, one thread each: {report['speedup']:.2f} x")
+    if "workers" in report:
+        workers = report["workers"]
+        lines.append(f"{workers['n']} workers over one: {workers['over_one']:.2f} x")
+        many = f"the plain loop on {report['threads_of_plain_all']} threads"
+        lines.append(f"{workers['n']} workers over {many}: {workers['over_plain_all_threads']:.2f} x")
+    return "\n".join(lines)
+
+
+def _clips(config: ClassifierConfig, clips: int, seed: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    motion = torch.randn(clips, 2, config.image_size, config.image_size, generator=generator)
+    return motion, torch.randint(0, 3, (clips,), generator=generator)
+
+
+def _ours(config: ClassifierConfig, motion: Tensor, labels: Tensor, seed: int) -> None:
+    fit_predict(config, motion, labels, motion[:1], seed=seed)
+
+
+def _rates(samples_per_second: float, flops: float, peak: float) -> dict[str, float]:
+    return {
+        "samples_per_second": samples_per_second,
+        "ms_per_sample": 1e3 / samples_per_second,
+        "share_of_peak": samples_per_second * flops / peak / 1e9,
+    }
+
+
+def _side_by_side(
+    pool: Executor, config: ClassifierConfig, motion: Tensor, labels: Tensor, workers: int, rounds: int
+) -> float:
+    """Samples a second of so many folds at once, each in a process of its own that has imported everything."""
+    rates = []
+    for _ in range(rounds + 1):  # the first round starts the processes
+        begin = time.perf_counter()
+        list(pool.map(_timed_fold, [config] * workers, [motion.numpy()] * workers, [labels.numpy()] * workers))
+        rates.append(workers * len(motion) * config.epochs / (time.perf_counter() - begin))
+    return max(rates[1:])
+
+
+def _timed_fold(config: ClassifierConfig, motion: Float[np.ndarray, "n 2 h w"], labels: Int[np.ndarray, "n"]) -> None:
+    _ours(config, torch.from_numpy(motion), torch.from_numpy(labels), 0)

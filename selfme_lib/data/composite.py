@@ -1,0 +1,75 @@
+"""The composite of MEGC 2019: CASME II, SMIC-HS and SAMM read as one data set of 442 clips of 68 subjects.
+
+    ROOT/casme2, ROOT/smic, ROOT/samm                   folders, or links to them
+    ROOT/composite.json                                 or {"casme2": "../CASME2", "smic": …, "samm": …}
+
+A subject gets the name of its set (`casme2-01`), so that subject 6 of SMIC and subject 6 of SAMM are two people, and
+leaving one subject out makes 68 folds.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from selfme_lib.data import casme2, samm, smic
+from selfme_lib.data.clips import Fault, FaultyData, Reading
+from selfme_lib.data.tree import list_folder
+from selfme_lib.errors import DataError
+from selfme_lib.files import read_json
+
+PARTS = {"casme2": casme2.read, "smic": smic.read, "samm": samm.read}
+_ALSO_CALLED = {"casmeii": "casme2", "smichs": "smic"}
+
+
+def read(root: Path) -> Reading:
+    """Read the three data sets of the composite.
+
+    Raises:
+        DataError: one of the three is not there or is useless as a whole.
+    """
+    clips, left_out, faults = [], [], []
+    for name, folder in find_parts(root).items():
+        reading = PARTS[name](folder)
+        if not reading.clips and not any(fault.severity == "error" for fault in reading.faults):
+            nothing = Fault(severity="error", file=folder, problem=f"no clip of {name}", remedy="copy it again")
+            faults.append(nothing)
+        clips += [replace(clip, subject=f"{name}-{clip.subject}") for clip in reading.clips]
+        left_out += [replace(clip, subject=f"{name}-{clip.subject}") for clip in reading.left_out]
+        faults += reading.faults
+    return Reading(clips=tuple(clips), left_out=tuple(left_out), faults=tuple(faults))
+
+
+def find_parts(root: Path) -> dict[str, Path]:
+    """Data set → its folder.
+
+    Raises:
+        DataError: a folder is missing or there twice, or `composite.json` is damaged.
+    """
+    folders, files = list_folder(root)
+    description = next((path for path in files if path.name == "composite.json"), None)
+    if description is not None:
+        return _described(description)
+    found: dict[str, Path] = {}
+    for path in folders:
+        plain = "".join(filter(str.isalnum, path.name.lower()))
+        name = _ALSO_CALLED.get(plain, plain)
+        if name in found:
+            problem = f"{found[name].name} and {path.name} are both {name}"
+            raise FaultyData(file=root, problem=problem, remedy="keep one of them")
+        if name in PARTS:
+            found[name] = path
+    if missing := [name for name in PARTS if name not in found]:
+        problem = f"no folder {', '.join(missing)}: the composite is made of {', '.join(PARTS)}"
+        raise FaultyData(file=root, problem=problem, remedy="copy or link it there, or name all in composite.json")
+    return {name: found[name] for name in PARTS}
+
+
+def _described(path: Path) -> dict[str, Path]:
+    remedy = f'write {{"{next(iter(PARTS))}": FOLDER, …}} for {", ".join(PARTS)}'
+    try:
+        places = read_json(path)
+    except (OSError, DataError) as error:
+        raise FaultyData(file=path, problem=f"damaged ({error})", remedy=remedy) from None
+    sound = isinstance(places, dict) and set(places) == set(PARTS)
+    if not sound or not all(isinstance(place, str) for place in places.values()):
+        raise FaultyData(file=path, problem="does not name the three data sets and no others", remedy=remedy)
+    return {name: path.parent / places[name] for name in PARTS}

@@ -1,0 +1,138 @@
+"""The frames of clips, decoded, cut out and at one size, kept on disk: one memory-mapped array a clip.
+
+An entry is called after everything that determines it: the content of each frame's file, the size, whether faces are
+cut out, and the code that does it. So nothing has to be deleted when a data set is mended; what is stale is not found.
+Entries appear whole or not at all, and processes that want the same one take turns.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from selfme_lib.data import alignment, faces
+from selfme_lib.data.clips import Clip, FaultyData
+from selfme_lib.data.images import read_pixels, resize
+from selfme_lib.files import atomic_path, read_json, write_json
+
+
+@dataclass(frozen=True)
+class FrameCache:
+    """A folder of aligned frames.
+
+    Attributes:
+        folder: where entries lie; made when it is needed.
+        size: side of the square frames.
+    """
+
+    folder: Path
+    size: int
+
+    def with_aligned(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The same clips; recordings know their aligned frames, which exist afterwards. Cropped clips stay as they are.
+
+        Raises:
+            DataError: a frame cannot be read, or no frame of a clip shows a face.
+        """
+        recordings = [clip for clip in clips if not clip.cropped]
+        paths = dict(zip((clip.key for clip in recordings), self.fill(recordings)))
+        return [replace(clip, aligned=paths[clip.key]) if clip.key in paths else clip for clip in clips]
+
+    def fill(self, clips: Sequence[Clip]) -> list[Path]:
+        """The file of each clip's frames: uint8 (n, size, size, 3) RGB, in the order of `clip.frames`.
+
+        Recordings are aligned; cropped frames are resized.
+
+        Raises:
+            DataError: as `with_aligned`.
+        """
+        with ThreadPoolExecutor() as pool:
+            bar = tqdm(pool.map(self._entry, clips), total=len(clips), desc="faces", unit="clip", disable=None)
+            return list(bar)
+
+    def frames(self, clip: Clip) -> UInt8[np.ndarray, "n s s 3"]:
+        """The frames of one clip, memory-mapped.
+
+        Raises:
+            DataError: as `with_aligned`.
+        """
+        return np.load(self._entry(clip), mmap_mode="r")
+
+    def _entry(self, clip: Clip) -> Path:
+        path = self.folder / f"{self._key(clip)}.npy"
+        if path.is_file():
+            return path
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.stem}.lock")):
+            if not path.is_file():
+                self._write(clip, path)
+        return path
+
+    def _key(self, clip: Clip) -> str:
+        settings = {"size": self.size, "cropped": clip.cropped, "code": _code_hash()}
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for path in clip.frames:
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                problem = f"cannot be read ({error.strerror})"
+                raise FaultyData(file=path, problem=problem, remedy="copy the file again") from None
+            digest.update(f"{path.name} {len(content)}\n".encode(errors="surrogateescape"))
+            digest.update(content)
+        return digest.hexdigest()[:24]
+
+    def _write(self, clip: Clip, path: Path) -> None:
+        """First what was found out about the clip, then the frames: an entry is there when its frames are."""
+        matrix = None
+        if not clip.cropped:
+            found = align_clip(clip)
+            matrix = found.matrix
+            without = [clip.frames[place].name for place in found.without_face]
+            write_json(path.with_suffix(".json"), {"clip": clip.key, "drift": found.drift, "without_face": without})
+        with atomic_path(path) as temporary:
+            shape = (len(clip.frames), self.size, self.size, 3)
+            frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            for place, file in enumerate(clip.frames):
+                pixels = read_pixels(file)
+                frames[place] = (
+                    resize(pixels, self.size) if matrix is None else alignment.cut_out(pixels, matrix, self.size)
+                )
+            frames.flush()
+            del frames  # closes the file, which some systems want before it gets its name
+
+
+def align_clip(clip: Clip) -> alignment.Alignment:
+    """The alignment of a recorded clip.
+
+    Raises:
+        DataError: a frame cannot be read, or none shows a face.
+    """
+    found = alignment.find_alignment(read_pixels(path) for path in clip.frames)
+    if found is None:
+        problem = f"no face in any of its {len(clip.frames)} frames"
+        remedy = "remove the clip's label, or crop the frames yourself and set data.align to false"
+        raise FaultyData(file=clip.frames[0].parent, problem=problem, remedy=remedy)
+    return found
+
+
+def frames_without_face(clip: Clip) -> list[Path]:
+    """The frames of an aligned clip in which no face was found."""
+    if clip.aligned is None:
+        return []
+    names = set(read_json(clip.aligned.with_suffix(".json"))["without_face"])
+    return [path for path in clip.frames if path.name in names]
+
+
+@cache
+def _code_hash() -> str:
+    files = (Path(os.fspath(module.__file__)) for module in (alignment, faces))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -1,0 +1,78 @@
+r"""What dishonest protocols report: NOT FOR RESULTS, but to show how large the lie is.
+
+Three habits, each in the literature, of the same model on the same clips:
+
+    epoch    each fold stops at the epoch that does best on the subject who is held out: the test labels choose
+    faces    stage 1 (the motion learner) was fine-tuned on frames of all subjects, the held-out one too
+    folds    UF1 is computed within each fold and averaged: not a leak, but another number (`metrics.score`)
+
+The honest path cannot do any of this: `loso.run_fold` gives nobody the labels of the held-out subject. So a fold here
+predicts after every epoch, still without them, and the labels come in afterwards, in `choose_epoch_on_test_subject`.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..scvit import ClassifierConfig, predict, train_classifier
+from .loso import Experiment, predictions
+from .metrics import confusion_matrix, uf1
+
+
+def fit_predict_every_epoch(
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    test_motion: Float[Tensor, "m 2 h w"],
+    *,
+    seed: int,
+    device: str = "cpu",
+) -> Float[Tensor, "e m k"]:
+    """As `scvit.fit_predict`, with the class probabilities after each epoch; the last ones are those of `fit_predict`."""
+    after: list[Tensor] = []
+    train_classifier(
+        config,
+        motion,
+        labels,
+        seed=seed,
+        device=device,
+        progress=False,
+        after_epoch=lambda model: after.append(predict(model, test_motion)),
+    )
+    return torch.stack(after)
+
+
+def at_epoch(experiment: Experiment, folds: dict[str, dict[str, Any]], epoch: int) -> pd.DataFrame:
+    """Predictions after one epoch, the same for all folds; -1 is the last one, which is honest.
+
+    Args:
+        folds: from `loso.run_folds` with `fit_predict_every_epoch`.
+    """
+    chosen = {name: {**fold, "probabilities": fold["probabilities"][epoch]} for name, fold in folds.items()}
+    return predictions(experiment, chosen)
+
+
+def choose_epoch_on_all_test_subjects(experiment: Experiment, folds: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """LEAKING: predictions after the one epoch at which the pooled UF1, the score to be reported, is highest."""
+    epochs = len(next(iter(folds.values()))["probabilities"])
+    tables = [at_epoch(experiment, folds, epoch) for epoch in range(epochs)]
+    return max(tables, key=lambda table: float(uf1(_confusion(table))))
+
+
+def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """LEAKING: each subject's predictions after the epoch at which most of this very subject's clips are right."""
+    subjects, labels = np.asarray(experiment.subjects), np.asarray(experiment.labels)
+    chosen = {}
+    for name, fold in folds.items():
+        probabilities = np.asarray(fold["probabilities"])  # (e, m, k)
+        right = (probabilities.argmax(-1) == labels[subjects == name]).sum(-1)  # (e,)
+        chosen[name] = {**fold, "probabilities": probabilities[right.argmax()].tolist()}
+    return predictions(experiment, chosen)
+
+
+def _confusion(table: pd.DataFrame) -> Int[np.ndarray, "k k"]:
+    return confusion_matrix(table["label"].to_numpy(), table["prediction"].to_numpy())

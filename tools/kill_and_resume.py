@@ -1,0 +1,89 @@
+"""Kill a leave-one-subject-out run at random instants until it ends, and compare with one that was left alone.
+
+    python tools/kill_and_resume.py --kills 20 --workers 2
+
+Exit code 0 and one line if the resumed result is the uninterrupted one bit for bit and no finished fold was computed
+again; an AssertionError otherwise. The problem is the toy one of the tests: what is tested is the run, not the learning.
+"""
+
+import argparse
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from selfme_lib.evaluation.executors import executor
+from selfme_lib.evaluation.loso import Experiment, run_experiments
+from toy_motion import TINY, moving_blobs
+
+SUBJECTS, ROWS = 5, 3
+
+
+def experiments() -> list[Experiment]:
+    """Rows of a table: the same clips, other weights of the contrastive loss."""
+    motion, labels, subjects, clips = moving_blobs(SUBJECTS, 6)
+    configs = [replace(TINY, omega=0.1 * row, epochs=2) for row in range(ROWS)]
+    return [Experiment(config, motion, labels.tolist(), subjects, clips, 0) for config in configs]
+
+
+def evaluate(store: Path, workers: int) -> list[pd.DataFrame]:
+    with executor(workers) as pool:
+        return run_experiments(experiments(), store=store, executor=pool)
+
+
+def finished(store: Path) -> dict[str, int]:
+    """Every fold that is in the store, and when it was written."""
+    return {path.name: path.stat().st_mtime_ns for path in store.glob("fold-*.json")}
+
+
+def kill_and_resume(folder: Path, *, kills: int, workers: int, seed: int) -> str:
+    """Run, kill -9, resume, kill …: `kills` times, and then to the end. Returns what happened in a sentence."""
+    chance = random.Random(seed)
+    begin = time.perf_counter()
+    expected = evaluate(folder / "alone", workers)
+    whole = time.perf_counter() - begin
+    store = folder / "killed"
+    written: dict[str, int] = {}
+    midway, processes = 0, multiprocessing.get_context("spawn" if workers > 1 else "fork")
+    for _ in range(kills):
+        child = processes.Process(target=evaluate, args=(store, workers))
+        child.start()
+        child.join(chance.uniform(0, 1.2 * whole / kills + (8 if workers > 1 else 0)))
+        midway += child.is_alive()
+        if child.is_alive():
+            os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        now = finished(store)
+        assert written.items() <= now.items(), "a finished fold was lost or written again"
+        written = now
+    resumed = evaluate(store, workers)
+    now = finished(store)
+    assert written.items() <= now.items(), "a finished fold was computed again"
+    assert len(now) == SUBJECTS * ROWS
+    for first, second in zip(expected, resumed):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
+    return (
+        f"killed {midway} times of {kills} tries, {len(written)} of {SUBJECTS * ROWS} folds survived from killed runs; "
+        "the result is that of the uninterrupted run, and nothing finished was computed again"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=1, help="processes that train folds; 1: the killed one itself")
+    parser.add_argument("--seed", type=int, default=0, help="of the instants")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        print(kill_and_resume(Path(name), kills=options.kills, workers=options.workers, seed=options.seed))
