@@ -30,7 +30,20 @@ def test_the_help_lists_every_command_and_imports_nothing_slow():
     )
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    for command in ("synth", "doctor", "reproduce", "motion", "score", "bench", "report", "pretrain"):
+    for command in (
+        "synth",
+        "doctor",
+        "reproduce",
+        "motion",
+        "score",
+        "bench",
+        "report",
+        "pretrain",
+        "explore",
+        "student",
+        "site",
+        "verify",
+    ):
         assert command in done.stdout
     assert done.stdout.splitlines()[-1].strip() == "end"
 
