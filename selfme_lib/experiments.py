@@ -227,11 +227,12 @@ def tcae_checkpoint(settings: Profile, run: RunFolder) -> Path:
     cause["training"] = code_hash("baselines/tcae_training.py", "motion/pairs.py")
     cause["faces"] = [settings.motion.persons, settings.motion.pairs, settings.data.size]
     path = run.checkpoints / f"tcae-{digest(cause)}.safetensors"
-    if not path.exists():
-        faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
-        model, curve = train_tcae(config, training_pairs(faces, []), seed=settings.seed, device=DEVICE)
-        write_json(path.with_suffix(".json"), curve)
-        tcae.save(model, path, origin=f"{config.steps} steps from random weights on rendered faces")
+    with _turn(path) as mine:
+        if mine:
+            faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
+            model, curve = train_tcae(config, training_pairs(faces, []), seed=settings.seed, device=DEVICE)
+            write_json(path.with_suffix(".json"), curve)
+            tcae.save(model, path, origin=f"{config.steps} steps from random weights on rendered faces")
     return path
 
 
@@ -296,6 +297,10 @@ def every_epoch(
     settings: Profile, run: RunFolder, clips: list[Clip], row: Row
 ) -> tuple[list[Experiment], list[dict[str, dict[str, Any]]]]:
     """The folds of a row with predictions after every epoch, by seed: what `evaluation.leaks` chooses from."""
+    if row.rival is not None:
+        raise UsageError(
+            f"evaluation.leaks: epoch is for ViT and SCViT, not for {row.name}; leave it out for chapter 08"
+        )
     trials = experiments_of(settings, run, clips, row, fit_predict=fit_predict_every_epoch)
     with executor(settings.evaluation.workers, settings.evaluation.cluster) as pool:
         return trials, run_folds(trials, store=run.folds, executor=pool, device=DEVICE, title=row.name)

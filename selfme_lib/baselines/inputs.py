@@ -32,7 +32,7 @@ def flow_inputs(motion: Float[Tensor, "n 2 h w"], size: int, *, strain: bool) ->
 
 def apex_inputs(clips: Sequence[Clip], size: int) -> Float[Tensor, "n 3 s s"]:
     """The apex frames, RGB in [0, 1]."""
-    return torch.stack([read_clip_frame(clip, clip.apex, size) for clip in clips])
+    return torch.stack([read_clip_frame(clip, clip.apex_number, size) for clip in clips])
 
 
 def lbp_top_inputs(clips: Sequence[Clip], *, size: int, frames: int, blocks: int) -> Float[Tensor, "n d 1 1"]:
