@@ -4,8 +4,6 @@ Voilà runs a notebook and shows its outputs without its code. The notebook is w
 or the clips of a data set that the reader has.
 """
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -59,12 +57,14 @@ def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool) -> int:
         port: on this machine; nobody else can reach it.
         browser: open the page in the reader's browser.
     """
+    from voila.app import Voila  # takes a moment to import, and only this needs it
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "explorer.ipynb")
         nbformat.write(notebook, path)
         options = [f"--port={port}", "--Voila.ip=127.0.0.1", *([] if browser else ["--no-browser"])]
-        command = [sys.executable, "-m", "voila", str(path), *options]
         try:
-            return subprocess.run(command).returncode
-        except KeyboardInterrupt:
-            return 0
+            Voila.launch_instance([str(path), *options])  # in this process, so that it ends with it
+        except SystemExit as end:
+            return int(end.code or 0)
+    return 0

@@ -29,6 +29,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+PATIENCE = 240_000  # ms: seconds on a machine with nothing else to do, minutes on a busy one
 WINDOW = {"width": 1280, "height": 900}
 
 
@@ -101,12 +102,12 @@ def open_notebook(page: Page, lab: tuple[str, str], path: str) -> None:
     """Open a notebook in JupyterLab and wait until its kernel is there."""
     address, token = lab
     page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=PATIENCE)
 
 
 def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if server.poll() is not None:
             break
         try:
