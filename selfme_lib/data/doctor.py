@@ -147,7 +147,7 @@ def _copies(clips: Sequence[Clip], looks: Sequence[_Look]) -> list[Fault]:
         if look.moments is None:
             continue
         folder = clip.frames[0].parent
-        if look.moments[0] == look.moments[1]:
+        if look.moments[0] == look.moments[1] and len(clip.frames) > 1:  # features have one picture for both
             problem = f"onset {clip.onset_path.name} and apex {clip.peak_path.name} are the same picture"
             faults.append(Fault(severity="error", file=folder, problem=problem, remedy="copy the clip again"))
             continue
