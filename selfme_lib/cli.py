@@ -323,7 +323,7 @@ def pretrain(
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
     sizes = sizes_up_to(size)
     training = TrainingConfig(steps=steps, batch_size=batch, seed=seed, sizes=sizes)
-    learner = LearnerConfig(size=min(sizes), largest=size)
+    learner = LearnerConfig(size=min(sizes), largest=min(size, LearnerConfig.largest))
     config = PretrainingConfig(
         persons=persons or 200, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
     )

@@ -262,8 +262,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 
 
 def _unknown(name: str, known: list[str], prefix: str = "") -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    return f"{prefix}{name} is unknown; did you mean {near[0]}? There are {', '.join(known)}"
+    near = max(known, key=lambda option: difflib.SequenceMatcher(None, option, name).ratio())
+    return f"{prefix}{name} is unknown; did you mean {near}? There are {', '.join(known)}"
 
 
 def _lists(tree: Any) -> Any:

@@ -72,7 +72,8 @@ def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
     They are those that `save_figure` was given in this cell, in this order, or the cell's line `# alt: …`.
     """
     names = re.findall(r"save_figure\(\s*\"(\w+)\"", cell.source)
-    alts = [run.load(name)["alt"] for name in names] or re.findall(r"(?m)^# alt: (.+)$", cell.source)
+    saved = [read_json(run.figures / f"{name}.json")["alt"] for name in names]
+    alts = saved or re.findall(r"(?m)^# alt: (.+)$", cell.source)
     kinds = ("image/png", "image/jpeg")  # of figures, of widgets
     pictures = [(output, kind) for output in cell.outputs for kind in kinds if kind in output.get("data", {})]
     for (output, kind), alt in zip(pictures, alts):

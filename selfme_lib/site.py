@@ -154,6 +154,8 @@ class _Site:
                 return match[0]
             file, mark, anchor = unquote(address).partition("#")
             target = (folder / file).resolve()
+            if target.parent == (self.project / "figures").resolve() and not target.exists():
+                return match[0]  # the first publication of a new notebook brings it
             if not target.exists() or self.project.resolve() not in target.parents:
                 raise DataError(f"{page}: links to {address}, which does not exist in {self.project}")
             self.waiting.append(target)

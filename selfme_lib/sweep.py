@@ -136,7 +136,9 @@ def varied(points: list[dict[str, Any]]) -> list[str]:
 
 def name_of(point: dict[str, Any], names: list[str]) -> str:
     """A folder's name for a point: what tells it from the others, for people, and a hash of all of it."""
-    words = [re.sub(r"[^\w.+-]+", "_", f"{name.split('.')[-1]}={value}") for name, value in _flat(point, names).items()]
+    words = [
+        re.sub(r"[^\w.=+-]+", "_", f"{name.split('.')[-1]}={value}") for name, value in _flat(point, names).items()
+    ]
     return "-".join([*words, hashlib.sha256(json.dumps(point, sort_keys=True).encode()).hexdigest()[:8]])[-120:]
 
 
@@ -155,7 +157,12 @@ def _run(tasks: list[tuple], executor: concurrent.futures.Executor | None) -> It
 
 def _alone(point: dict[str, Any]) -> dict[str, Any]:
     """A point whose folds are trained in its own process: processes are shared out among points."""
-    return {"seed": 0, **point, "evaluation": {**point.get("evaluation", {}), "workers": 1, "cluster": ""}}
+    return {
+        "profile": "quick",
+        "seed": 0,
+        **point,
+        "evaluation": {**point.get("evaluation", {}), "workers": 1, "cluster": ""},
+    }
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -140,9 +140,9 @@ def test_motion_with_bad_options(call, options, code, words):
 @pytest.mark.parametrize(
     ("dataset", "root", "words"),
     [
-        ("casme2", "missing", "missing: no such folder"),
-        ("casme2", "empty", "empty: no folders sub01"),
-        ("smic", "file", "file: a file where a folder should be"),
+        ("casme2", "missing", "no such folder"),
+        ("casme2", "empty", "no folders sub01"),
+        ("smic", "file", "a file where a folder should be"),
         ("smic", "half", "empty file"),
         ("smic", "damaged", "truncated image"),
         ("casme2", "columns", "no column ApexFrame"),

@@ -44,7 +44,7 @@ def page(browser):
 def move_slider_and_see(page, name):
     """Turn γ by the keyboard; the picture has to change. Screenshots of both remain."""
     picture = page.locator("img.widget-image")
-    picture.wait_for()
+    picture.wait_for(timeout=240_000)  # imports, mostly, where other programs are at work
     page.wait_for_function("document.querySelector('img.widget-image').naturalWidth > 500")
     before = picture.screenshot(path=SCREENSHOTS / f"{name}-before.png")
     source = picture.get_attribute("src")
@@ -89,7 +89,7 @@ def test_the_explorer_as_a_page_of_its_own(page, tmp_path):
     errors = watch_console(page)
     arguments = ["-m", "selfme_lib.cli", "explore", "--no-browser", "--port", "{port}"]
     with serve(arguments, tmp_path, tmp_path / "scratch", "/api") as address:
-        page.goto(address, timeout=240_000)  # it comes when the notebook has run; mostly imports
+        page.goto(address, timeout=240_000)  # it comes when the notebook has run
         move_slider_and_see(page, "voila")
         assert page.locator("h1").inner_text().startswith("Amplify a micro-expression")
         assert page.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0, "Voilà shows no code"

@@ -30,7 +30,20 @@ def test_the_help_lists_every_command_and_imports_nothing_slow():
     )
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    for command in ("synth", "doctor", "reproduce", "motion", "score", "bench", "report", "pretrain"):
+    for command in (
+        "synth",
+        "doctor",
+        "reproduce",
+        "motion",
+        "score",
+        "bench",
+        "report",
+        "pretrain",
+        "explore",
+        "student",
+        "site",
+        "verify",
+    ):
         assert command in done.stdout
     assert done.stdout.splitlines()[-1].strip() == "end"
 
@@ -52,7 +65,7 @@ def test_the_version(capfd):
         (["reproduce", "--profile", "quik"], "did you mean quick?"),
         (["reproduce", "--profile", "mine.yaml"], "mine.yaml: no such file"),
         (["reproduce", "05"], "did you mean --only 05?"),
-        (["reproduce", "--dataset", "casme"], "did you mean casme2?"),
+        (["reproduce", "--dataset", "smick"], "did you mean smic?"),
         (["reproduce", "--dataset", "casme2"], "--root DIR"),
         (["reproduce", "--apex", "peak"], "--apex peak: expected label, middle, largest or a CSV file"),
         (["doctor", "--dataset", "smic", "--root", ".", "--classes", 5], "smic in 5 classes"),

@@ -134,6 +134,35 @@ def test_a_row_predicts_every_clip_in_this_process_or_in_others(folder, settings
     assert len(table([seeds])) == 1
 
 
+def test_leaking_is_one_switch_and_loud(folder, clips, run):
+    row = Row("true motion", motion="truth", bspline=False)
+    learning = {"epochs": 4}
+    (honest,) = experiments.evaluate(change(folder, classifier=learning), run, clips, [row])
+    leaking = change(folder, classifier=learning, evaluation={"leaks": ["epoch"]})
+    with pytest.warns(UserWarning, match=r"LEAKING \(epoch\): these scores are not results"):
+        (found,) = experiments.evaluate(leaking, run, clips, [row])
+    assert found.row.name == "LEAKING (epoch): true motion"
+    assert found.records[0]["settings"]["leaks"] == ["epoch"] and honest.records[0]["settings"]["leaks"] == []
+    assert found.records[0]["pooled"]["accuracy"] >= honest.records[0]["pooled"]["accuracy"]
+
+
+def test_leaking_faces_are_those_of_the_clips(folder, clips, run, monkeypatch):
+    seen = []
+
+    def watch(settings, *_, **__):
+        seen.append(settings.motion.frames)
+        return torch.zeros(12, 2, 64, 64)
+
+    monkeypatch.setattr(experiments, "motion_fields", watch)
+    row = Row("SelfME")
+    for leaks in ([], ["faces"]):
+        settings = change(folder, motion={"steps": 1}, evaluation={"leaks": leaks})
+        experiments.classifier_inputs(settings, run, clips, row)
+    assert seen == ["rendered", "clips"]
+    with pytest.raises(UsageError, match=r"motion\.steps is 0"):
+        experiments.classifier_inputs(change(folder, evaluation={"leaks": ["faces"]}), run, clips, row)
+
+
 def test_rows_of_another_size_are_resized_in_value_too(folder, clips, run):
     settings = change(folder, classifier={"image_size": 32})
     (trial,) = experiments.experiments_of(settings, run, clips, Row("truth", motion="truth", gamma=1.0))
@@ -238,7 +267,7 @@ def test_recordings_are_cut_out_before_anything_is_measured(folder, tmp_path):
     assert all(clip.aligned is None for clip in as_they_are)
     assert dataset_fingerprint(aligned) != dataset_fingerprint(as_they_are)
     pairs = experiments.training_pairs(change(folder, motion={"frames": "clips"}, data=data), aligned)
-    assert torch.equal(torch.from_numpy(pairs.frames[0]).permute(2, 0, 1).float() / 255, onset[0])
+    assert torch.equal(torch.from_numpy(pairs.frames[0].copy()).permute(2, 0, 1).float() / 255, onset[0])
 
 
 def test_the_apex_of_smic_by_every_rule(folder, tmp_path):

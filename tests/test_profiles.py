@@ -60,8 +60,8 @@ def test_parameters_of_a_notebook_give_the_profile_back():
         (lambda: profiles.load("quick", classifier={"lr": "1e-4"}), "write 1.0e-4"),
         (lambda: profiles.load("quick", classifier={"precision": "bf8"}), "bf8 is unknown; did you mean bf16?"),
         (
-            lambda: profiles.load("quick", data={"dataset": "casme"}),
-            "data.dataset: casme is unknown; did you mean casme2?",
+            lambda: profiles.load("quick", data={"dataset": "smick"}),
+            "data.dataset: smick is unknown; did you mean smic?",
         ),
         (
             lambda: profiles.load("quick", motion={"methods": ["tvl"]}),

@@ -145,6 +145,7 @@ def test_pictures_get_the_descriptions_that_were_saved_with_them(project):
     run = RunFolder(project / "runs" / "quick")
     for name, alt in (("05_first", "one"), ("05_second", "two")):
         run.save_figure(name, Figure(figsize=(1, 1)), title=name, caption="", alt=alt)
+    run.save_table("05_first", pd.DataFrame({"a": [1]}), title="a table may have a figure's name")
     picture = {"image/png": "aGk="}
     outputs = [new_output("display_data", picture), new_output("stream", text="x"), new_output("display_data", picture)]
     saved = new_code_cell('run.save_figure(\n    "05_first", f)\nrun.save_figure("05_second", g)', outputs=outputs)

@@ -1,30 +1,28 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
 
 from selfme_lib.errors import UsageError
-from selfme_lib.evaluation.executors import executor
 from selfme_lib.sweep import expand, name_of, read_grid, sweep, varied
 
 CODE = """
 import json, pathlib
-import pandas as pd
-from selfme_lib.evaluation.runs import loso_row
-from selfme_lib.results import RunFolder
-run = RunFolder(run_dir)
-run.folds.mkdir(parents=True, exist_ok=True)
-with open(run.folds / "runs.txt", "a") as log:
+run = pathlib.Path(run_dir)
+with open(run / "folds" / "runs.txt", "a") as log:
     log.write("x")
 if classifier["omega"] == 13:
     raise ValueError("unlucky")
-clips = pd.DataFrame({"subject": ["01", "02"], "clip": ["a", "b"], "label": [0, 1], "p0": 1.0})
+right = int(classifier["omega"] > 0.5)  # the second subject's clip is positive
+folds = [[[1, 0, 0], [0, 0, 0], [0, 0, 0]], [[0, 0, 0], [1 - right, right, 0], [0, 0, 0]]]
+uar, uf1 = (1 + right) / 3, 2 / 3 if right else 2 / 9
 rows = [
-    loso_row(name, clips.assign(prediction=[0, int(classifier["omega"] > 0.5)]), seed=s, settings={}, bootstrap=5)
+    {"name": name, "seed": s, "pooled": {"uf1": uf1, "uar": uar}, "folds": [{"confusion": fold} for fold in folds]}
     for name in rows
     for s in (seed, seed + 1)
 ]
-run.metrics.write_text(json.dumps({"dataset": {"name": "toy"}, "rows": rows}))
+(run / "metrics.json").write_text(json.dumps({"dataset": {"name": "toy"}, "times": {}, "rows": rows}))
 """
 PARAMETERS = (
     'profile: str = "quick"\nrun_dir: str = ""\nseed: int = 0\nrows: list = []\nclassifier: dict = {}\n'
@@ -76,7 +74,7 @@ def test_a_sweep_runs_every_point_once_and_makes_one_table(notebook, tmp_path):
     grid = tmp_path / "grid.yaml"
     grid.write_text("rows: [[a, b]]\nclassifier: {omega: [0.1, 0.9, 13]}\n")
     points, out = read_grid(grid, notebook), tmp_path / "sweep"
-    with executor(2) as pool:
+    with ThreadPoolExecutor(1) as pool:
         table, outcomes = sweep(notebook, points, out, executor=pool)
     assert [outcome.status for outcome in outcomes] == ["done", "done", "failed"]
     assert "unlucky" in outcomes[2].message

@@ -26,19 +26,16 @@ from selfme_lib.evaluation.executors import executor
 from selfme_lib.evaluation.loso import Experiment, run_experiments
 from toy_motion import TINY, moving_blobs
 
-SUBJECTS, ROWS = 5, 3
+SUBJECTS = 5
 
 
-def experiments() -> list[Experiment]:
+def evaluate(store: Path, workers: int, rows: int) -> list[pd.DataFrame]:
     """Rows of a table: the same clips, other weights of the contrastive loss."""
     motion, labels, subjects, clips = moving_blobs(SUBJECTS, 6)
-    configs = [replace(TINY, omega=0.1 * row, epochs=2) for row in range(ROWS)]
-    return [Experiment(config, motion, labels.tolist(), subjects, clips, 0) for config in configs]
-
-
-def evaluate(store: Path, workers: int) -> list[pd.DataFrame]:
+    configs = [replace(TINY, omega=0.1 * row, epochs=3) for row in range(rows)]
+    trials = [Experiment(config, motion, labels.tolist(), subjects, clips, 0) for config in configs]
     with executor(workers) as pool:
-        return run_experiments(experiments(), store=store, executor=pool)
+        return run_experiments(trials, store=store, executor=pool)
 
 
 def finished(store: Path) -> dict[str, int]:
@@ -48,32 +45,39 @@ def finished(store: Path) -> dict[str, int]:
 
 def kill_and_resume(folder: Path, *, kills: int, workers: int, seed: int) -> str:
     """Run, kill -9, resume, kill …: `kills` times, and then to the end. Returns what happened in a sentence."""
-    chance = random.Random(seed)
+    processes = multiprocessing.get_context("spawn" if workers > 1 else "fork")
+    rows = -(-2 * kills // SUBJECTS)  # twice as many folds as kills: most are still to do when the last one falls
+    alone, killed = folder / "alone", folder / "killed"
+
     begin = time.perf_counter()
-    expected = evaluate(folder / "alone", workers)
-    whole = time.perf_counter() - begin
-    store = folder / "killed"
-    written: dict[str, int] = {}
-    midway, processes = 0, multiprocessing.get_context("spawn" if workers > 1 else "fork")
+    left_alone = processes.Process(target=evaluate, args=(alone, workers, rows))
+    left_alone.start()
+    while left_alone.is_alive() and not finished(alone):
+        left_alone.join(0.02)
+    first = time.perf_counter() - begin  # until there is a fold
+    left_alone.join()
+    each = (time.perf_counter() - begin - first) / (rows * SUBJECTS - 1)
+
+    chance, written, midway = random.Random(seed), {}, 0
     for _ in range(kills):
-        child = processes.Process(target=evaluate, args=(store, workers))
+        child = processes.Process(target=evaluate, args=(killed, workers, rows))
         child.start()
-        child.join(chance.uniform(0, 1.2 * whole / kills + (8 if workers > 1 else 0)))
+        child.join(chance.uniform(0, first + 2 * each))
         midway += child.is_alive()
         if child.is_alive():
             os.kill(child.pid, signal.SIGKILL)
         child.join()
-        now = finished(store)
+        now = finished(killed)
         assert written.items() <= now.items(), "a finished fold was lost or written again"
         written = now
-    resumed = evaluate(store, workers)
-    now = finished(store)
+    resumed = evaluate(killed, workers, rows)
+    now = finished(killed)
     assert written.items() <= now.items(), "a finished fold was computed again"
-    assert len(now) == SUBJECTS * ROWS
-    for first, second in zip(expected, resumed):
-        pd.testing.assert_frame_equal(first, second, check_exact=True)
+    assert len(now) == SUBJECTS * rows
+    for expected, found in zip(evaluate(alone, 1, rows), resumed):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
     return (
-        f"killed {midway} times of {kills} tries, {len(written)} of {SUBJECTS * ROWS} folds survived from killed runs; "
+        f"killed {midway} times of {kills} tries, {len(written)} of {len(now)} folds survived from killed runs; "
         "the result is that of the uninterrupted run, and nothing finished was computed again"
     )
 

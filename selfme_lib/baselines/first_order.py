@@ -2,7 +2,8 @@
 
 A. Siarohin, S. Lathuilière, S. Tulyakov, E. Ricci, N. Sebe. First Order Motion Model for Image Animation. NeurIPS 2019; its
 zero-order version, as the paper's Eq 2 has it. Keypoints may lie anywhere, both networks look at the image itself, weights
-are found without comparing the frames, and nothing but reconstruction and the keypoints' equivariance is asked for (Eq 8).
+are found without comparing the frames, one look is all, and nothing but reconstruction and the keypoints' equivariance is
+asked for (Eq 8).
 
     learner = experiments.from_scratch(settings, run, FIRST_ORDER, first_order_training(steps=1500))
 """
@@ -10,7 +11,7 @@ are found without comparing the frames, and nothing but reconstruction and the k
 from selfme_lib.motion.learner import LearnerConfig
 from selfme_lib.motion.training import TrainingConfig
 
-FIRST_ORDER = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=None)
+FIRST_ORDER = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=None, locality=0.25, passes=1)
 """10 keypoints, as in the public configuration for faces."""
 
 

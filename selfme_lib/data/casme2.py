@@ -90,11 +90,11 @@ def read(root: Path, *, dataset: str = "casme2", fps: float = 200.0, classes: Se
         strays=[path for path in strays if not _LABEL_FILE.fullmatch(path.name)],
         naming=FRAME,
         example="reg_img1.jpg or img1.jpg",
+        notes=notes,
     )
-    cropped = True if is_marked_cropped(folder) else None
+    cropped = True if is_marked_cropped(folder) else None  # else their names tell
     coding = read_coding(label_file, scheme)
-    reading = bring_together(disk, coding, classes=classes, dataset=dataset, fps=fps, cropped=cropped)
-    return replace(reading, faults=(*notes, *reading.faults))
+    return bring_together(disk, coding, classes=classes, dataset=dataset, fps=fps, cropped=cropped)
 
 
 def _find_frames(root: Path) -> tuple[Path, list[Fault]]:

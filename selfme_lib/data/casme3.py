@@ -86,8 +86,7 @@ def read(root: Path, *, dataset: str = "casme3", fps: float = 30.0) -> Reading:
         strays=[path for path in strays if not _LABEL_FILE.fullmatch(path.name)],
         naming=_FRAME,
         example="175.jpg",
+        notes=notes,
     )
-    cropped = is_marked_cropped(folder)
-    coding = read_coding(label_file, SCHEME)
-    reading = bring_together(disk, coding, classes=CLASSES, dataset=dataset, fps=fps, cropped=cropped)
-    return Reading(clips=reading.clips, left_out=reading.left_out, faults=(*notes, *reading.faults))
+    coding, cropped = read_coding(label_file, SCHEME), is_marked_cropped(folder)
+    return bring_together(disk, coding, classes=CLASSES, dataset=dataset, fps=fps, cropped=cropped)

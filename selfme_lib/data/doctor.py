@@ -147,7 +147,7 @@ def _copies(clips: Sequence[Clip], looks: Sequence[_Look]) -> list[Fault]:
         if look.moments is None:
             continue
         folder = clip.frames[0].parent
-        if look.moments[0] == look.moments[1] and len(clip.frames) > 1:  # features have one picture for both
+        if look.moments[0] == look.moments[1] and clip.onset_path != clip.peak_path:
             problem = f"onset {clip.onset_path.name} and apex {clip.peak_path.name} are the same picture"
             faults.append(Fault(severity="error", file=folder, problem=problem, remedy="copy the clip again"))
             continue
@@ -222,7 +222,8 @@ def table(faults: Sequence[Fault], root: Path) -> str:
     """Faults as a table of plain text: severity, file (seen from `root`), row, what is wrong, what to do."""
     rows = [("", "file", "row", "what is wrong", "what to do")]
     for fault in faults:
-        file = fault.file.relative_to(root) if fault.file.is_relative_to(root) else fault.file
+        inside = fault.file != root and fault.file.is_relative_to(root)
+        file = fault.file.relative_to(root) if inside else fault.file
         row = "" if fault.row is None else str(fault.row)
         rows.append((fault.severity, str(file), row, fault.problem, fault.remedy))
     rows = [tuple(printable(cell) for cell in row) for row in rows]

@@ -8,6 +8,7 @@ Entries appear whole or not at all, and processes that want the same one take tu
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -40,12 +41,19 @@ class FrameCache:
     def with_aligned(self, clips: Sequence[Clip]) -> list[Clip]:
         """The same clips; recordings know their aligned frames, which exist afterwards. Cropped clips stay as they are.
 
+        Frames in which no face was found are cut out like their neighbours; a warning names them.
+
         Raises:
             DataError: a frame cannot be read, or no frame of a clip shows a face.
         """
         recordings = [clip for clip in clips if not clip.cropped]
         paths = dict(zip((clip.key for clip in recordings), self.fill(recordings)))
-        return [replace(clip, aligned=paths[clip.key]) if clip.key in paths else clip for clip in clips]
+        aligned = [replace(clip, aligned=paths[clip.key]) if clip.key in paths else clip for clip in clips]
+        without = [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]
+        if without:
+            named = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
+            warnings.warn(f"no face found in {len(without)} frames: {named}", stacklevel=2)
+        return aligned
 
     def fill(self, clips: Sequence[Clip]) -> list[Path]:
         """The file of each clip's frames: uint8 (n, size, size, 3) RGB, in the order of `clip.frames`.

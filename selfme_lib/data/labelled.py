@@ -25,6 +25,7 @@ class FramesOnDisk:
         strays: what lies between and is none of them.
         naming: of a frame, see `tree.list_frames`.
         example: the name of a frame, to be told.
+        notes: on which of several folders was chosen.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class FramesOnDisk:
     strays: Sequence[Path]
     naming: re.Pattern
     example: str
+    notes: Sequence[Fault] = ()
 
 
 def bring_together(
@@ -48,7 +50,7 @@ def bring_together(
         fps: their frame rate.
         cropped: whether frames show the face alone; `None`: those called `reg_…` do.
     """
-    faults = list(coding.faults)
+    faults = [*disk.notes, *coding.faults]
     clips, left_out, incomplete, strays = [], [], [], set(disk.strays)
     listed: dict[Path, FrameFolder] = {}
     gone: dict[str, list[int]] = {}

@@ -92,11 +92,10 @@ def read(root: Path, *, dataset: str = "samm", fps: float = 200.0) -> Reading:
         strays=[path for path in strays if not _LABEL_FILE.fullmatch(path.name)],
         naming=_FRAME,
         example="006_05562.jpg",
+        notes=notes,
     )
-    cropped = is_marked_cropped(folder)
-    coding = read_coding(label_file, SCHEME)
-    reading = bring_together(disk, coding, classes=CLASSES, dataset=dataset, fps=fps, cropped=cropped)
-    return Reading(clips=reading.clips, left_out=reading.left_out, faults=(*notes, *reading.faults))
+    coding, cropped = read_coding(label_file, SCHEME), is_marked_cropped(folder)
+    return bring_together(disk, coding, classes=CLASSES, dataset=dataset, fps=fps, cropped=cropped)
 
 
 def _holds_clips(folder: Path) -> bool:

@@ -37,9 +37,9 @@ class LearnerConfig:
     """
 
     size: int = 128
-    largest: int = 256
+    largest: int = 192
     keypoints: int = 100
-    passes: int = 2
+    passes: int = 3
     width: int = 24
     depth: int = 3
     max_width: int = 96

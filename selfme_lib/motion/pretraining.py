@@ -53,7 +53,7 @@ class PretrainingConfig:
     Attributes:
         persons: rendered people; the last `validation_persons` of them are not learned from.
         pairs: pairs of frames a person. In validation this holds for VoxCeleb's people too.
-        learner: sizes of the networks; frames are kept at the largest size that it looks at.
+        learner: sizes of the networks.
         training: steps, losses and schedule.
         voxceleb: take these people instead; a tenth of them, at most `validation_persons`, are not learned from.
     """
@@ -64,6 +64,11 @@ class PretrainingConfig:
     learner: LearnerConfig = LearnerConfig()
     training: TrainingConfig = TrainingConfig(steps=1200, sizes=SIZES)
     voxceleb: VoxCeleb | None = None
+
+    @property
+    def face_size(self) -> int:
+        """Side in pixels of the frames on disk: the largest that is learned from."""
+        return max(self.training.sizes, default=self.learner.largest)
 
 
 def pretrain(out: Path, config: PretrainingConfig, *, fabric: Fabric, workers: int | None = None) -> Path:
@@ -91,7 +96,7 @@ def _prepare(out: Path, config: PretrainingConfig, workers: int | None = None) -
         out / "faces.npy",
         range(config.persons),
         pairs_per_identity=config.pairs,
-        size=config.learner.largest,
+        size=config.face_size,
         seed=config.training.seed,
         workers=workers,
     )
@@ -107,7 +112,7 @@ def _prepare_voxceleb(
     found = voxceleb.convert(
         source.root,
         path,
-        size=config.learner.largest,
+        size=config.face_size,
         frames=source.frames,
         skip_broken=source.skip_broken,
         workers=workers,

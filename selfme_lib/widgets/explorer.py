@@ -36,7 +36,7 @@ class Explorer(ipywidgets.VBox):
     _held = False
 
     def __init__(self, *rows: list[ipywidgets.Widget]):
-        self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "object_fit": "contain"})
+        self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "align_self": "flex-start"})
         self.note = ipywidgets.HTML()
         for control in (control for row in rows for control in row):
             control.observe(self._draw, names="value")

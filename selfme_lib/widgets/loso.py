@@ -126,7 +126,7 @@ class LosoExplorer(Explorer):
             [_table(own), _table(pooled), chances],
             [f"subject {self.subject.value}", "everybody (rows: truth)", "probabilities"],
         )
-        verdict = "right" if label == guess else f"wrong: {CLASSES[guess]}"
+        verdict = "right" if label == guess else f"{CLASSES[guess]}, wrong"
         return below([beside(shown, titles), numbers]), (
             f"{self.clip.value} is {CLASSES[label]}, predicted {verdict} · subject: {np.trace(own)} of {own.sum()} right · "
             f"everybody: UF1 {uf1(pooled):.3f}, UAR {uar(pooled):.3f}"

@@ -28,7 +28,8 @@ def recorded(tmp_path_factory):
 
 def test_recordings_are_cut_out_and_nothing_else_changes(recorded, tmp_path):
     clips = load_clips("samm", recorded)
-    aligned = FrameCache(tmp_path, 48).with_aligned(clips)
+    with pytest.warns(UserWarning, match=r"no face found in 1 frames: 006/006_1_2/006_00010\.jpg"):
+        aligned = FrameCache(tmp_path, 48).with_aligned(clips)
     assert [replace(clip, aligned=None) for clip in aligned] == clips
     clip = aligned[0]
     matrix = find_alignment([(read_frame(path) * 255).byte().permute(1, 2, 0).numpy() for path in clip.frames]).matrix
@@ -40,6 +41,7 @@ def test_recordings_are_cut_out_and_nothing_else_changes(recorded, tmp_path):
     assert frames_without_face(clips[0]) == []
 
 
+@pytest.mark.filterwarnings("ignore:no face found")
 def test_the_pipeline_reads_aligned_frames(recorded, tmp_path):
     clips = FrameCache(tmp_path, 48).with_aligned(load_clips("samm", recorded))
     onset, _ = load_onset_apex(clips, 48)

@@ -25,13 +25,13 @@ def run(store, *where):
         return run_experiments(ROWS, store=store, executor=pool)
 
 
-def test_in_process_in_processes_and_on_dask_give_the_same_bits(tmp_path):
+def test_a_dask_cluster_of_processes_gives_the_same_bits(tmp_path):
+    """As a pool of processes does: see `test_loso`."""
+    pytest.importorskip("distributed")
     here = run(tmp_path / "here", 1)
     assert not here[0].equals(here[1]) and not here[1].equals(here[2])
-    for where in ((2,), (2, "local")):
-        pytest.importorskip("distributed")
-        for expected, found in zip(here, run(tmp_path / "-".join(map(str, where)), *where)):
-            pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    for expected, found in zip(here, run(tmp_path / "dask", 2, "local")):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 def test_processes_share_one_file_of_motions(tmp_path):
@@ -81,7 +81,7 @@ def test_every_worker_takes_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setattr(executors.torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(executors.multiprocessing, "parent_process", lambda: NeverEnding)
 
-    class Watching:
+    class Watching(concurrent.futures.ProcessPoolExecutor):
         def __init__(self, workers, *, mp_context, initializer, initargs):
             self.start = [lambda: initializer(*initargs)] * workers
 

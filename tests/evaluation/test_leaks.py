@@ -13,13 +13,10 @@ from selfme_lib.data import Clip
 from selfme_lib.errors import DataError
 from selfme_lib.evaluation import leaks
 from selfme_lib.evaluation.loso import Experiment, predictions, run_experiments, run_folds
-from selfme_lib.evaluation.metrics import score
 from selfme_lib.motion.pairs import FramePairs
-from selfme_lib.results import RunFolder
 from selfme_lib.scvit import train_classifier
 from selfme_lib.synthme import pretraining
 from selfme_lib.synthme.identity import create_identity
-from selfme_lib.tables import Row
 from toy_motion import TINY, moving_blobs
 
 SHORT = replace(TINY, epochs=3, flip=True, shift=1.0)
@@ -140,17 +137,3 @@ def test_choosing_on_the_test_subject_is_never_worse_in_accuracy_and_uses_the_la
     assert list(chosen) == list(
         predictions(trial, {name: {**f, "probabilities": f["probabilities"][0]} for name, f in folds.items()})
     )
-
-
-def test_the_switch_is_loud(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiments, "DATA", tmp_path / "data")
-    settings = profiles.load("smoke", data={"subjects": 2, "clips": 3}, classifier={"epochs": 2})
-    run, row = RunFolder(tmp_path / "run"), Row("true motion", motion="truth", bspline=False)
-    clips = experiments.prepare_data(settings)
-    (honest,) = experiments.evaluate(settings, run, clips, [row])
-    leaking = replace(settings, evaluation=replace(settings.evaluation, leaks=("epoch",)))
-    with pytest.warns(UserWarning, match=r"LEAKING \(epoch\): these scores are not results"):
-        (found,) = experiments.evaluate(leaking, run, clips, [row])
-    assert found.row.name == "LEAKING (epoch): true motion"
-    assert found.records[0]["settings"]["leaks"] == ["epoch"] and honest.records[0]["settings"]["leaks"] == []
-    assert score(found.predictions)["pooled"]["accuracy"] >= score(honest.predictions)["pooled"]["accuracy"]

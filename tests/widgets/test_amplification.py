@@ -1,7 +1,6 @@
 import base64
 
 import cv2
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -135,8 +134,7 @@ def test_the_static_twin_shows_the_same(explorer):
     assert "smallest det J" in figure.get_supxlabel()
     shown = figure.axes[0].images[0].get_array()
     assert shown.shape == (BAR + 256, 3 * 256 + 2 * GAP, 3)
-    output = new_output("display_data", explorer._repr_mimebundle_())  # as a notebook stores it
-    nbformat.validate(output, ref="output")
+    output = new_output("display_data", explorer._repr_mimebundle_())  # it refuses what a notebook cannot hold
     assert base64.b64decode(output.data["image/jpeg"]) == explorer.picture.value
 
 
