@@ -19,6 +19,7 @@ DATASET_NAMES = {
     "samm": "SAMM",
     "casme3": "CAS(ME)³, part A",
     "composite": "CASME II, SMIC-HS and SAMM together",
+    "features": "motion computed elsewhere",
 }
 
 

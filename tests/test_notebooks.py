@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from selfme_lib.files import read_json
 from selfme_lib.reproduce import PROJECT, find_appendices, find_notebooks, machine_paths
@@ -107,3 +109,22 @@ def test_grey_faces_laid_out_as_samm_go_through_rendering_examination_and_recogn
         done = subprocess.run([sys.executable, "-m", "selfme_lib.cli", *command], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
     assert read_json(Path(out) / "metrics.json")["dataset"]["name"] == "samm"
+
+
+def test_motion_that_was_computed_elsewhere_goes_through_chapter_08(tmp_path):
+    root, out = tmp_path / "given", tmp_path / "run"
+    root.mkdir()
+    generator = np.random.default_rng(0)
+    rows = ["subject,clip,label"]
+    for subject in ("ada", "bob"):
+        for clip, label in enumerate(("negative", "positive", "surprise")):
+            Image.fromarray(generator.integers(0, 256, (32, 32, 3), np.uint8)).save(root / f"{subject}_{clip}.png")
+            rows.append(f"{subject},{clip},{label}")
+    (root / "labels.csv").write_text("\n".join(rows))
+    options = ["--profile", "smoke", "--dataset", "features", "--root", str(root), "--out", str(out), "--only", "08"]
+    done = subprocess.run(
+        [sys.executable, "-m", "selfme_lib.cli", "reproduce", *options], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    names = {row["name"] for row in read_json(out / "metrics.json")["rows"]}
+    assert {"STSTNet", "VGG16", "given motion+SCViT"} <= names and not names & {"LBP-TOP", "CapsuleNet", "TCAE+FC"}
