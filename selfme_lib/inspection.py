@@ -49,7 +49,7 @@ def fold_classifiers(
     if unknown:
         raise DataError(f"subject {unknown[0]} has no clips; choose among those that do")
     networks, paths = {}, {}
-    with executor(settings) as pool:
+    with executor(settings.evaluation.workers, settings.evaluation.cluster) as pool:
         waiting = []
         for row in rows:
             config = with_what_there_is(row.classifier(settings.classifier))
