@@ -39,7 +39,7 @@ def fold_classifiers(
 ) -> dict[tuple[str, str], SCViT]:
     """The networks behind the predictions of some folds, to be looked into: by row's name and held-out subject.
 
-    Each is trained with the seed and the clips of its fold in `experiments.loso_row` (for the profile's first seed), so
+    Each is trained with the seed and the clips of its fold in `experiments.evaluate` (for the profile's first seed), so
     on a CPU it is the very network that predicted the subject. Kept in `run.checkpoints`.
 
     Raises:
