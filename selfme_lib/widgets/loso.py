@@ -4,6 +4,7 @@ Everything comes from a run folder: predictions from `metrics.json`, motion from
 Chapter 07 keeps the networks of some folds; for the others there is no attention to show, because nothing is trained here.
 """
 
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -158,7 +159,9 @@ class LosoExplorer(Explorer):
             self.clip.value = kept
 
     def _row(self, name: str) -> Row:
-        return Row(name=name, **self._records[name]["settings"])
+        known = {field.name for field in fields(Row)}  # a record says more, such as which leaks were asked for
+        settings = self._records[name]["settings"]
+        return Row(name=name, **{key: value for key, value in settings.items() if key in known})
 
     def _read_inputs(self, name: str) -> Float[Tensor, "n 2 h w"]:
         row = self._row(name)
