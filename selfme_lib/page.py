@@ -62,7 +62,8 @@ def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "explorer.ipynb")
         nbformat.write(notebook, path)
-        options = [f"--port={port}", "--Voila.ip=127.0.0.1", *([] if browser else ["--no-browser"])]
+        options = [f"--port={port}", "--Voila.port_retries=0", "--Voila.ip=127.0.0.1"]
+        options += ["--no-browser"] if not browser else []
         try:
             Voila.launch_instance([str(path), *options])  # in this process, so that it ends with it
         except SystemExit as end:
