@@ -71,7 +71,7 @@ def fold_classifiers(
 
 def kept_classifiers(settings: Profile, run: RunFolder, clips: list[Clip], row: Row) -> dict[str, SCViT]:
     """Those networks of a row that `fold_classifiers` has left in the run folder, by held-out subject; none is trained."""
-    config = with_available_weights(row.classifier(settings.classifier))
+    config = with_what_there_is(row.classifier(settings.classifier))
     motion = classifier_inputs(settings, run, clips, row)
     networks = {}
     for subject, path in _files(settings, run, clips, config, motion, sorted({clip.subject for clip in clips})).items():
