@@ -152,8 +152,8 @@ def test_motion_with_bad_options(call, options, code, words):
         ("samm", "late", "no folders such as 006"),
         ("casme3", "late", "no folders spNO.1"),
         ("composite", "late", "no folder casme2, smic, samm"),
-        ("features", "empty", "empty: no CSV of labels in it"),
-        ("features", "given", "labels.csv, row 2: 0 pictures named ada/c"),
+        ("features", "empty", "no CSV of labels in it"),
+        ("features", "given", "0 pictures named ada/c"),
     ],
 )
 def test_a_faulty_data_set_is_named_by_doctor_and_before_any_notebook_runs(call, monkeypatch, dataset, root, words):

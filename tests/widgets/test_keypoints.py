@@ -23,7 +23,7 @@ class KnownPoints(MotionLearner):
         local = torch.cat([-step, torch.zeros(1, 1, 2)], 1)
         weights = torch.zeros(1, K + 1, 8, 8)
         weights[:, 1, :, :4], weights[:, K, :, 4:] = 1.0, 1.0
-        return Motion(start, start + step, local, weights, torch.zeros(1, 2, 8, 8))
+        return Motion(start, start + step, local, weights, (torch.zeros(1, 2, 8, 8),))
 
 
 @pytest.fixture
