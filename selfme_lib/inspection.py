@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from .data import Clip, dataset_fingerprint
 from .errors import DataError
+from .evaluation.executors import completed, executor
 from .evaluation.loso import fold_seed
-from .experiments import DEVICE, classifier_inputs, code_hash, digest, executor
+from .experiments import DEVICE, classifier_inputs, code_hash, digest
 from .files import atomic_path
 from .profiles import Profile
 from .results import RunFolder
@@ -50,7 +51,7 @@ def fold_classifiers(
         raise DataError(f"subject {unknown[0]} has no clips; choose among those that do")
     networks, paths = {}, {}
     with executor(settings.evaluation.workers, settings.evaluation.cluster) as pool:
-        waiting = []
+        missing: dict[Path, tuple] = {}
         for row in rows:
             config = with_what_there_is(row.classifier(settings.classifier))
             motion = classifier_inputs(settings, run, clips, row)
@@ -59,10 +60,10 @@ def fold_classifiers(
                 if not path.exists():
                     known = torch.tensor([clip.subject != subject for clip in clips])
                     labels = torch.tensor([clip.label for clip in clips])[known]
-                    task = (_train_fold, config, motion[known], labels, fold_seed(settings.seed, subject), path)
-                    waiting.append(pool.submit(*task) if pool else task)
-        for task in tqdm(waiting, desc="classifiers", unit="fold", disable=None):
-            task.result() if pool else task[0](*task[1:])
+                    missing[path] = (config, motion[known], labels, fold_seed(settings.seed, subject), path)
+        trained = completed(_train_fold, missing, pool)
+        for _ in tqdm(trained, total=len(missing), desc="classifiers", unit="fold", disable=None):
+            pass
     for key, network in networks.items():
         network.load_state_dict(safetensors.torch.load_file(paths[key]))
         network.eval()

@@ -32,6 +32,7 @@ import yaml
 from tqdm import tqdm
 
 from .errors import UsageError
+from .evaluation.executors import completed
 from .exports import write_table
 from .files import read_json
 from .reproduce import Outcome, reproduce
@@ -95,10 +96,10 @@ def sweep(
         The table that is written to `sweep.csv`, and what became of each point.
     """
     names = [name_of(point, varied(points)) for point in points]
-    tasks = [(notebook.resolve(), _alone(point), out.resolve(), name) for point, name in zip(points, names)]
+    tasks = {name: (notebook.resolve(), _alone(point), out.resolve(), name) for point, name in zip(points, names)}
     outcomes: dict[str, Outcome] = {}
     with tqdm(total=len(tasks), desc="sweep", unit="notebook", disable=None) as bar:
-        for name, outcome in _run(tasks, executor):
+        for name, outcome in completed(run_point, tasks, executor):
             outcomes[name] = outcome
             bar.update()
     table = collect(out, points, names)
@@ -140,19 +141,6 @@ def name_of(point: dict[str, Any], names: list[str]) -> str:
         re.sub(r"[^\w.=+-]+", "_", f"{name.split('.')[-1]}={value}") for name, value in _flat(point, names).items()
     ]
     return "-".join([*words, hashlib.sha256(json.dumps(point, sort_keys=True).encode()).hexdigest()[:8]])[-120:]
-
-
-def _run(tasks: list[tuple], executor: concurrent.futures.Executor | None) -> Iterator[tuple[str, Outcome]]:
-    if executor is None:
-        yield from ((task[-1], run_point(*task)) for task in tasks)
-        return
-    futures = {executor.submit(run_point, *task): task[-1] for task in tasks}
-    try:
-        for future in concurrent.futures.as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 def _alone(point: dict[str, Any]) -> dict[str, Any]:

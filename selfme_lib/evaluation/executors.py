@@ -7,12 +7,15 @@ import concurrent.futures
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
 from ..errors import UsageError
+
+Key, Result = TypeVar("Key", bound=Hashable), TypeVar("Result")
 
 
 @contextmanager
@@ -54,6 +57,25 @@ def _dask(workers: int, cluster: str) -> Iterator[concurrent.futures.Executor]:
         raise UsageError(f"--cluster {cluster}: no Dask scheduler answers there ({error})") from None
     with client:
         yield client.get_executor()
+
+
+def completed(
+    function: Callable[..., Result], tasks: Mapping[Key, tuple], pool: concurrent.futures.Executor | None
+) -> Iterator[tuple[Key, Result]]:
+    """`function(*task)` of each task with its key, as they finish; without a pool one after the other, in this process.
+
+    After an error or an interrupt, what has not begun is not begun: nobody waits for it.
+    """
+    if pool is None:
+        yield from ((key, function(*task)) for key, task in tasks.items())
+        return
+    futures = {pool.submit(function, *task): key for key, task in tasks.items()}
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def process_pool(workers: int, *, gpus: int = 0) -> concurrent.futures.ProcessPoolExecutor:

@@ -13,7 +13,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from tqdm import tqdm
 from .. import scvit
 from ..errors import DataError
 from ..files import atomic_path, read_json, write_json
+from .executors import completed
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ def run_folds(
             places.setdefault(file, []).append((number, name))
     total = sum(len(set(experiment.subjects)) for experiment in experiments)
     with tqdm(total=total, initial=sum(map(len, results)), desc=title, unit="fold", disable=None) as bar:
-        for file, result in _run(tasks, executor):
+        for file, result in completed(run_fold, tasks, executor):
             write_json(file, result)
             for number, name in places[file]:
                 results[number][name] = result
@@ -215,20 +216,6 @@ def run_fold(
     if not torch.isfinite(probabilities).all():
         raise DataError(f"the training without subject {held_out} diverged; lower the classifier's learning rate")
     return {"subject": held_out, "probabilities": probabilities.tolist(), "seconds": time.perf_counter() - start}
-
-
-def _run(tasks: dict[Path, tuple], executor: concurrent.futures.Executor | None) -> Iterator[tuple[Path, dict]]:
-    """Results of the tasks as they come."""
-    if executor is None:
-        yield from ((name, run_fold(*task)) for name, task in tasks.items())
-        return
-    futures = {executor.submit(run_fold, *task): name for name, task in tasks.items()}
-    try:
-        for future in concurrent.futures.as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        for future in futures:  # after an error or an interrupt nobody waits for the rest
-            future.cancel()
 
 
 def _cause(experiment: Experiment, content: str, device: str) -> str:
