@@ -12,7 +12,6 @@ Each step takes the settings and the run folder, keeps what was expensive there,
 
 import hashlib
 import itertools
-import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ from .evaluation.executors import executor
 from .evaluation.leaks import choose_epoch_on_test_subject, fit_predict_every_epoch
 from .evaluation.loso import Experiment, run_experiments, run_folds
 from .extraction import extract
-from .files import atomic_path, read_json, write_json
+from .files import atomic_path, code_hash, digest, read_json, write_json
 from .grids import resize_flow
 from .motion import checkpoint
 from .motion.learner import LearnerConfig, MotionLearner
@@ -54,8 +53,7 @@ from .results import RunFolder
 from .synthme import VERSION, SynthConfig, fingerprint, render_pairs, write_dataset
 from .tables import Result, Row
 
-PACKAGE = Path(__file__).resolve().parent
-DATA = PACKAGE.parent / "data"
+DATA = Path(__file__).resolve().parents[1] / "data"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -417,15 +415,3 @@ def _learner_key(settings: Profile, clips: list[Clip]) -> str:
         }
         cause["frames"] = [motion.persons, motion.pairs] if motion.frames == "rendered" else dataset_fingerprint(clips)
     return digest(cause)
-
-
-def code_hash(*names: str) -> str:
-    """Hash of some of the package's files and folders: what computed something is part of what determines it."""
-    paths = [PACKAGE / name for name in names]
-    files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def digest(cause: dict[str, Any]) -> str:
-    """A short hash of everything that determines something, to store it under."""
-    return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:16]

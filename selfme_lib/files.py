@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, so that a run killed at any instant leaves nothing half-written behind."""
 
 import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DataError
+
+PACKAGE = Path(__file__).resolve().parent
 
 
 @contextmanager
@@ -50,3 +53,15 @@ def read_json(path: Path | str) -> Any:
     except ValueError as error:  # neither UTF-8 nor JSON
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: damaged, not JSON ({reason}); delete it and run the command again") from None
+
+
+def code_hash(*names: str) -> str:
+    """Hash of some of the package's files and folders: what computed something is part of what determines it."""
+    paths = [PACKAGE / name for name in names]
+    files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def digest(cause: Any) -> str:
+    """A short hash of everything that determines something, to store it under; `cause` as JSON can say it."""
+    return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:16]

@@ -19,8 +19,8 @@ from .data import Clip, dataset_fingerprint
 from .errors import DataError
 from .evaluation.executors import completed, executor
 from .evaluation.loso import fold_seed
-from .experiments import DEVICE, classifier_inputs, code_hash, digest
-from .files import atomic_path
+from .experiments import DEVICE, classifier_inputs
+from .files import atomic_path, code_hash, digest
 from .profiles import Profile
 from .results import RunFolder
 from .scvit import ClassifierConfig, SCViT, build_classifier, train_classifier, with_what_there_is

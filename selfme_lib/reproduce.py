@@ -26,7 +26,7 @@ from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
 from .errors import UsageError
-from .files import atomic_path, read_json, write_json
+from .files import atomic_path, digest, read_json, write_json
 from .report import clock
 from .results import RunFolder
 
@@ -156,18 +156,18 @@ def source_hash(notebook: Path) -> str:
     """A hash of what a notebook says and does; its outputs do not count."""
     cells = nbformat.read(notebook, as_version=4).cells
     text = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
-    return hashlib.sha256(json.dumps(text).encode()).hexdigest()[:16]
+    return digest(text)
 
 
 def library_hash(package: Path = Path(__file__).parent) -> str:
     """A hash of every file of the library that can change what a notebook finds."""
     around = {package / name for name in AROUND}
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         if path.is_file() and path not in around and not {"__pycache__", "templates"} & set(path.parts):
-            digest.update(str(path.relative_to(package)).encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+            found.update(str(path.relative_to(package)).encode())
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def machine_paths(notebook: nbformat.NotebookNode) -> list[str]:
@@ -304,8 +304,7 @@ def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator
 
 def _key(notebook: Path, parameters: dict[str, Any]) -> str:
     """What a finished notebook depends on: its text, its parameters, the library."""
-    text = json.dumps([source_hash(notebook), library_hash(), parameters], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest([source_hash(notebook), library_hash(), parameters])
 
 
 def _timings(run: RunFolder) -> dict[str, Any]:

@@ -18,7 +18,6 @@ on with the folds that it lacks.
 """
 
 import concurrent.futures
-import hashlib
 import itertools
 import json
 import re
@@ -34,7 +33,7 @@ from tqdm import tqdm
 from .errors import UsageError
 from .evaluation.executors import completed
 from .exports import write_table
-from .files import read_json
+from .files import digest, read_json
 from .reproduce import Outcome, reproduce
 from .results import RunFolder
 from .tables import METRICS, Result, Row
@@ -140,7 +139,7 @@ def name_of(point: dict[str, Any], names: list[str]) -> str:
     words = [
         re.sub(r"[^\w.=+-]+", "_", f"{name.split('.')[-1]}={value}") for name, value in _flat(point, names).items()
     ]
-    return "-".join([*words, hashlib.sha256(json.dumps(point, sort_keys=True).encode()).hexdigest()[:8]])[-120:]
+    return "-".join([*words, digest(point)[:8]])[-120:]
 
 
 def _alone(point: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ Entries appear whole or not at all, and processes that want the same one take tu
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +19,10 @@ from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from selfme_lib.data import alignment, faces
+from selfme_lib.data import alignment
 from selfme_lib.data.clips import Clip, FaultyData
 from selfme_lib.data.images import read_pixels, resize
-from selfme_lib.files import atomic_path, read_json, write_json
+from selfme_lib.files import atomic_path, code_hash, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class FrameCache:
         return path
 
     def _key(self, clip: Clip) -> str:
-        settings = {"size": self.size, "cropped": clip.cropped, "code": _code_hash()}
+        settings = {"size": self.size, "cropped": clip.cropped, "code": _code()}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for path in clip.frames:
             try:
@@ -141,6 +140,5 @@ def frames_without_face(clip: Clip) -> list[Path]:
 
 
 @cache
-def _code_hash() -> str:
-    files = (Path(os.fspath(module.__file__)) for module in (alignment, faces))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+def _code() -> str:
+    return code_hash("data/alignment.py", "data/faces.py")
