@@ -116,14 +116,14 @@ def motion_checkpoint(settings: Profile, run: RunFolder, clips: list[Clip]) -> P
     if not motion.steps:
         return Path(motion.checkpoint) if motion.checkpoint else checkpoint.SHIPPED
     path = run.checkpoints / f"motion-{_learner_key(settings, clips)}.safetensors"
-    if not path.exists():
-        if motion.frames == "clips":
-            warnings.warn("transductive: fine-tuning sees frames of the subjects that are held out later", stacklevel=2)
-        learner, pairs = checkpoint.load(motion.checkpoint or None), training_pairs(settings, clips)
-        origin = f"fine-tuned for {motion.steps} steps on {motion.frames}"
-        with _turn(path) as mine:
-            if mine:
-                _train_into(path, learner, pairs, _training(settings), origin)
+    with _turn(path) as mine:
+        if mine:
+            if motion.frames == "clips":
+                warning = "transductive: fine-tuning sees frames of the subjects that are held out later"
+                warnings.warn(warning, stacklevel=2)
+            learner, pairs = checkpoint.load(motion.checkpoint or None), training_pairs(settings, clips)
+            origin = f"fine-tuned for {motion.steps} steps on {motion.frames}"
+            _train_into(path, learner, pairs, _training(settings), origin)
     return path
 
 
@@ -132,11 +132,12 @@ def from_scratch(settings: Profile, run: RunFolder, learner: LearnerConfig, trai
     cause = {"learner": asdict(learner), "training": asdict(training), "code": code_hash("motion", "grids.py")}
     cause["faces"] = [settings.motion.persons, settings.motion.pairs, settings.data.size]
     path = run.checkpoints / f"scratch-{digest(cause)}.safetensors"
-    if not path.exists():
-        faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
-        torch.manual_seed(training.seed)
-        origin = f"{training.steps} steps from random weights"
-        _train_into(path, MotionLearner(learner), training_pairs(faces, []), training, origin)
+    with _turn(path) as mine:
+        if mine:
+            faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
+            torch.manual_seed(training.seed)
+            origin = f"{training.steps} steps from random weights"
+            _train_into(path, MotionLearner(learner), training_pairs(faces, []), training, origin)
     return checkpoint.load(path, device=DEVICE)
 
 
@@ -220,11 +221,7 @@ def motion_fields(
 
 def tcae_checkpoint(settings: Profile, run: RunFolder) -> Path:
     """TCAE, trained from random weights on the profile's rendered faces; computed once a run. Its curve lies beside it."""
-    config = settings.evaluation.rivals.tcae
-    cause = {"tcae": asdict(config), "seed": settings.seed, "code": code_hash("baselines/tcae.py", "grids.py")}
-    cause["training"] = code_hash("baselines/tcae_training.py", "motion/pairs.py")
-    cause["faces"] = [settings.motion.persons, settings.motion.pairs, settings.data.size]
-    path = run.checkpoints / f"tcae-{digest(cause)}.safetensors"
+    config, path = settings.evaluation.rivals.tcae, run.checkpoints / f"tcae-{_tcae_key(settings)}.safetensors"
     with _turn(path) as mine:
         if mine:
             faces = replace(settings, motion=replace(settings.motion, frames="rendered"))
@@ -245,7 +242,7 @@ def fields_file(
         "torch": torch.__version__,
     }
     if method == "tcae":
-        cause["tcae"] = hashlib.sha256(tcae_checkpoint(settings, run).read_bytes()).hexdigest()
+        cause["tcae"] = _tcae_key(settings)
     if method == "selfme":
         cause |= {"bspline": bspline, "gamma": gamma, "learner": _learner_key(settings, clips)}
     return run.fields / f"{method}-{digest(cause)}.npy"
@@ -397,6 +394,19 @@ def _training(settings: Profile) -> TrainingConfig:
     motion = settings.motion
     return TrainingConfig(
         steps=motion.steps, batch_size=motion.batch_size, lr=motion.lr, schedule=motion.schedule, seed=settings.seed
+    )
+
+
+def _tcae_key(settings: Profile) -> str:
+    """Hash of everything that determines TCAE."""
+    code = code_hash("baselines/tcae.py", "baselines/tcae_training.py", "grids.py", "motion/pairs.py")
+    return digest(
+        {
+            "tcae": asdict(settings.evaluation.rivals.tcae),
+            "faces": [settings.motion.persons, settings.motion.pairs, settings.data.size],
+            "seed": settings.seed,
+            "code": code,
+        }
     )
 
 

@@ -94,7 +94,7 @@ def _files(
     cause = {
         "config": asdict(config),
         "clips": [dataset_fingerprint(clips), hashlib.sha256(motion.numpy().tobytes()).hexdigest()],
-        "code": code_hash("scvit.py", "symmetry.py"),
+        "code": code_hash("scvit.py", "symmetry.py", "augmentation.py"),
         "torch": torch.__version__,
     }
     return {

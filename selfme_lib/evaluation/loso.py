@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -239,11 +240,17 @@ def _cause(experiment: Experiment, content: str, device: str) -> str:
 
 
 def _code(function: Callable) -> str:
-    """Hash of the sources of a function's module and of the modules of this package from which that one imports."""
-    names = {getattr(value, "__module__", None) or "" for value in vars(sys.modules[function.__module__]).values()}
-    package = __name__.partition(".")[0] + "."
-    sources = {function.__module__, *(name for name in names if name.startswith(package))}
-    return _digest("".join(inspect.getsource(sys.modules[name]) for name in sorted(sources)))
+    """Hash of the sources of a function's module and of every module of this package that it builds on."""
+    package, found, waiting = __name__.partition(".")[0] + ".", set(), [function.__module__]
+    while waiting:
+        if (name := waiting.pop()) in found:
+            continue
+        found.add(name)
+        for value in vars(sys.modules[name]).values():
+            owner = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(owner, str) and owner.startswith(package):
+                waiting.append(owner)
+    return _digest("".join(inspect.getsource(sys.modules[name]) for name in sorted(found)))
 
 
 def _digest(content: str | bytes | np.ndarray) -> str:
