@@ -18,6 +18,7 @@ from captum.attr import LayerAttribution, LayerGradCam
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .evaluation.intervals import resampled
 from .scvit import SCViT
 
 
@@ -69,8 +70,7 @@ def mean_over_subjects(
     own = torch.tensor([[subject == name for subject in subjects] for name in names], dtype=torch.float64)  # (s, n)
     known = torch.isfinite(values)
     sums, counts = own @ values.double().nan_to_num(), own @ known.double()  # (s,) each
-    times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    times = torch.from_numpy(times).double()  # (draws, s)
+    times = torch.from_numpy(resampled(len(names), n=draws, seed=seed)).double()  # (draws, s)
     means = (times @ sums) / (times @ counts)
     low, high = np.nanquantile(means.numpy(), [0.025, 0.975]) if known.any() else (math.nan, math.nan)
     return float(sums.sum() / counts.sum()), float(low), float(high)

@@ -45,19 +45,23 @@ def write_table(stem: Path, table: pd.DataFrame, *, caption: str = "") -> list[P
     """Write `stem`.csv, .md and .tex (booktabs); numbers in full in CSV, with three decimals in the others."""
     names, rows = (
         [str(name) for name in table.columns],
-        [list(map(_cell, row)) for row in table.itertuples(index=False)],
+        [list(map(in_words, row)) for row in table.itertuples(index=False)],
     )
-    texts = {".csv": table.to_csv(index=False), ".md": markdown(names, rows), ".tex": latex(names, rows, caption)}
+    texts = {
+        ".csv": table.to_csv(index=False),
+        ".md": "\n".join([*markdown(names, rows), ""]),
+        ".tex": latex(names, rows, caption),
+    }
     for suffix, text in texts.items():
         with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return [stem.with_name(stem.name + suffix) for suffix in texts]
 
 
-def markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+def markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
     lines = [names, ["---"] * len(names), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
 
 
 def latex(names: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
@@ -73,7 +77,8 @@ def latex(names: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> 
     return "\n".join(lines) + "\n"
 
 
-def _cell(value: Any) -> str:
+def in_words(value: Any) -> str:
+    """A cell for people: a dash for nothing, three decimals."""
     if value is None or value != value:  # not a number
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 
 from .errors import DataError
+from .exports import in_words, markdown
 from .files import atomic_path, read_json
 from .reproduce import NOTEBOOKS, PROJECT, find_appendices, find_notebooks, machine_paths
 from .results import RunFolder
@@ -114,17 +115,10 @@ def _with_tables(text: str, run: RunFolder) -> str:
 
     def filled(match: re.Match) -> str:
         table = run.load(match[1])
-        lines = [table["columns"], ["---"] * len(table["columns"]), *table["rows"]]
-        body = "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+        body = "\n".join(markdown(table["columns"], [list(map(in_words, row)) for row in table["rows"]]))
         return f"<!-- table {match[1]} -->\n{body}\n\n{table['caption']}\n<!-- end -->"
 
     return re.sub(r"<!-- table (\w+) -->.*?<!-- end -->", filled, text, flags=re.DOTALL)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value).replace("|", "\\|")
 
 
 def _wanted_figures(readme: Path, notebooks: list[Path]) -> list[str]:

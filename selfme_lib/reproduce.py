@@ -249,49 +249,14 @@ def _explain(error: papermill.PapermillExecutionError, where: Path) -> str:
 
 
 @contextmanager
-def _peak_memory(interval: float = 0.25) -> Iterator[list[int]]:
-    """Watch this process and its descendants; the list holds the highest sum of their resident memory, in bytes.
-
-    Pages that processes share are counted in each of them, so the true peak is somewhat lower.
-    """
-    peak, stop, me = [0], threading.Event(), psutil.Process()
+def _watching(look: Callable[[], None], interval: float) -> Iterator[None]:
+    """Look at once and then every so many seconds, in a thread of its own, while something else goes on."""
+    stop = threading.Event()
 
     def watch() -> None:
-        while not stop.is_set():
-            total = 0
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    total += process.memory_info().rss
-                except psutil.NoSuchProcess:  # it ended between the list and the look
-                    continue
-            peak[0] = max(peak[0], total)
-            stop.wait(interval)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        stop.set()
-        watcher.join()
-
-
-@contextmanager
-def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator[None]:
-    """Show the folds of a running notebook and the time left; its own bar has no terminal. Quiet without a terminal."""
-    stop, path, begun = threading.Event(), run.progress, time.time()
-
-    def watch() -> None:
-        bar = None
+        look()
         while not stop.wait(interval):
-            if not path.exists() or path.stat().st_mtime < begun:
-                continue
-            now = read_json(path)
-            if bar is None or bar.total != now["total"]:  # another evaluation of the same notebook
-                bar = tqdm(initial=now["done"], total=now["total"], desc=name, unit="fold", leave=False, disable=None)
-            bar.update(now["done"] - bar.n)
-        if bar is not None:
-            bar.close()
+            look()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -300,6 +265,49 @@ def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator
     finally:
         stop.set()
         watcher.join()
+
+
+@contextmanager
+def _peak_memory(interval: float = 0.25) -> Iterator[list[int]]:
+    """Watch this process and its descendants; the list holds the highest sum of their resident memory, in bytes.
+
+    Pages that processes share are counted in each of them, so the true peak is somewhat lower.
+    """
+    peak, me = [0], psutil.Process()
+
+    def look() -> None:
+        total = 0
+        for process in [me, *me.children(recursive=True)]:
+            try:
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:  # it ended between the list and the look
+                continue
+        peak[0] = max(peak[0], total)
+
+    with _watching(look, interval):
+        yield peak
+
+
+@contextmanager
+def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator[None]:
+    """Show the folds of a running notebook and the time left; its own bar has no terminal. Quiet without a terminal."""
+    path, begun, bars = run.progress, time.time(), []
+
+    def look() -> None:
+        if not path.exists() or path.stat().st_mtime < begun:
+            return
+        now = read_json(path)
+        if not bars or bars[-1].total != now["total"]:  # another evaluation of the same notebook
+            options = {"desc": name, "unit": "fold", "leave": False, "disable": None}
+            bars.append(tqdm(initial=now["done"], total=now["total"], **options))
+        bars[-1].update(now["done"] - bars[-1].n)
+
+    try:
+        with _watching(look, interval):
+            yield
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def _key(notebook: Path, parameters: dict[str, Any]) -> str:

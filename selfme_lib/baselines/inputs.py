@@ -16,6 +16,7 @@ from selfme_lib.baselines.lbp_top import lbp_top
 from selfme_lib.baselines.tcae import TCAE
 from selfme_lib.data import Clip, load_onset_apex, read_clip_frame
 from selfme_lib.grids import resize_image
+from selfme_lib.motion.losses import brightness
 from selfme_lib.scvit import optical_strain
 
 
@@ -66,5 +67,4 @@ def moments(clip: Clip, number: int) -> list[int]:
 
 
 def _grey(frame: Float[Tensor, "3 h w"]) -> np.ndarray:
-    luma = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601
-    return (torch.einsum("c,chw->hw", luma, frame) * 255).round().byte().numpy()
+    return (brightness(frame[None])[0, 0] * 255).round().byte().numpy()

@@ -50,7 +50,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class Moves:
-    """Augmentation, as SCViT's (see `scvit.augment`); all zero for none. `shift` in px of the input."""
+    """Augmentation, as SCViT's (see `augmentation.augment`); all zero for none. `shift` in px of the input."""
 
     flip: bool = False
     shift: float = 0.0

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib import pyplot as plt
 
+from selfme_lib.exports import markdown
 from selfme_lib.files import atomic_path, write_json
 from selfme_lib.plots import style
 from selfme_lib.plots.bench import draw_benchmark
@@ -86,7 +87,7 @@ def _markdown(report: dict) -> str:
     lines = [
         f"# Motion: {report['n_pairs']} pairs of {report['n_subjects']} people at {report['size']} px",
         "",
-        *_grid(
+        *markdown(
             ["method", *(COLUMNS[measure] for measure in measures)],
             [[name, *(_cell(found, measure) for measure in measures)] for name, found in methods.items()],
         ),
@@ -97,7 +98,7 @@ def _markdown(report: dict) -> str:
         "",
         "EPE moving, px.",
         "",
-        *_grid(
+        *markdown(
             ["method", *(f"{range_name(group)} ({group['n_pairs']} pairs)" for group in report["amplitudes"])],
             [
                 [name, *(f"{group['methods'][name]['epe_moving']:.3f}" for group in report["amplitudes"])]
@@ -113,7 +114,7 @@ def _markdown(report: dict) -> str:
             "",
             f"On {pairs} of the pairs, px; in brackets the increase over clean frames.",
             "",
-            *_grid(
+            *markdown(
                 ["method", *report["conditions"]],
                 [
                     [
@@ -144,8 +145,3 @@ def _cell(found: dict, measure: str) -> str:
 def _degraded(found: dict, measure: str, condition: str) -> str:
     value = f"{found[measure]:.3f}"
     return value if condition == "clean" else f"{value} ({found[f'{measure}_degradation']:+.3f})"
-
-
-def _grid(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A table in Markdown."""
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from selfme_lib.evaluation.intervals import resampled
+
 REFERENCES = ("tvl1", "farneback")  # the usual input of classifiers, and the best of the classical ones here
 # Powers of two in pixels of the frames that are compared: fixed, so that tables of two data sets or sizes can be laid side
 # by side. Below half a pixel motion drowns in noise; above two it is a blink or no micro-expression.
@@ -32,7 +34,7 @@ def summarise(table: pd.DataFrame, measures: list[str], *, draws: int = 2000) ->
     grouped = table.groupby(["method", "subject"], sort=False)
     sums = grouped[measures].sum()
     counts = grouped.size().loc[methods[0]].reindex(subjects).to_numpy()  # clips of each subject
-    drawn = np.random.default_rng(0).multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), size=draws)
+    drawn = resampled(len(subjects), n=draws)
     drawn = np.vstack([np.ones(len(subjects), int), drawn])  # (1 + n, s): the first is what was measured
     means = {
         method: drawn @ sums.loc[method].reindex(subjects).to_numpy() / (drawn @ counts)[:, None] for method in methods

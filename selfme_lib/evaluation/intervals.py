@@ -49,9 +49,12 @@ def draws_of_folds(
     folds: Int[np.ndarray, "s k k"], metric: Callable[[np.ndarray], np.ndarray], *, n: int = 2000, seed: int = 0
 ) -> Float[np.ndarray, "n"]:
     """`draws_over_subjects`, from the confusion matrix of each subject."""
-    subjects = len(folds)
-    drawn = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=n)  # (n, s)
-    return metric(np.einsum("ns,sjk->njk", drawn, folds))
+    return metric(np.einsum("ns,sjk->njk", resampled(len(folds), n=n, seed=seed), folds))
+
+
+def resampled(subjects: int, *, n: int, seed: int = 0) -> Int[np.ndarray, "n s"]:
+    """How often each of so many subjects comes in each of n draws with replacement."""
+    return np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=n)
 
 
 def percentile_interval(draws: Float[np.ndarray, "n"], *, level: float = 0.95) -> tuple[float, float]:
