@@ -35,6 +35,8 @@ NOTEBOOKS = PROJECT / "notebooks"
 BEYOND = "08"  # the first chapter that goes beyond the paper
 AROUND = (
     "cli.py",
+    "commands",
+    "templates",
     "reproduce.py",
     "report.py",
     "publish.py",
@@ -44,7 +46,7 @@ AROUND = (
     "page.py",
     "paper_map.py",
 )
-"""Modules of the package that no notebook uses."""
+"""Parts of the package that no notebook uses."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +163,11 @@ def source_hash(notebook: Path) -> str:
 
 def library_hash(package: Path = Path(__file__).parent) -> str:
     """A hash of every file of the library that can change what a notebook finds."""
-    around = {package / name for name in AROUND}
     found = hashlib.sha256()
     for path in sorted(package.rglob("*")):
-        if path.is_file() and path not in around and not {"__pycache__", "templates"} & set(path.parts):
-            found.update(str(path.relative_to(package)).encode())
+        inside = path.relative_to(package)
+        if path.is_file() and inside.parts[0] not in AROUND and "__pycache__" not in inside.parts:
+            found.update(str(inside).encode())
             found.update(path.read_bytes())
     return found.hexdigest()[:16]
 
