@@ -32,6 +32,12 @@ FLAGS = (
 PATIENCE = 240_000  # ms: seconds on a machine with nothing else to do, minutes on a busy one
 WINDOW = {"width": 1280, "height": 900}
 
+# What the page shows says "idle" before there is a kernel, and "Run All Cells" then asks which one to take.
+KERNEL_IS_THERE = """() => {
+    const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus == 'connected' && kernel.status == 'idle';
+}"""
+
 
 def find_browser() -> str | None:
     """The path of a Chromium on this machine."""
@@ -78,6 +84,7 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[tuple[str, str]]:
         "ServerApp.allow_root": "True",
         "IdentityProvider.token": token,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.expose_app_in_browser": "True",  # so that a page can be asked about its kernel
         "LabApp.extension_manager": "readonly",
     }
     news = (
@@ -103,7 +110,7 @@ def open_notebook(page: Page, lab: tuple[str, str], path: str) -> None:
     address, token = lab
     page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=PATIENCE)
+    page.wait_for_function(KERNEL_IS_THERE, timeout=PATIENCE)
 
 
 def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:

@@ -7,7 +7,6 @@ Entries appear whole or not at all, and processes that want the same one take tu
 
 import hashlib
 import json
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from selfme_lib.data import alignment
 from selfme_lib.data.clips import Clip, FaultyData
 from selfme_lib.data.images import read_pixels, resize
+from selfme_lib.errors import warn
 from selfme_lib.files import atomic_path, code_hash, read_json, write_json
 
 
@@ -51,7 +51,7 @@ class FrameCache:
         without = [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]
         if without:
             named = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
-            warnings.warn(f"no face found in {len(without)} frames: {named}", stacklevel=2)
+            warn(f"no face found in {len(without)} frames: {named}")
         return aligned
 
     def fill(self, clips: Sequence[Clip]) -> list[Path]:
