@@ -12,6 +12,7 @@ Each step takes the settings and the run folder, keeps what was expensive there,
 
 import hashlib
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -35,7 +36,7 @@ from .data import Clip, dataset_fingerprint, load_clips, read_clip_frame
 from .data.features import load_features
 from .data.frame_cache import FrameCache
 from .data.readers import with_apexes, without_apex
-from .errors import DataError, UsageError, warn
+from .errors import DataError, UsageError
 from .evaluation import runs
 from .evaluation.executors import executor
 from .evaluation.leaks import choose_epoch_on_test_subject, fit_predict_every_epoch
@@ -51,6 +52,8 @@ from .profiles import Profile, to_dict
 from .results import RunFolder
 from .synthme import VERSION, SynthConfig, fingerprint, render_pairs, write_dataset
 from .tables import Result, Row
+
+logger = logging.getLogger(__name__)
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -118,7 +121,7 @@ def motion_checkpoint(settings: Profile, run: RunFolder, clips: list[Clip]) -> P
     with _turn(path) as mine:
         if mine:
             if motion.frames == "clips":
-                warn("transductive: fine-tuning sees frames of the subjects that are held out later")
+                logger.warning("transductive: fine-tuning sees frames of the subjects that are held out later")
             learner, pairs = checkpoint.load(motion.checkpoint or None), training_pairs(settings, clips)
             origin = f"fine-tuned for {motion.steps} steps on {motion.frames}"
             _train_into(path, learner, pairs, _training(settings), origin)
@@ -253,7 +256,7 @@ def evaluate(settings: Profile, run: RunFolder, clips: list[Clip], rows: Sequenc
     """
     leaks = settings.evaluation.leaks
     if leaks:
-        warn(f"LEAKING ({', '.join(leaks)}): these scores are not results")
+        logger.warning("LEAKING (%s): these scores are not results", ", ".join(leaks))
         rows = [replace(row, name=f"LEAKING ({', '.join(leaks)}): {row.name}") for row in rows]
     if "epoch" in leaks:
         return [

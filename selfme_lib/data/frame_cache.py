@@ -7,6 +7,7 @@ Entries appear whole or not at all, and processes that want the same one take tu
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,8 +22,9 @@ from tqdm import tqdm
 from selfme_lib.data import alignment
 from selfme_lib.data.clips import Clip, FaultyData
 from selfme_lib.data.images import read_pixels, resize
-from selfme_lib.errors import warn
 from selfme_lib.files import atomic_path, code_hash, read_json, write_json
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class FrameCache:
         without = [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]
         if without:
             named = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
-            warn(f"no face found in {len(without)} frames: {named}")
+            logger.warning("no face found in %d frames: %s", len(without), named)
         return aligned
 
     def fill(self, clips: Sequence[Clip]) -> list[Path]:

@@ -4,12 +4,16 @@ Notation: $z_s^k, z_t^k$ keypoints of source and target; $U$ a lattice of a quar
 backward (target to source), so a point of the target at $u$ is found in the source at $u + \tilde\Phi(u)$.
 """
 
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import gaussian_blur, identity_grid, resize_image, to_normalised, translate
+from selfme_lib.grids import gaussian_blur, resize_image, translate
 from selfme_lib.motion.hourglass import Hourglass
 
 
@@ -31,10 +35,18 @@ def gaussian_heatmaps(
     The printed equation centres the bell on the displacement $\Phi^k(u)$; a confidence map of a keypoint's location
     has to be centred on the keypoint.
     """
-    height, width = size
-    lattice = to_normalised(identity_grid(height, width, device=keypoints.device).permute(1, 2, 0), height, width)
-    distance = (lattice - keypoints[:, :, None, None, :]).square().sum(-1)  # (b, k, h, w)
-    return torch.exp(-distance / (2 * variance))
+    across, down = _squared_offsets(keypoints, size)
+    across, down = torch.exp(-across / (2 * variance)), torch.exp(-down / (2 * variance))  # a bell is separable
+    return down[..., :, None] * across[..., None, :]
+
+
+def _squared_offsets(
+    keypoints: Float[Tensor, "b k 2"], size: tuple[int, int]
+) -> tuple[Float[Tensor, "b k w"], Float[Tensor, "b k h"]]:
+    """Squared distances of the lattice's columns and rows from each keypoint, normalised."""
+    rows, columns = (torch.linspace(-1, 1, count, device=keypoints.device) for count in size)
+    x, y = keypoints[..., None].unbind(2)  # (b, k, 1) each
+    return (columns - x).square(), (rows - y).square()
 
 
 def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b k 2"]) -> Float[Tensor, "b 2 h w"]:
@@ -47,33 +59,53 @@ def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b
 WINDOWS = (1.0, 2.5)  # deviations of the Gaussians that matching errors are averaged over, in cells of the lattice
 
 
-def matching_errors(
+def matching_forms(
     source: Float[Tensor, "b c h w"],
     target: Float[Tensor, "b c h w"],
     motions: Float[Tensor, "b m 2"],
     size: tuple[int, int],
-) -> list[Float[Tensor, "b m h2 w2"]]:
-    r"""How badly each constant motion fits around each place of the lattice, relative to the others, for each of `WINDOWS`.
+) -> list[Float[Tensor, "b 6 h2 w2"]]:
+    r"""How badly a constant motion $v$ (normalised) fits around each place of the lattice, for each of `WINDOWS`.
 
-    The mean squared difference of aligned frame and target, to first order in the motion $v$ (normalised),
+    The mean squared difference of aligned frame and target, to first order in the motion,
 
     $$|X_s(u + v) - X_t(u)|^2 \approx v^\top (\nabla X \nabla X^\top) v + 2\,(X_s - X_t) \nabla X^\top v + (X_s - X_t)^2,$$
 
-    with $\nabla X$ of the frames' mean: six maps give the error of any number of motions. It is divided by its mean over
-    the motions, so that noise and contrast cancel, and 1 is taken off.
+    with $\nabla X$ of the frames' mean: six coefficients a place give the error of any number of motions
+    (`matching_errors`). They are divided by the mean error of the `motions`, so that noise and contrast cancel.
     """
     height, width = source.shape[-2:]
     mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
-    dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) / 2
-    dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) / 2
+    dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) * ((width - 1) / 4)
+    dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) * ((height - 1) / 4)
     dt = source - target
-    form = torch.stack([dx * dx, dx * dy, dy * dy, dx * dt, dy * dt, dt * dt], dim=1).mean(2)  # (b, 6, h, w)
-    form = resize_image(form, size)
-    x, y = (motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])).unbind(-1)
-    monomials = torch.stack([x * x, 2 * x * y, y * y, 2 * x, 2 * y, torch.ones_like(x)], dim=-1)  # (b, m, 6)
+    products = [dx * dx, dx * dy, dy * dy, dx * dt, dy * dt, dt * dt]
+    form = resize_image(torch.stack([product.mean(1) for product in products], dim=1), size)
+    typical = _monomials(motions).mean(1)  # the error is linear in the monomials: that of their mean is the mean error
     blurred = [gaussian_blur(form, window) for window in WINDOWS]
-    errors = [torch.einsum("bmc,bchw->bmhw", monomials, maps).clamp_min(0) for maps in blurred]
-    return [error / (error.mean(1, keepdim=True) + 1e-3) - 1 for error in errors]
+    return [form / (torch.einsum("bc,bchw->bhw", typical, form)[:, None] + 1e-3) for form in blurred]
+
+
+def matching_errors(form: Float[Tensor, "b 6 h w"], motions: Float[Tensor, "b m 2"]) -> Float[Tensor, "b m h w"]:
+    """The error of each motion, by the coefficients of `matching_forms`; 1 is as bad as the mean.
+
+    Always in float32: an error is a small difference of large terms.
+    """
+    with torch.autocast(device_type=form.device.type, enabled=False):
+        return torch.einsum("bmc,bchw->bmhw", _monomials(motions), form)
+
+
+def _monomials(motions: Float[Tensor, "b m 2"]) -> Float[Tensor, "b m 6"]:
+    x, y = motions.unbind(-1)
+    return torch.stack([x * x, 2 * x * y, y * y, 2 * x, 2 * y, torch.ones_like(x)], dim=-1)
+
+
+class Look(NamedTuple):
+    """What `DenseMotion` finds in one pass."""
+
+    weights: Float[Tensor, "b k+1 h w"]  # ψ^k (Eq 4)
+    motions: Float[Tensor, "b k+1 2"]  # Φ^k, normalised; the last one is zero
+    context: Float[Tensor, "b k+1 h w"]  # logits of the hourglass, before matching and locality
 
 
 class DenseMotion(nn.Module):
@@ -129,33 +161,43 @@ class DenseMotion(nn.Module):
         return translate(repeated, motions.flatten(0, 1)).unflatten(0, (-1, count))
 
     @torch.no_grad()
-    def forward_errors(
+    def forward_forms(
         self,
         source: Float[Tensor, "b c h w"],
         target: Float[Tensor, "b c h w"],
         motions: Float[Tensor, "b m 2"],
         size: tuple[int, int],
-    ) -> list[Float[Tensor, "b m h2 w2"]]:
-        """Matching errors at half the frames' size and at full size, for each window.
+    ) -> list[Float[Tensor, "b 6 h2 w2"]]:
+        """Matching forms at half the frames' size and at full size, for each window.
 
-        They carry no gradient: keypoints learn from where motions are used, not from how they are chosen.
+        They carry no gradient: keypoints learn from where motions are used, not from how they are chosen. None without
+        matching.
         """
+        if self.log_sharpness is None:
+            return []
         half = (source.shape[-2] // 2, source.shape[-1] // 2)
-        coarse = matching_errors(resize_image(source, half), resize_image(target, half), motions, size)
-        return coarse + matching_errors(source, target, motions, size)
+        with torch.autocast(device_type=source.device.type, enabled=False):
+            coarse = matching_forms(resize_image(source, half), resize_image(target, half), motions, size)
+            return coarse + matching_forms(source, target, motions, size)
 
-    def forward(
+    def forward_locality(
+        self, keypoints_target: Float[Tensor, "b k 2"], size: tuple[int, int]
+    ) -> Float[Tensor, "b k+1 h w"]:
+        """Logarithm of the Gaussian around each keypoint, not below that of 1e-6; -2 everywhere for the zero motion."""
+        across, down = _squared_offsets(keypoints_target, size)
+        bells = (down[..., :, None] + across[..., None, :]).div_(-2 * self.locality**2).clamp_min_(math.log(1e-6))
+        return F.pad(bells, (0, 0, 0, 0, 0, 1), value=-2.0)
+
+    def forward_context(
         self,
         source: Float[Tensor, "b c h w"],
-        target: Float[Tensor, "b c h w"],
         keypoints_source: Float[Tensor, "b k 2"],
         keypoints_target: Float[Tensor, "b k 2"],
-    ) -> tuple[Float[Tensor, "b k+1 h//4 w//4"], Float[Tensor, "b k+1 2"]]:
-        r"""Weights $\psi$ and local motions (normalised), the zero motion last."""
-        batch, _, height, width = source.shape
-        size = (height // 4, width // 4)
-        motions = local_motions(keypoints_source, keypoints_target)
-        motions = torch.cat([motions, motions.new_zeros(batch, 1, 2)], dim=1)  # (b, k+1, 2)
+        motions: Float[Tensor, "b k+1 2"],
+        forms: Sequence[Float[Tensor, "b 6 h//4 w//4"]],
+    ) -> Float[Tensor, "b k+1 h//4 w//4"]:
+        """The hourglass: from heatmaps, aligned frames and the errors of the coarsest matching form, if any, to logits."""
+        size = (source.shape[-2] // 4, source.shape[-1] // 4)
         heatmaps = gaussian_heatmaps(keypoints_target, size, self.variance) - gaussian_heatmaps(
             keypoints_source, size, self.variance
         )
@@ -163,12 +205,34 @@ class DenseMotion(nn.Module):
             F.pad(heatmaps, (0, 0, 0, 0, 0, 1)),
             self.aligned_frames(resize_image(source, size), motions).flatten(1, 2),
         ]
-        errors = self.forward_errors(source, target, motions, size) if self.log_sharpness is not None else []
-        features = self.hourglass(torch.cat(maps + [3 * error for error in errors[:1]], dim=1))
+        maps += [3 * (matching_errors(form, motions.detach()) - 1) for form in forms[:1]]
+        features = self.hourglass(torch.cat(maps, dim=1))
         with torch.autocast(device_type=features.device.type, enabled=False):
-            logits = self.head(features.float())
-            for error, sharpness in zip(errors, self.log_sharpness.exp() if errors else ()):
-                logits = logits - sharpness * error
-        bells = gaussian_heatmaps(keypoints_target, size, self.locality**2)
-        logits = logits + F.pad(bells.clamp_min(1e-6).log(), (0, 0, 0, 0, 0, 1), value=-2.0)
-        return logits.softmax(1), motions
+            return self.head(features.float())
+
+    def forward(
+        self,
+        source: Float[Tensor, "b c h w"],
+        target: Float[Tensor, "b c h w"],
+        keypoints_source: Float[Tensor, "b k 2"],
+        keypoints_target: Float[Tensor, "b k 2"],
+        context: Float[Tensor, "b k+1 h//4 w//4"] | None = None,
+    ) -> Look:
+        r"""Weights $\psi$ of the local motions.
+
+        Args:
+            source, target: frames, or their details.
+            keypoints_source, keypoints_target: normalised.
+            context: of an earlier look at the same frames, instead of asking the hourglass again. Matching compares anew.
+        """
+        size = (source.shape[-2] // 4, source.shape[-1] // 4)
+        motions = local_motions(keypoints_source, keypoints_target)
+        motions = torch.cat([motions, motions.new_zeros(len(motions), 1, 2)], dim=1)  # (b, k+1, 2)
+        forms = self.forward_forms(source, target, motions, size)
+        if context is None:
+            context = self.forward_context(source, keypoints_source, keypoints_target, motions, forms)
+        logits = context + self.forward_locality(keypoints_target, size)
+        if forms:  # all errors are of the same monomials, so that their weighted sum is one error
+            weighted = sum(sharpness * form for sharpness, form in zip(self.log_sharpness.exp(), forms))
+            logits = logits - matching_errors(weighted, motions.detach())
+        return Look(logits.softmax(1), motions, context)

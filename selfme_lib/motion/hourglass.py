@@ -60,7 +60,7 @@ class Hourglass(nn.Module):
         self.out_channels = widths[0]
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        x = self.stem(x)
+        x = self.stem(x).contiguous(memory_format=torch.channels_last)  # in which the small convolutions are faster
         skips = []
         for block in self.down:
             skips.append(x)
@@ -68,4 +68,4 @@ class Hourglass(nn.Module):
         for block, skip in zip(self.up, reversed(skips)):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(torch.cat([x, skip], dim=1))
-        return x
+        return x.contiguous()

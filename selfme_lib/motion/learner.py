@@ -110,10 +110,11 @@ class MotionLearner(nn.Module):
         return (side // self.config.step * self.config.step,) * 2
 
     def detail(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
-        """What detector and dense motion look at: the local contrast of the image, or the image."""
+        """What detector and dense motion look at: the local contrast of the image, or the image. Always in float32."""
         if not self.config.contrast:
             return image
-        return torch.cat([local_contrast(image, window) for window in CONTRAST_WINDOWS], dim=1)
+        with torch.autocast(device_type=image.device.type, enabled=False):
+            return torch.cat([local_contrast(image, window) for window in CONTRAST_WINDOWS], dim=1)
 
     def forward_keypoints(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k 2"]:
         """Eq 1; normalised coordinates."""
@@ -122,20 +123,25 @@ class MotionLearner(nn.Module):
     def forward_motion(
         self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], *, passes: int = 1
     ) -> Motion:
-        """Eq 1 to 5; and again, with more than one pass, for the motion that is left."""
+        """Eq 1 to 5; and again, with more than one pass, for the motion that is left.
+
+        With `matching`, later passes compare the frames anew but keep what the hourglass said in the first: asking it
+        again takes as long as everything else in a pass several times over, and finds nothing more.
+        """
         size = self.working_size(source)
         frames = resize_image(torch.cat([source, target]), size)
         details = self.detail(frames)
         source, seen = frames[: len(source)], details[len(source) :]
         keypoints_source, keypoints_target = self.detector(details).split(len(source))
-        weights, local = self.dense(*details.split(len(source)), keypoints_source, keypoints_target)
-        found = [weighted_motion(weights, local)]
+        look = self.dense(*details.split(len(source)), keypoints_source, keypoints_target)
+        found = [weighted_motion(look.weights, look.motions)]
+        context = look.context if self.config.matching else None
         for _ in range(1, passes):
             warped = self.detail(warp(source, resize_flow(found[-1], size)))
             moved = keypoints_source - sample(found[-1], keypoints_target)  # where they are in it
-            rest = weighted_motion(*self.dense(warped, seen, moved, keypoints_target))
-            found.append(compose(rest, found[-1]))
-        return Motion(keypoints_source, keypoints_target, local, weights, tuple(found))
+            again = self.dense(warped, seen, moved, keypoints_target, context)
+            found.append(compose(weighted_motion(again.weights, again.motions), found[-1]))
+        return Motion(keypoints_source, keypoints_target, look.motions, look.weights, tuple(found))
 
     def forward(
         self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]

@@ -14,6 +14,7 @@ from selfme_lib.motion.dense_motion import (
     gaussian_heatmaps,
     local_motions,
     matching_errors,
+    matching_forms,
     weighted_motion,
 )
 from selfme_lib.motion.generator import Generator
@@ -87,10 +88,11 @@ def test_aligned_frames_and_matching_errors_single_out_the_right_motion():
     target = warp(source, flow)
     aligned = module.aligned_frames(source, motions)
     torch.testing.assert_close(aligned[:, 1], target, atol=1e-5, rtol=0)
-    for errors in matching_errors(10 * source, 10 * target, motions, (8, 8)):  # relative to their mean over the motions
+    for form in matching_forms(10 * source, 10 * target, motions, (8, 8)):
+        errors = matching_errors(form, motions)
         inside = errors[..., 2:-2, 2:-2]
-        assert (inside.argmin(1) == 1).all() and inside[:, 1].max() < -0.3
-        torch.testing.assert_close(errors.mean(1), torch.zeros(1, 8, 8), atol=0.2, rtol=0)
+        assert (inside.argmin(1) == 1).all() and inside[:, 1].max() < 0.7
+        torch.testing.assert_close(errors.mean(1), torch.ones(1, 8, 8), atol=0.2, rtol=0)
 
 
 @settings(deadline=None, max_examples=10)
@@ -101,9 +103,10 @@ def test_matching_errors_are_exact_where_the_frame_is_a_slope(across, down, x, y
     source = (across * grid[0] + down * grid[1])[None, None]
     target = source + 0.7
     motions = torch.tensor([[[x, y], [0.0, 0.0]]])  # pixels
-    found = matching_errors(source, target, motions * 2 / 63, (16, 16))[0][..., 5:-5, 5:-5]
+    motions = motions * 2 / 63
+    found = matching_errors(matching_forms(source, target, motions, (16, 16))[0], motions)[..., 5:-5, 5:-5]
     differences = torch.tensor([across * x + down * y - 0.7, -0.7]).square()
-    wanted = differences / (differences.mean() + 1e-3) - 1
+    wanted = differences / (differences.mean() + 1e-3)
     torch.testing.assert_close(found, wanted[None, :, None, None].expand_as(found), atol=2e-3, rtol=1e-3)
 
 
@@ -113,7 +116,7 @@ def test_matching_alone_makes_a_new_dense_motion_choose_the_right_motion():
     shift = 1.5 * 2 / 63  # 1.5 px to the right, in normalised units
     target = warp(source, torch.tensor([1.5, 0.0]).view(1, 2, 1, 1).expand(1, 2, 64, 64))
     at = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]])
-    weights, motions = module(source, target, at + torch.tensor([[[shift, 0.0], [0.0, shift]]]), at)
+    weights, motions, _ = module(source, target, at + torch.tensor([[[shift, 0.0], [0.0, shift]]]), at)
     assert motions[0, 0].tolist() == pytest.approx([shift, 0.0])
     assert weights[0, 0, 3:-3, 3:-3].min() > 0.9
 
@@ -152,7 +155,7 @@ def test_a_new_dense_motion_is_local():
     module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8, matching=False)
     keypoints = torch.tensor([[[-0.5, -0.5], [0.5, 0.5]]])
     detail = torch.rand(1, 1, 64, 64)
-    weights, _ = module(detail, detail, keypoints, keypoints + 0.01)
+    weights = module(detail, detail, keypoints, keypoints + 0.01).weights
     assert weights[0, :, 4, 4].argmax() == 0 and weights[0, :, 11, 11].argmax() == 1
 
 
@@ -170,8 +173,10 @@ def test_a_size_that_the_hourglass_cannot_halve_is_refused():
         replace(TINY, largest=300)
 
 
-def test_a_second_pass_adds_what_it_finds_between_warped_source_and_target():
-    learner = MotionLearner(TINY).eval()
+@pytest.mark.parametrize("matching", [True, False])
+def test_a_second_pass_adds_what_it_finds_between_warped_source_and_target(matching):
+    """With matching it keeps what the hourglass said of the frames as they were, without matching it asks anew."""
+    learner = MotionLearner(replace(TINY, matching=matching)).eval()
     torch.nn.init.normal_(learner.dense.head.weight)
     source, target = gaussian_blur(torch.rand(2, 3, 32, 32), 1.0).split(1)
     once, twice = (learner.forward_motion(source, target, passes=n) for n in (1, 2))
@@ -179,8 +184,10 @@ def test_a_second_pass_adds_what_it_finds_between_warped_source_and_target():
     torch.testing.assert_close(twice.found[0], once.dense)
     warped = learner.detail(warp(source, resize_flow(once.dense, (32, 32))))
     explained = F.grid_sample(once.dense, once.keypoints_target[:, None], align_corners=True)[:, :, 0].mT * 2 / 7
-    parts = learner.dense(warped, learner.detail(target), once.keypoints_source - explained, once.keypoints_target)
-    torch.testing.assert_close(twice.dense, compose(weighted_motion(*parts), once.dense))
+    first = learner.dense(*map(learner.detail, (source, target)), once.keypoints_source, once.keypoints_target)
+    moved, context = once.keypoints_source - explained, first.context if matching else None
+    rest = learner.dense(warped, learner.detail(target), moved, once.keypoints_target, context)
+    torch.testing.assert_close(twice.dense, compose(weighted_motion(rest.weights, rest.motions), once.dense))
 
 
 def test_what_the_learner_looks_at_knows_neither_light_nor_colour():
