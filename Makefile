@@ -23,7 +23,7 @@ reproduce: .venv/installed
 
 test: export OMP_NUM_THREADS = 1
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(BIN)/ruff check .

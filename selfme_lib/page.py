@@ -28,23 +28,30 @@ explore_amplification(micro_expressions(128))
 """
 FROM_DISK = """\
 from selfme_lib.data import load_clips
+from selfme_lib.data.frame_cache import FrameCache
+from selfme_lib.experiments import DATA
 from selfme_lib.widgets import ClipFrames, explore_amplification
 
-explore_amplification(ClipFrames(load_clips({dataset!r}, {root!r}, apex_rule={rule!r}), 224))
+clips = load_clips({dataset!r}, {root!r}, apex_rule={rule!r})
+explore_amplification(ClipFrames(clips, 224, FrameCache(DATA / "frames", 224)))
 """
+
+
+def apex_rule(dataset: str) -> str:
+    """SMIC has no apex frames, so that the middle one stands for it."""
+    return "middle" if dataset in ("smic", "composite") else "label"
 
 
 def notebook_of(dataset: str = "synthme", root: Path | None = None) -> nbformat.NotebookNode:
     """The page as a notebook.
 
     Args:
-        dataset: whose clips, if `root` is given; SMIC has no apex frames, so the middle one stands for it.
+        dataset: whose clips, if `root` is given.
         root: folder of the data set; None: two rendered people.
     """
     code = RENDERED
     if root is not None:
-        rule = "middle" if dataset == "smic" else "label"
-        code = FROM_DISK.format(dataset=dataset, root=str(root.resolve()), rule=rule)
+        code = FROM_DISK.format(dataset=dataset, root=str(root.resolve()), rule=apex_rule(dataset))
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [new_markdown_cell(TITLE), new_code_cell(code.strip()), new_markdown_cell(NOTES)]
     return new_notebook(cells=cells, metadata=kernel | {"title": "SelfME: amplify a micro-expression"})

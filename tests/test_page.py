@@ -23,6 +23,7 @@ def test_a_data_set_of_the_readers_own(tmp_path):
     [
         (["--dataset", "casme2"], 2, "--root DIR"),
         (["--dataset", "samm"], 2, "samm"),
+        (["--dataset", "voxceleb"], 2, "voxceleb"),
         (["--root", "nowhere"], 1, "nowhere"),
         (["--port", "0"], 2, "--port"),
     ],

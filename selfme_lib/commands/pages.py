@@ -11,7 +11,8 @@ from ..errors import UsageError
 
 def explore(
     dataset: Annotated[
-        Literal["synthme", "casme2", "smic"], typer.Option(help="Whose clips, if --root is given.")
+        Literal["synthme", "casme2", "smic", "samm", "casme3", "composite"],
+        typer.Option(help="Whose clips, if --root is given."),
     ] = "synthme",
     root: Annotated[
         Path | None, typer.Option(help="Folder of your own data; default: two rendered people.", show_default=False)
@@ -25,7 +26,7 @@ def explore(
     if root is not None:
         from ..data import load_clips
 
-        load_clips(dataset, root, apex_rule="middle" if dataset == "smic" else "label")  # what is wrong is said here
+        load_clips(dataset, root, apex_rule=page.apex_rule(dataset))  # what is wrong is said here
     elif dataset != "synthme":
         raise UsageError(f"{dataset} does not come with this project: say where it is with --root DIR")
     print(f"http://localhost:{port}/ (Ctrl-C ends it)", file=sys.stderr)

@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from selfme_lib.data import Clip, load_onset_apex
+from selfme_lib.data.frame_cache import FrameCache
 from selfme_lib.diffeo import diffeomorphic_motion
 from selfme_lib.errors import UsageError
 from selfme_lib.grids import jacobian_determinant, warp
@@ -53,13 +54,15 @@ class ClipFrames(Mapping):
     Args:
         clips: what `data.load_clips` gives.
         size: side of the frames in pixels.
+        cache: where faces that are cut out of recordings are kept; None takes the frames as they are.
     """
 
-    def __init__(self, clips: Sequence[Clip], size: int):
-        self._clips, self._size = {clip.key: clip for clip in clips}, size
+    def __init__(self, clips: Sequence[Clip], size: int, cache: FrameCache | None = None):
+        self._clips, self._size, self._cache = {clip.key: clip for clip in clips}, size, cache
 
     def __getitem__(self, key: str) -> Frames:
-        onset, apex = load_onset_apex([self._clips[key]], self._size)
+        clips = [self._clips[key]]
+        onset, apex = load_onset_apex(self._cache.with_aligned(clips) if self._cache else clips, self._size)
         return onset[0], apex[0]
 
     def __iter__(self) -> Iterator[str]:

@@ -13,6 +13,7 @@ from selfme_lib.data import dataset_fingerprint, load_clips, load_onset_apex, re
 from selfme_lib.data.alignment import cut_out, find_alignment
 from selfme_lib.data.frame_cache import FrameCache, frames_without_face
 from selfme_lib.errors import DataError
+from selfme_lib.widgets import ClipFrames
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +42,20 @@ def test_recordings_are_cut_out_and_nothing_else_changes(recorded, tmp_path, cap
     assert frames_without_face(clips[0]) == []
 
 
-@pytest.mark.filterwarnings("ignore:no face found")
 def test_the_pipeline_reads_aligned_frames(recorded, tmp_path):
     clips = FrameCache(tmp_path, 48).with_aligned(load_clips("samm", recorded))
     onset, _ = load_onset_apex(clips, 48)
     assert torch.equal(onset[0], torch.from_numpy(np.load(clips[0].aligned)[0]).permute(2, 0, 1).float() / 255)
     assert read_clip_frame(clips[0], 11, 24).shape == (3, 24, 24)
     assert dataset_fingerprint(clips) != dataset_fingerprint(load_clips("samm", recorded))
+
+
+def test_an_explorer_cuts_out_the_faces_of_the_clip_that_it_shows(recorded, tmp_path):
+    clips = load_clips("samm", recorded)
+    onset, apex = ClipFrames(clips, 48, FrameCache(tmp_path, 48))[clips[1].key]
+    expected = load_onset_apex(FrameCache(tmp_path, 48).with_aligned(clips), 48)
+    assert torch.equal(onset, expected[0][1]) and torch.equal(apex, expected[1][1])
+    assert not torch.equal(onset, ClipFrames(clips, 48)[clips[1].key][0])
 
 
 def test_cropped_clips_stay_as_they_are(tmp_path):
