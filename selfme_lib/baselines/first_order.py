@@ -5,8 +5,13 @@ zero-order version, as the paper's Eq 2 has it. Keypoints may lie anywhere, both
 are found without comparing the frames, one look is all, and nothing but reconstruction and the keypoints' equivariance is
 asked for (Eq 8).
 
-    learner = experiments.from_scratch(settings, run, FIRST_ORDER, first_order_training(steps=1500))
+    selfme pretrain runs/first_order --form first-order
+    selfme bench motion --root DIR --also first_order=runs/first_order/motion.safetensors
+
+trains it on the same faces, for as many steps and at the same rate as the learner that comes with the package, and compares them.
 """
+
+from dataclasses import replace
 
 from selfme_lib.motion.learner import LearnerConfig
 from selfme_lib.motion.training import TrainingConfig
@@ -15,6 +20,6 @@ FIRST_ORDER = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=
 """10 keypoints, as in the public configuration for faces."""
 
 
-def first_order_training(*, steps: int, seed: int = 0) -> TrainingConfig:
-    """The objective of the paper's Eq 8 and no more; the rest is `TrainingConfig`'s."""
-    return TrainingConfig(steps=steps, seed=seed, lambda_dense=0.0)
+def first_order_training(training: TrainingConfig) -> TrainingConfig:
+    """The same recipe with the objective of the paper's Eq 8 and no more."""
+    return replace(training, lambda_dense=0.0)

@@ -66,6 +66,9 @@ def pretrain(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="VoxCeleb: leave out what cannot be read.")
     ] = False,
+    form: Annotated[
+        Literal["selfme", "first-order"], typer.Option(help="Of the networks and of what is asked of them.")
+    ] = "selfme",
     size: Annotated[int, typer.Option(min=32, help="Largest side of the frames in pixels.")] = 256,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1200,
     batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process; fewer of large frames.")] = 8,
@@ -84,8 +87,11 @@ def pretrain(
         raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
     if dataset == "voxceleb" and persons is not None:
         raise UsageError(f"--persons {persons}: counts rendered people; of VoxCeleb all in --root are learned from")
+    from dataclasses import replace
+
     from lightning_fabric import Fabric
 
+    from ..baselines.first_order import FIRST_ORDER, first_order_training
     from ..motion.learner import LearnerConfig
     from ..motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
     from ..motion.pretraining import pretrain as train
@@ -93,7 +99,10 @@ def pretrain(
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
     sizes = sizes_up_to(size)
     training = TrainingConfig(steps=steps, batch_size=batch, seed=seed, sizes=sizes)
-    learner = LearnerConfig(size=min(sizes), largest=min(size, LearnerConfig.largest))
+    learner = LearnerConfig()
+    if form == "first-order":
+        learner, training = FIRST_ORDER, first_order_training(training)
+    learner = replace(learner, size=min(sizes), largest=min(size, learner.largest))
     config = PretrainingConfig(
         persons=persons or PretrainingConfig.persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
     )

@@ -1,9 +1,13 @@
 from dataclasses import replace
 
 import torch
+from PIL import Image
 
+from selfme_lib import cli
 from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
+from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.training import TrainingConfig
 
 
 def test_it_sees_colour_and_takes_light_for_what_it_is_shown():
@@ -16,5 +20,18 @@ def test_it_sees_colour_and_takes_light_for_what_it_is_shown():
 
 
 def test_its_objective_is_eq_8():
-    config = first_order_training(steps=7)
-    assert (config.steps, config.lambda_dense, config.lambda_rec, config.lambda_eqv) == (7, 0, 10, 10)
+    config = first_order_training(TrainingConfig(steps=7, seed=3))
+    assert (config.steps, config.seed, config.lambda_dense) == (7, 3, 0)
+    assert (config.lambda_rec, config.lambda_eqv) == (10, 10)
+
+
+def test_it_is_trained_by_the_command_that_trains_ours(tmp_path):
+    for person in ("ada", "bob"):
+        for frame in range(2):
+            pixels = torch.randint(0, 256, (32, 32, 3), dtype=torch.uint8)
+            (tmp_path / "faces" / person / "clip").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.numpy()).save(tmp_path / "faces" / person / "clip" / f"{frame}.png")
+    options = ["--dataset", "voxceleb", "--root", str(tmp_path / "faces"), "--accelerator", "cpu"]
+    sizes = ["--size", "32", "--steps", "1", "--batch", "2"]
+    assert cli.run(["pretrain", str(tmp_path / "out"), "--form", "first-order", *options, *sizes]) == 0
+    assert checkpoint.load(tmp_path / "out" / "motion.safetensors").config == replace(FIRST_ORDER, size=32, largest=32)
