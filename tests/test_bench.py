@@ -176,9 +176,21 @@ def test_files_hold_the_report(report, tmp_path):
         write_report(tmp_path / "less", {**report, "conditions": {}, group: type(report[group])()})
 
 
+def test_some_of_the_methods_and_the_same_figures(root, small, report):
+    some = bench_motion(
+        root, checkpoint_path=small, methods=["farneback", "tvl1"], size=SIZE, both_ways=False, progress=False
+    )
+    assert list(some["methods"]) == ["farneback", "tvl1"]
+    assert some["methods"]["farneback"]["epe_over_tvl1"] == report["methods"]["farneback"]["epe_over_tvl1"]
+
+
 def test_a_name_twice_and_an_unknown_nuisance_are_refused(root, small):
     with pytest.raises(UsageError, match="there is a method 'tvl1' already"):
         bench_motion(root, checkpoint_path=small, also={"tvl1": lambda onset, apex: onset[:, :2]}, progress=False)
+    with pytest.raises(UsageError, match="'tvl2' is not one of zero"):
+        bench_motion(root, checkpoint_path=small, methods=["tvl2"], progress=False)
+    with pytest.raises(UsageError, match="tvl1 and farneback are what every method is compared with"):
+        bench_motion(root, checkpoint_path=small, methods=["zero", "selfme"], progress=False)
     with pytest.raises(UsageError, match="'rain' is not one of light"):
         bench_motion(root, checkpoint_path=small, nuisances=["rain"], progress=False)
     with pytest.raises(DataError, match="cannot be rendered again; leave yaw out"):

@@ -30,6 +30,7 @@ from selfme_lib.synthme.excerpts import render_excerpts
 
 BATCH = 16
 YAW = 15.0  # degrees
+METHODS = (*CLASSICAL, "selfme", "selfme_raw")
 NUISANCES = (*ON_FRAMES, "yaw")
 MEASURES = ["epe", "epe_moving", "epe_action", "angular", "folding", "inverse_consistency"]
 
@@ -48,6 +49,7 @@ def bench_motion(
     *,
     size: int | None = None,
     checkpoint_path: Path | None = None,
+    methods: Sequence[str] = METHODS,
     also: Mapping[str, FlowMethod] | None = None,
     nuisances: Sequence[str] = (),
     every: int = 3,
@@ -61,6 +63,7 @@ def bench_motion(
         root: a folder with truth in SynthME's format, see `pairs`.
         size: side of the frames that are compared; by default as on disk.
         checkpoint_path: of the motion learner; by default the shipped one.
+        methods: of `METHODS`; `tvl1` and `farneback`, which others are compared with, must be among them.
         also: further methods by name; see `learned` for a checkpoint of another training.
         nuisances: of `NUISANCES`. All but `yaw` change the frames; `yaw` renders the clips again with every head turned by
             15 degrees, once, and keeps them beside the data in `VERSION-FINGERPRINT-excerpts`.
@@ -83,7 +86,7 @@ def bench_motion(
           `epe_action` with intervals and ratios as above, and their increase over `clean` (`…_degradation`) with intervals.
 
     Raises:
-        UsageError: an unknown nuisance, or a method's name given twice.
+        UsageError: an unknown nuisance or method, or a method's name given twice.
         DataError: something is wrong with the folder or a checkpoint.
     """
     root = Path(root)
@@ -91,12 +94,17 @@ def bench_motion(
     for name in nuisances:
         if name not in NUISANCES:
             raise UsageError(f"nuisance {name!r} is not one of {', '.join(NUISANCES)}")
-    learner = checkpoint.load(checkpoint_path)
-    methods = CLASSICAL | {"selfme": learned(learner), "selfme_raw": learned(learner, bspline=False)}
+    for name in methods:
+        if name not in METHODS:
+            raise UsageError(f"method {name!r} is not one of {', '.join(METHODS)}")
+    if not {"tvl1", "farneback"} <= set(methods):
+        raise UsageError("tvl1 and farneback are what every method is compared with: leave them among the methods")
     for name in also or {}:
-        if name in methods:
+        if name in METHODS:
             raise UsageError(f"there is a method {name!r} already; give the other one another name")
-    methods |= also or {}
+    learner = checkpoint.load(checkpoint_path)
+    known = CLASSICAL | {"selfme": learned(learner), "selfme_raw": learned(learner, bspline=False)}
+    compared = {name: known[name] for name in methods} | dict(also or {})
     clips, width = known_clips(root)
     size = size or width
     chosen = one_in(every, clips)
@@ -108,7 +116,7 @@ def bench_motion(
         return ON_FRAMES[name](load_pairs(root, some, size))
 
     batches, subset = list(_batches(clips)), list(_batches(chosen))
-    clock: dict[str, list[float]] = {name: [] for name in methods}
+    clock: dict[str, list[float]] = {name: [] for name in compared}
     with (
         _threads(threads),
         tqdm(
@@ -118,17 +126,17 @@ def bench_motion(
             disable=None if progress else True,
         ) as bar,
     ):
-        _warm_up(methods, load_pairs(root, clips[:1], size))
+        _warm_up(compared, load_pairs(root, clips[:1], size))
         rows = []
         for some in batches:
-            rows.append(_measure(methods, load_pairs(root, some, size), clock=clock, both_ways=both_ways))
+            rows.append(_measure(compared, load_pairs(root, some, size), clock=clock, both_ways=both_ways))
             bar.update()
         clean = pd.concat(rows, ignore_index=True)
         disturbed = {}
         for name in nuisances:
             rows = []
             for some in subset:
-                rows.append(_measure(methods, under(name, some)))
+                rows.append(_measure(compared, under(name, some)))
                 bar.update()
             disturbed[name] = pd.concat(rows, ignore_index=True)
 
