@@ -72,6 +72,7 @@ def test_the_version(capfd):
         (["reproduce", "--only", "77"], "--only 77: no such notebook"),
         (["doctor", "--dataset", "casme4", "--root", "."], "casme4"),
         (["pretrain", "out", "--size", 100], "size 100 of a motion learner"),
+        (["pretrain", "out", "--size", 32, "--batch", 1], "take --batch 2 or more"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(capfd, tmp_path, monkeypatch, arguments, words):

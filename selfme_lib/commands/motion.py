@@ -103,6 +103,8 @@ def pretrain(
     if form == "first-order":
         learner, training = FIRST_ORDER, first_order_training(training)
     learner = replace(learner, size=min(sizes), largest=min(size, learner.largest))
+    if batch == 1 and learner.size == learner.step:
+        raise UsageError(f"--batch 1 at {size} px leaves batch normalisation a single value; take --batch 2 or more")
     config = PretrainingConfig(
         persons=persons or PretrainingConfig.persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
     )
