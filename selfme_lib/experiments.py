@@ -71,7 +71,9 @@ def prepare_data(settings: Profile) -> list[Clip]:
     data = settings.data
     by_motion = data.apex_rule == "largest"
     rule = "label" if by_motion else data.apex_rule
-    clips = load_clips(data.dataset, data_root(settings), apex_rule=rule, apex_list=data.apex_list or None)
+    clips = load_clips(
+        data.dataset, data_root(settings), apex_rule=rule, apex_list=data.apex_list or None, classes=data.classes
+    )
     frames = FrameCache(DATA / "frames", data.size)
     if data.align:
         clips = frames.with_aligned(clips)
@@ -104,7 +106,9 @@ def with_truth(settings: Profile) -> Profile:
     """The same settings on SynthME, for what needs true motion when the profile's data set has none."""
     if settings.data.dataset == "synthme":
         return settings
-    return replace(settings, data=replace(settings.data, dataset="synthme", root="", align=False, apex_rule="label"))
+    return replace(
+        settings, data=replace(settings.data, dataset="synthme", root="", classes=3, align=False, apex_rule="label")
+    )
 
 
 def motion_learner(settings: Profile, run: RunFolder, clips: list[Clip]) -> MotionLearner:
@@ -286,7 +290,9 @@ def experiments_of(
     labels, subjects = [clip.label for clip in clips], [clip.subject for clip in clips]
     seeds = range(settings.seed, settings.seed + settings.evaluation.seeds)
     names = [clip.name for clip in clips]
-    return [Experiment(config, seen, labels, subjects, names, seed, fit_predict) for seed in seeds]
+    return [
+        Experiment(config, seen, labels, subjects, names, seed, fit_predict, settings.data.classes) for seed in seeds
+    ]
 
 
 def every_epoch(
@@ -339,9 +345,9 @@ def rival_inputs(settings: Profile, run: RunFolder, clips: list[Clip], row: Row)
 
 def majority(settings: Profile, clips: list[Clip]) -> Result:
     """The lower bound: always the class that is most frequent among the other subjects."""
-    labels = np.array([clip.label for clip in clips])
+    labels, classes = np.array([clip.label for clip in clips]), settings.data.classes
     subjects = np.array([clip.subject for clip in clips])
-    guesses = [int(np.bincount(labels[subjects != subject], minlength=3).argmax()) for subject in subjects]
+    guesses = [int(np.bincount(labels[subjects != subject], minlength=classes).argmax()) for subject in subjects]
     predictions = pd.DataFrame(
         {"subject": subjects, "clip": [clip.name for clip in clips], "label": labels, "prediction": guesses}
     )
@@ -382,9 +388,9 @@ def result_of(settings: Profile, row: Row, predictions: list[pd.DataFrame]) -> R
     """Scores of a row; `predictions` are those of the profile's seeds, in order."""
     plain = {key: value for key, value in asdict(row).items() if key != "name"}
     plain["leaks"] = list(settings.evaluation.leaks)
-    draws = settings.evaluation.bootstrap
+    draws, classes = settings.evaluation.bootstrap, settings.data.classes
     records = [
-        runs.loso_row(row.name, frame, seed=settings.seed + index, settings=plain, bootstrap=draws)
+        runs.loso_row(row.name, frame, seed=settings.seed + index, settings=plain, classes=classes, bootstrap=draws)
         for index, frame in enumerate(predictions)
     ]
     seconds = [frame.attrs.get("seconds", {}) for frame in predictions]

@@ -49,18 +49,18 @@ def fold_classifiers(
     unknown = sorted(set(subjects) - {clip.subject for clip in clips})
     if unknown:
         raise DataError(f"subject {unknown[0]} has no clips; choose among those that do")
-    networks, paths = {}, {}
+    networks, paths, classes = {}, {}, settings.data.classes
     with executor(settings.evaluation.workers, settings.evaluation.cluster) as pool:
         missing: dict[Path, tuple] = {}
         for row in rows:
             config = with_what_there_is(row.classifier(settings.classifier))
             motion = classifier_inputs(settings, run, clips, row)
             for subject, path in _files(settings, run, clips, config, motion, subjects).items():
-                networks[row.name, subject], paths[row.name, subject] = build_classifier(config), path
+                networks[row.name, subject], paths[row.name, subject] = build_classifier(config, classes=classes), path
                 if not path.exists():
                     known = torch.tensor([clip.subject != subject for clip in clips])
                     labels = torch.tensor([clip.label for clip in clips])[known]
-                    missing[path] = (config, motion[known], labels, fold_seed(settings.seed, subject), path)
+                    missing[path] = (config, motion[known], labels, classes, fold_seed(settings.seed, subject), path)
         trained = completed(_train_fold, missing, pool)
         for _ in tqdm(trained, total=len(missing), desc="classifiers", unit="fold", disable=None):
             pass
@@ -77,7 +77,7 @@ def kept_classifiers(settings: Profile, run: RunFolder, clips: list[Clip], row: 
     networks = {}
     for subject, path in _files(settings, run, clips, config, motion, sorted({clip.subject for clip in clips})).items():
         if path.exists():
-            networks[subject] = build_classifier(config).eval()
+            networks[subject] = build_classifier(config, classes=settings.data.classes).eval()
             networks[subject].load_state_dict(safetensors.torch.load_file(path))
     return networks
 
@@ -105,9 +105,14 @@ def _files(
 
 
 def _train_fold(
-    config: ClassifierConfig, motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], seed: int, path: Path
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    classes: int,
+    seed: int,
+    path: Path,
 ) -> None:
     """Train on the clips of one fold and keep the network; runs in any process that sees the run folder."""
-    network = train_classifier(config, motion, labels, seed=seed, device=DEVICE, progress=False)
+    network = train_classifier(config, motion, labels, classes=classes, seed=seed, device=DEVICE, progress=False)
     with atomic_path(path) as temporary:
         safetensors.torch.save_file(network.cpu().state_dict(), temporary)

@@ -16,6 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from .baselines.rivals import RivalsConfig
+from .data.readers import class_names
 from .errors import UsageError
 from .scvit import ClassifierConfig
 
@@ -30,6 +31,7 @@ class DataProfile:
         dataset: whose layout and labels are read; `features` is motion that was computed elsewhere, for chapter 08 alone.
         root: folder of the data set; empty for SynthME means: rendered on first use under `data/` of the project.
         size: side in px of the square frames on which motion is measured.
+        classes: of the protocol: 3, or 5 for CASME II's own emotions.
         align: cut the faces out of recordings first; releases that are cropped already are left as they are.
         apex_rule: `label`; or for a data set without apex labels (SMIC, also in the composite) `middle` of the clip,
             `largest` motion, or `list`.
@@ -46,6 +48,7 @@ class DataProfile:
     dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "composite", "features"]
     root: str
     size: int
+    classes: Literal[3, 5]
     align: bool
     apex_rule: Literal["label", "middle", "largest", "list"]
     apex_method: Literal["tvl1", "tvl1_fast", "farneback", "dis", "selfme"]
@@ -56,6 +59,11 @@ class DataProfile:
     render_size: int
     first_identity: int
     seed: int
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the labels mean."""
+        return class_names(self.dataset, self.classes)
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,7 @@ def load(profile: str, *, seed: int | None = None, folder: Path = FOLDER, **sect
     if unknown:
         raise UsageError(f"profile {profile}: {_unknown(unknown[0], ['profile', 'seed', *SECTIONS])}")
     trees = {name: _build(kind, values.get(name, {}), name) for name, kind in SECTIONS.items()}
+    _ = trees["data"].class_names  # there is such a protocol
     number = _convert(int, values["seed"] if seed is None else seed, "seed")
     return Profile(name=values["profile"], seed=number, **trees)
 

@@ -81,11 +81,15 @@ def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:
     """
     if row.rival is not None and METHODS[row.rival.method].network is None:
         return {"parameters": np.nan, "flops": np.nan}
+    classes = settings.data.classes
     if row.rival is None:
-        network, size = build_classifier(row.classifier(settings.classifier)), settings.classifier.image_size
+        network, size = (
+            build_classifier(row.classifier(settings.classifier), classes=classes),
+            settings.classifier.image_size,
+        )
     else:
         plain = replace(row.rival, settings=replace(row.rival.settings, pretrained=False))
-        network = build(plain, channels=channels)
+        network = build(plain, channels=channels, classes=classes)
         size = 1 if row.rival.sees == "action vectors" else row.rival.settings.size
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(torch.zeros(1, channels, size, size))

@@ -356,8 +356,10 @@ def fit_predict(
     labels: Int[Tensor, "n"],
     test_motion: Float[Tensor, "m 2 h w"],
     *,
+    classes: int = 3,
     seed: int,
     device: str = "cpu",
 ) -> Float[Tensor, "m k"]:
     """Train on some clips and give the class probabilities of others: one fold of `evaluation.loso`."""
-    return predict(train_classifier(config, motion, labels, seed=seed, device=device, progress=False), test_motion)
+    model = train_classifier(config, motion, labels, classes=classes, seed=seed, device=device, progress=False)
+    return predict(model, test_motion)

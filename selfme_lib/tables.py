@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from .baselines.rivals import Rival
-from .data import CLASSES
+from .data import CLASS_NAMES
 from .errors import UsageError
 from .evaluation.intervals import draws_of_folds, percentile_interval
 from .evaluation.metrics import accuracy, uar, uf1
@@ -239,7 +239,7 @@ def per_class(results: Sequence[Result]) -> pd.DataFrame:
     lines = []
     for result in results:
         hits, true, said = np.diag(result.confusion), result.confusion.sum(1), result.confusion.sum(0)
-        for number, name in enumerate(CLASSES):
+        for number, name in enumerate(CLASS_NAMES[len(true)]):
             recall, precision = hits[number] / max(true[number], 1), hits[number] / max(said[number], 1)
             f1 = 2 * hits[number] / max(true[number] + said[number], 1)
             line = {"method": result.row.name, "class": name, "clips": true[number] // len(result.records)}

@@ -233,10 +233,13 @@ def test_score_prints_json_alone(capfd, tmp_path):
     assert score["confusion"] == confusion
     assert (round(score["pooled"]["uf1"], 4), round(score["pooled"]["uar"], 4)) == (0.8382, 0.8190)
     assert (score["n_clips"], score["n_subjects"]) == (145, 24)
+    path.write_text("subject,clip,label,prediction\n01,a,4,4\n01,b,0,3\n")
+    assert call(capfd, "score", path)[2].strip().endswith("label 4 is not a class; expected whole numbers 0 to 2")
+    assert json.loads(call(capfd, "score", path, "--classes", 5)[1])["pooled"]["uar"] == 1 / 5
 
 
 def test_an_interrupt_is_quiet(capfd, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("selfme_lib.evaluation.metrics.read_predictions", interrupted)

@@ -8,7 +8,7 @@ import torch
 
 from data import recordings, trees
 from selfme_lib import experiments, profiles
-from selfme_lib.data import dataset_fingerprint, load_onset_apex
+from selfme_lib.data import CASME2_FIVE, dataset_fingerprint, load_onset_apex
 from selfme_lib.errors import DataError, UsageError
 from selfme_lib.files import read_json
 from selfme_lib.motion import checkpoint
@@ -16,7 +16,7 @@ from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.results import RunFolder
 from selfme_lib.rival_tables import motion_rows, rival_rows
 from selfme_lib.synthme.truth import load_truth
-from selfme_lib.tables import Row, table
+from selfme_lib.tables import Row, per_class, table
 
 
 @pytest.fixture(scope="module")
@@ -293,3 +293,20 @@ def test_the_composite_has_a_fold_for_each_subject_of_each_set(folder, tmp_path)
     assert len({clip.subject for clip in clips}) == 9
     onset, apex = load_onset_apex(clips, 32)
     assert (onset - apex).abs().amax((1, 2, 3)).min() > 0
+
+
+def test_the_five_emotions_of_casme2_go_from_the_frames_to_the_tables(folder, run, tmp_path):
+    """ViT, a rival and the majority class; of one held-out subject no other shows the class."""
+    data = {"dataset": "casme2", "root": str(trees.casme2(tmp_path)), "classes": 5, "align": False}
+    settings = change(folder, data=data, evaluation={"workers": 1}, motion={"methods": ["zero"]})
+    clips = experiments.prepare_data(settings)
+    rows = [Row(name="ViT", motion="zero", sc=False), *(row for row in rival_rows(settings) if row.name == "STSTNet")]
+    results = [experiments.majority(settings, clips), *experiments.evaluate(settings, run, clips, rows)]
+    for result in results:
+        assert result.confusion.shape == (5, 5) and result.confusion.sum() == len(clips) == 7
+        assert per_class([result])["class"].tolist() == list(CASME2_FIVE)
+        assert per_class([result])["clips"].tolist() == [2, 1, 2, 1, 1]
+        assert 0 <= result.score("uar")[0] <= 1
+    assert {len(one["probabilities"]) for result in results[1:] for one in result.records[0]["predictions"]} == {5}
+    with pytest.raises(UsageError, match="synthme in 5 classes: every data set has 3, casme2 also 5"):
+        change(folder, data={"classes": 5})

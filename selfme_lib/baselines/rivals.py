@@ -113,18 +113,25 @@ def build(rival: Rival, *, channels: int, classes: int = 3) -> Network:
 
 
 def train(
-    rival: Rival, inputs: Float[Tensor, "n c h w"], labels: Int[Tensor, "n"], *, seed: int, device: str = "cpu"
+    rival: Rival,
+    inputs: Float[Tensor, "n c h w"],
+    labels: Int[Tensor, "n"],
+    *,
+    classes: int = 3,
+    seed: int,
+    device: str = "cpu",
 ) -> Predictor:
     """Train a rival on some clips; what comes back gives class probabilities of others.
 
     Args:
         inputs: what the rival sees (see `inputs`); descriptors of support vector machines are `n d 1 1`.
+        classes: number of classes.
     """
     method = METHODS[rival.method]
     if method.network is None:
-        return train_svm(inputs, labels, c=rival.settings.c)
+        return train_svm(inputs, labels, c=rival.settings.c, classes=classes)
     return train_network(
-        lambda: build(rival, channels=inputs.shape[1]),
+        lambda: build(rival, channels=inputs.shape[1], classes=classes),
         rival.settings,
         inputs,
         labels,
@@ -141,11 +148,12 @@ def fit_predict(
     labels: Int[Tensor, "n"],
     test_inputs: Float[Tensor, "m c h w"],
     *,
+    classes: int = 3,
     seed: int,
     device: str = "cpu",
 ) -> Float[Tensor, "m k"]:
     """Train on some clips and give the class probabilities of others: one fold of `evaluation.loso`."""
-    return train(rival, inputs, labels, seed=seed, device=device)(test_inputs)
+    return train(rival, inputs, labels, classes=classes, seed=seed, device=device)(test_inputs)
 
 
 def with_available_weights(rival: Rival) -> Rival:

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ def reproduce(
         str, typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features, if not the profile's.")
     ] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
+    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions, if not the profile's.")] = 0,
     apex: Annotated[
         str, typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames, if not the profile's.")
     ] = "",
@@ -35,7 +36,9 @@ def reproduce(
     from ..reproduce import reproduce as run_notebooks
     from ..results import RunFolder
 
-    data = {"dataset": dataset} if dataset else {}
+    data: dict[str, Any] = {"dataset": dataset} if dataset else {}
+    if classes:
+        data["classes"] = classes
     if apex in ("label", "middle", "largest"):
         data["apex_rule"] = apex
     elif apex:
@@ -58,7 +61,7 @@ def reproduce(
         from ..data import examine
 
         folder = root or NOTEBOOKS / settings.data.root
-        if errors := examine(settings.data.dataset, folder).errors:
+        if errors := examine(settings.data.dataset, folder, classes=settings.data.classes).errors:
             more = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
             raise DataError(f"{errors[0].line}{more}")
     if settings.data.dataset in ("smic", "composite") and settings.data.apex_rule == "label":
@@ -144,8 +147,9 @@ def verify(
 
 def score(
     predictions: Annotated[Path, typer.Argument(help="CSV: subject, clip, label, prediction.", show_default=False)],
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 3,
 ) -> None:
     """Pooled and per-fold scores of predictions, as JSON."""
     from ..evaluation import metrics
 
-    print_json(metrics.score(metrics.read_predictions(predictions)))
+    print_json(metrics.score(metrics.read_predictions(predictions, classes=classes), classes=classes))

@@ -7,6 +7,7 @@ onset, apex = load_onset_apex(clips, size=224)
 
 from selfme_lib.data.clips import (
     CASME2_FIVE,
+    CLASS_NAMES,
     CLASSES,
     Clip,
     Fault,
@@ -22,6 +23,7 @@ from selfme_lib.data.readers import DATASETS, load_clips, selection_report
 __all__ = [
     "CASME2_FIVE",
     "CLASSES",
+    "CLASS_NAMES",
     "DATASETS",
     "Clip",
     "Examination",

@@ -20,6 +20,9 @@ CLASSES = ("negative", "positive", "surprise")
 CASME2_FIVE = ("happiness", "disgust", "repression", "surprise", "others")
 """The five emotions of CASME II that are frequent enough; `label` is an index into them where they are asked for."""
 
+CLASS_NAMES = {len(names): names for names in (CLASSES, CASME2_FIVE)}
+"""What the labels of a protocol mean, by their number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
@@ -63,7 +66,7 @@ class Clip:
     apex: int | None  # SMIC labels none
     offset: int
     emotion: str
-    label: int  # index into CLASSES
+    label: int  # index into the names of the protocol's classes
     action_units: str  # as the coders wrote it: "4+7", "R2+15", "?"
     fps: float
     cropped: bool = True  # the frames show the face alone; False for recordings, which `alignment` cuts out first

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from selfme_lib.data import casme2, casme3, composite, features, samm, smic
 from selfme_lib.data.apex_list import read_apex_list
-from selfme_lib.data.clips import CASME2_FIVE, CLASSES, Clip, Fault, FaultyData, Reading, SelectionReport, count_classes
+from selfme_lib.data.clips import (
+    CASME2_FIVE,
+    CLASS_NAMES,
+    CLASSES,
+    Clip,
+    Fault,
+    FaultyData,
+    Reading,
+    SelectionReport,
+    count_classes,
+)
 from selfme_lib.errors import DataError, UsageError
 from selfme_lib.files import read_json
 
@@ -82,10 +92,8 @@ def class_names(dataset: str, classes: int) -> tuple[str, ...]:
     Raises:
         UsageError: the data set has no protocol of so many classes.
     """
-    if classes == len(CLASSES):
-        return CLASSES
-    if classes == len(CASME2_FIVE) and dataset == "casme2":
-        return CASME2_FIVE
+    if classes == len(CLASSES) or (classes == len(CASME2_FIVE) and dataset == "casme2"):
+        return CLASS_NAMES[classes]
     raise UsageError(f"{dataset} in {classes} classes: every data set has 3, casme2 also {len(CASME2_FIVE)}")
 
 

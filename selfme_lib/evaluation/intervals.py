@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from .metrics import fold_confusions
+from .metrics import CLASSES, fold_confusions
 
 
 def bootstrap_over_subjects(
     predictions: pd.DataFrame,
     metric: Callable[[np.ndarray], np.ndarray],
     *,
+    classes: int = CLASSES,
     n: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -27,22 +28,29 @@ def bootstrap_over_subjects(
     Args:
         predictions: a row per clip (see `metrics.score`).
         metric: from confusion matrices `n k k` to n numbers, such as `metrics.uf1`.
+        classes: number of classes.
         n: number of draws.
         seed: the same seed gives the same draws, so rows of a table are compared on the same subjects.
         level: share of the draws inside the interval.
     """
-    return percentile_interval(draws_over_subjects(predictions, metric, n=n, seed=seed), level=level)
+    return percentile_interval(draws_over_subjects(predictions, metric, classes=classes, n=n, seed=seed), level=level)
 
 
 def draws_over_subjects(
-    predictions: pd.DataFrame, metric: Callable[[np.ndarray], np.ndarray], *, n: int = 2000, seed: int = 0
+    predictions: pd.DataFrame,
+    metric: Callable[[np.ndarray], np.ndarray],
+    *,
+    classes: int = CLASSES,
+    n: int = 2000,
+    seed: int = 0,
 ) -> Float[np.ndarray, "n"]:
     """The metric of each draw of subjects. Arguments as in `bootstrap_over_subjects`.
 
     Predictions for the same subjects meet the same draws, so the difference between two methods may be taken draw by
     draw: what a hard subject does to both of them drops out, and the interval of the difference is the narrower.
     """
-    return draws_of_folds(np.stack(list(fold_confusions(predictions).values())), metric, n=n, seed=seed)
+    folds = np.stack(list(fold_confusions(predictions, classes=classes).values()))
+    return draws_of_folds(folds, metric, n=n, seed=seed)
 
 
 def draws_of_folds(

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..scvit import ClassifierConfig, predict, train_classifier
 from .loso import Experiment, predictions
-from .metrics import confusion_matrix, uf1
+from .metrics import CLASSES, confusion_matrix, uf1
 
 
 def fit_predict_every_epoch(
@@ -29,6 +29,7 @@ def fit_predict_every_epoch(
     labels: Int[Tensor, "n"],
     test_motion: Float[Tensor, "m 2 h w"],
     *,
+    classes: int = CLASSES,
     seed: int,
     device: str = "cpu",
 ) -> Float[Tensor, "e m k"]:
@@ -38,6 +39,7 @@ def fit_predict_every_epoch(
         config,
         motion,
         labels,
+        classes=classes,
         seed=seed,
         device=device,
         progress=False,
@@ -60,7 +62,7 @@ def choose_epoch_on_all_test_subjects(experiment: Experiment, folds: dict[str, d
     """LEAKING: predictions after the one epoch at which the pooled UF1, the score to be reported, is highest."""
     epochs = len(next(iter(folds.values()))["probabilities"])
     tables = [at_epoch(experiment, folds, epoch) for epoch in range(epochs)]
-    return max(tables, key=lambda table: float(uf1(_confusion(table))))
+    return max(tables, key=lambda table: float(uf1(_confusion(table, experiment.classes))))
 
 
 def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, dict[str, Any]]) -> pd.DataFrame:
@@ -74,5 +76,5 @@ def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, dict[s
     return predictions(experiment, chosen)
 
 
-def _confusion(table: pd.DataFrame) -> Int[np.ndarray, "k k"]:
-    return confusion_matrix(table["label"].to_numpy(), table["prediction"].to_numpy())
+def _confusion(table: pd.DataFrame, classes: int) -> Int[np.ndarray, "k k"]:
+    return confusion_matrix(table["label"].to_numpy(), table["prediction"].to_numpy(), classes=classes)

@@ -30,6 +30,7 @@ from .. import scvit
 from ..errors import DataError
 from ..files import atomic_path, read_json, write_json
 from .executors import completed
+from .metrics import CLASSES
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +41,9 @@ class Experiment:
         config: settings of the classifier, a frozen dataclass; handed to `fit_predict`.
         motion, labels, subjects, clips: the data, one entry per clip; the order is kept in the result.
         seed: of the experiment; every fold derives its own from it and its subject's name.
-        fit_predict: `(config, motion, labels, test_motion, *, seed, device) -> probabilities "m k"`, a function of a
-            module, so that other processes find it.
+        fit_predict: `(config, motion, labels, test_motion, *, classes, seed, device) -> probabilities "m k"`, a function
+            of a module, so that other processes find it.
+        classes: number of classes.
     """
 
     config: Any
@@ -51,6 +53,7 @@ class Experiment:
     clips: Sequence[str]
     seed: int
     fit_predict: Callable[..., Tensor] = scvit.fit_predict
+    classes: int = CLASSES
 
 
 def run_loso(
@@ -64,11 +67,12 @@ def run_loso(
     store: Path,
     executor: concurrent.futures.Executor | None = None,
     fit_predict: Callable[..., Float[Tensor, "m k"]] = scvit.fit_predict,
+    classes: int = CLASSES,
     device: str = "cpu",
     title: str = "LOSO",
 ) -> pd.DataFrame:
     """Predict every clip from the other subjects' clips: `run_experiments` for a single `Experiment`."""
-    experiment = Experiment(config, motion, labels, subjects, clips, seed, fit_predict)
+    experiment = Experiment(config, motion, labels, subjects, clips, seed, fit_predict, classes)
     (table,) = run_experiments([experiment], store=store, executor=executor, device=device, title=title)
     return table
 
@@ -179,7 +183,8 @@ def _prepare(
                 np.save(temporary, data[0])
     arguments = (experiment.fit_predict, config, where, *data[1:])
     return finished, {
-        (name, files[name]): (*arguments, name, fold_seed(experiment.seed, name), device) for name in missing
+        (name, files[name]): (*arguments, name, experiment.classes, fold_seed(experiment.seed, name), device)
+        for name in missing
     }
 
 
@@ -190,6 +195,7 @@ def run_fold(
     labels: Int[np.ndarray, "n"],
     subjects: np.ndarray,
     held_out: str,
+    classes: int,
     seed: int,
     device: str,
 ) -> dict[str, Any]:
@@ -211,6 +217,7 @@ def run_fold(
         torch.from_numpy(motion[~test]),
         torch.from_numpy(labels[~test]),
         torch.from_numpy(motion[test]),
+        classes=classes,
         seed=seed,
         device=device,
     )
@@ -227,6 +234,7 @@ def _cause(experiment: Experiment, content: str, device: str) -> str:
             {
                 "config": asdict(experiment.config),
                 "seed": experiment.seed,
+                "classes": experiment.classes,
                 "device": torch.device(device).type,
                 "torch": torch.__version__,
                 "fit_predict": fit_predict.__qualname__,

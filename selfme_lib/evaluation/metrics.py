@@ -21,7 +21,7 @@ from jaxtyping import Float, Int, Shaped
 from ..errors import DataError
 
 COLUMNS = ("subject", "clip", "label", "prediction")
-CLASSES = 3  # negative, positive, surprise
+CLASSES = 3  # negative, positive, surprise, unless another number is given
 
 
 def confusion_matrix(
@@ -53,26 +53,27 @@ def _mean_ratio(part: np.ndarray, whole: np.ndarray) -> Any:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0).mean(-1)
 
 
-def fold_confusions(predictions: pd.DataFrame) -> dict[str, Int[np.ndarray, "k k"]]:
+def fold_confusions(predictions: pd.DataFrame, *, classes: int = CLASSES) -> dict[str, Int[np.ndarray, "k k"]]:
     """The confusion matrix of each subject, sorted by subject."""
     return {
-        str(subject): confusion_matrix(fold["label"].to_numpy(), fold["prediction"].to_numpy())
+        str(subject): confusion_matrix(fold["label"].to_numpy(), fold["prediction"].to_numpy(), classes=classes)
         for subject, fold in predictions.groupby("subject", sort=True)
     }
 
 
-def score(predictions: pd.DataFrame) -> dict[str, Any]:
+def score(predictions: pd.DataFrame, *, classes: int = CLASSES) -> dict[str, Any]:
     """Pooled scores, the mean of the folds' scores, and counts, as plain numbers.
 
     Args:
         predictions: a row per clip with the columns subject, clip, label and prediction (0 negative, 1 positive,
-            2 surprise).
+            2 surprise; or any whole numbers below `classes`).
+        classes: number of classes.
 
     Raises:
         DataError: a column is missing, a value is not a class, or a clip appears twice.
     """
-    check_predictions(predictions, "predictions")
-    folds = np.stack(list(fold_confusions(predictions).values()))
+    check_predictions(predictions, "predictions", classes=classes)
+    folds = np.stack(list(fold_confusions(predictions, classes=classes).values()))
     pooled = folds.sum(0)
     return {
         "pooled": {"uf1": float(uf1(pooled)), "uar": float(uar(pooled)), "accuracy": float(accuracy(pooled))},
@@ -83,7 +84,7 @@ def score(predictions: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def read_predictions(path: Path | str) -> pd.DataFrame:
+def read_predictions(path: Path | str, *, classes: int = CLASSES) -> pd.DataFrame:
     """Read a CSV file of predictions and check it.
 
     Raises:
@@ -102,11 +103,11 @@ def read_predictions(path: Path | str) -> pd.DataFrame:
         raise DataError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}); {expected}") from error
     if not isinstance(predictions.index, pd.RangeIndex):  # pandas took surplus fields for names of the rows
         raise DataError(f"{path}: rows hold more fields than the first line names; {expected}")
-    check_predictions(predictions, str(path))
+    check_predictions(predictions, str(path), classes=classes)
     return predictions
 
 
-def check_predictions(predictions: pd.DataFrame, source: str) -> None:
+def check_predictions(predictions: pd.DataFrame, source: str, *, classes: int = CLASSES) -> None:
     """Raise DataError, naming `source`, unless `score` can take these predictions."""
     missing = [column for column in COLUMNS if column not in predictions.columns]
     if missing:
@@ -118,10 +119,10 @@ def check_predictions(predictions: pd.DataFrame, source: str) -> None:
             row = int(predictions[column].isna().to_numpy().argmax())
             raise DataError(f"{source}: row {row + 1} has no {column}; fill it in or drop the row")
     for column in ("label", "prediction"):
-        wrong = ~predictions[column].isin(range(CLASSES))
+        wrong = ~predictions[column].isin(range(classes))
         if wrong.any() or not pd.api.types.is_integer_dtype(predictions[column]):
             value = predictions[column][wrong].iloc[0] if wrong.any() else predictions[column].iloc[0]
-            raise DataError(f"{source}: {column} {value} is not a class; expected whole numbers 0 to {CLASSES - 1}")
+            raise DataError(f"{source}: {column} {value} is not a class; expected whole numbers 0 to {classes - 1}")
     twice = predictions.duplicated(["subject", "clip"])
     if twice.any():
         row = predictions[twice].iloc[0]

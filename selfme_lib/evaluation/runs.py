@@ -22,11 +22,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
-from .intervals import bootstrap_over_subjects
-from .metrics import accuracy, fold_confusions, score, uar, uf1
+from .intervals import draws_of_folds, percentile_interval
+from .metrics import CLASSES, accuracy, fold_confusions, score, uar, uf1
 
 SCHEMA_VERSION = 1
 PACKAGES = (
@@ -36,7 +37,13 @@ PACKAGES = (
 
 
 def loso_row(
-    name: str, predictions: pd.DataFrame, *, seed: int, settings: dict[str, Any], bootstrap: int = 2000
+    name: str,
+    predictions: pd.DataFrame,
+    *,
+    seed: int,
+    settings: dict[str, Any],
+    classes: int = CLASSES,
+    bootstrap: int = 2000,
 ) -> dict[str, Any]:
     """One row of a results table with everything to check it.
 
@@ -45,6 +52,7 @@ def loso_row(
         predictions: what `run_loso` returned.
         seed: with which the classifier was trained.
         settings: what tells this row from the others (method of motion, B-spline, γ, ω, …), as plain values.
+        classes: number of classes.
         bootstrap: draws of subjects for the 95 % intervals, always the same ones.
 
     Returns:
@@ -53,14 +61,17 @@ def loso_row(
         prediction, probabilities).
     """
     columns = [column for column in predictions.columns if column.removeprefix("p").isdigit()]
+    folds = fold_confusions(predictions, classes=classes)
+    stacked = np.stack(list(folds.values()))
     clips = predictions[["subject", "clip", "label", "prediction"]].to_dict("records")
     return {
         "name": name,
         "seed": seed,
         "settings": settings,
-        **score(predictions),
+        **score(predictions, classes=classes),
         "intervals": {
-            metric.__name__: list(bootstrap_over_subjects(predictions, metric, n=bootstrap)) for metric in (uf1, uar)
+            metric.__name__: list(percentile_interval(draws_of_folds(stacked, metric, n=bootstrap)))
+            for metric in (uf1, uar)
         },
         "folds": [
             {
@@ -71,7 +82,7 @@ def loso_row(
                 "accuracy": float(accuracy(confusion)),
                 "confusion": confusion.tolist(),
             }
-            for subject, confusion in fold_confusions(predictions).items()
+            for subject, confusion in folds.items()
         ],
         "predictions": [
             {**clip, "probabilities": probabilities}

@@ -60,14 +60,14 @@ def show_timeline(ax: Axes, truth: Truth, labelled: Sequence[int]) -> None:
     ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
 
 
-def show_classes(ax: Axes, clips: Sequence[Clip]) -> None:
+def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = CLASSES) -> None:
     """Clips of each class for every subject, as stacked bars; a subject that lacks a class is marked."""
     subjects = sorted({clip.subject for clip in clips})
-    counts = torch.zeros(len(subjects), len(CLASSES), dtype=torch.int64)
+    counts = torch.zeros(len(subjects), len(classes), dtype=torch.int64)
     for clip in clips:
         counts[subjects.index(clip.subject), clip.label] += 1
     left = np.zeros(len(subjects))
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(classes):
         number = counts[:, label].numpy()
         ax.bar(subjects, number, bottom=left, color=CLASS_COLOURS[name], width=0.75, label=f"{name} ({number.sum()})")
         left += number

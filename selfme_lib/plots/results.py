@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from selfme_lib.data import CLASSES
+from selfme_lib.data import CLASS_NAMES
 from selfme_lib.explain import symmetric_attention_index
 from selfme_lib.plots.motion import show_flow, show_image, show_intervals
 from selfme_lib.plots.style import (
@@ -152,14 +152,14 @@ def _paper_legend(ax: Axes, others: Sequence[Line2D] = ()) -> None:
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.2)
 
 
-def show_confusion(ax: Axes, confusion: np.ndarray, *, title: str = "", classes: Sequence[str] = CLASSES) -> None:
+def show_confusion(ax: Axes, confusion: np.ndarray, *, title: str = "") -> None:
     """Clips by truth (row) and prediction (column); the colour is the share of the row, so the diagonal is the recall."""
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (truth, prediction), count in np.ndenumerate(confusion):
         dark = share[truth, prediction] > 0.55
         ax.text(prediction, truth, f"{count:g}", ha="center", va="center", color="white" if dark else INK)
-    names = [name[:3] for name in classes]
+    names = [name[:3] for name in CLASS_NAMES[len(confusion)]]
     ax.set_xticks(range(len(names)), names)
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(length=0)
@@ -175,13 +175,13 @@ def show_subjects(ax: Axes, result: Result, *, metric: str = "uf1") -> None:
     folds = pd.DataFrame([fold for record in result.records for fold in record["folds"]])
     folds["classes"] = [int((np.sum(confusion, axis=1) > 0).sum()) for confusion in folds["confusion"]]
     subjects = folds.groupby("subject").agg(value=(metric, "mean"), classes=("classes", "first"))
-    colours = {1: ORANGE, 2: "#89b8d8", 3: BLUE}
+    colours, of = {1: ORANGE, 2: "#89b8d8", 3: BLUE, 4: PURPLE, 5: INK}, len(result.confusion)
     ax.bar(subjects.index, subjects["value"], color=[colours[n] for n in subjects["classes"]], width=0.72)
     ax.plot(subjects.index, subjects["value"], "o", color=INK, markersize=3)  # a bar of height 0 is a result too
     pooled = ax.axhline(result.score(metric)[0], color=INK, linewidth=1.4, label="pooled over all clips")
     mean = ax.axhline(folds[metric].mean(), color=INK, linewidth=1.2, linestyle=":", label="mean of the subjects")
     shown = [
-        Rectangle((0, 0), 1, 1, color=colours[n], label=f"shows {n} of 3 classes")
+        Rectangle((0, 0), 1, 1, color=colours[n], label=f"shows {n} of {of} classes")
         for n in sorted(set(subjects["classes"]))
     ]
     ax.legend(handles=[pooled, mean, *shown], loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)

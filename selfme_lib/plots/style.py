@@ -25,6 +25,7 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442",
 )  # fmt: skip
 CLASS_COLOURS = {"negative": BLUE, "positive": ORANGE, "surprise": GREEN}
+CLASS_COLOURS |= {"happiness": ORANGE, "disgust": BLUE, "repression": PURPLE, "others": "#9a9ca3"}
 METHOD_COLOURS = {
     "zero": "#9a9ca3",
     "none": "#9a9ca3",
@@ -32,6 +33,7 @@ METHOD_COLOURS = {
     "tvl1_fast": "#a7d8f5",
     "farneback": BLUE,
     "dis": PURPLE,
+    "first_order": "#8a6d00",
     "selfme": VERMILION,
     "selfme_raw": ORANGE,
     "truth": INK,

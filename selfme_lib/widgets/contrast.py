@@ -5,6 +5,8 @@ $\tau$ shares out one unit of attention among them; the loss is minus the mean l
 class get. A small $\tau$ listens to the nearest alone, a large one to all alike.
 """
 
+from collections.abc import Sequence
+
 import ipywidgets
 import numpy as np
 import torch
@@ -26,7 +28,10 @@ SHOWN = 14  # candidates with a bar
 
 
 def explore_contrast(
-    motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], regions: Float[Tensor, "n 4 d"]
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    regions: Float[Tensor, "n 4 d"],
+    classes: Sequence[str] = CLASSES,
 ) -> "ContrastExplorer":
     """A widget: an anchor, its region and that of the others, the temperature, the denominator.
 
@@ -34,13 +39,14 @@ def explore_contrast(
         motion: of the clips of a batch; shown.
         labels: their classes.
         regions: their regional embeddings, from `symmetry.region_embeddings`.
+        classes: what the labels mean.
 
     Raises:
         UsageError: fewer than two clips.
     """
     if len(motion) < 2:
         raise UsageError(f"explore_contrast: expected at least two clips to compare, got {len(motion)}")
-    return ContrastExplorer(motion, labels, regions)
+    return ContrastExplorer(motion, labels, regions, classes)
 
 
 class ContrastExplorer(Explorer):
@@ -54,11 +60,17 @@ class ContrastExplorer(Explorer):
         denominator: `pair` compares with β of every clip (Eq 14), `all` with all regions of all clips.
     """
 
-    def __init__(self, motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], regions: Float[Tensor, "n 4 d"]):
+    def __init__(
+        self,
+        motion: Float[Tensor, "n 2 h w"],
+        labels: Int[Tensor, "n"],
+        regions: Float[Tensor, "n 4 d"],
+        classes: Sequence[str],
+    ):
         self._motion, self._labels, self._regions = resize_flow(motion, (SIDE, SIDE)), labels, regions.detach()
-        self._scale = common_scale(self._motion)
+        self._scale, self._classes = common_scale(self._motion), classes
         self._unit = F.normalize(self._regions.float(), dim=-1)
-        names = [(f"{place + 1}: {CLASSES[label]}", place) for place, label in enumerate(labels.tolist())]
+        names = [(f"{place + 1}: {classes[label]}", place) for place, label in enumerate(labels.tolist())]
         self.anchor = ipywidgets.Dropdown(options=names, value=0, description="clip i", style=LABEL)
         buttons = LABEL | {"button_width": "120px"}
         self.region = ipywidgets.ToggleButtons(
@@ -108,9 +120,9 @@ class ContrastExplorer(Explorer):
         order = share.argsort(descending=True)[: min(SHOWN, int(counts.sum()))].tolist()
         pair = self.denominator.value == "pair"
         clips = [(place, self.beta()) if pair else divmod(place, 4) for place in order]
-        shades = [CLASS_COLOURS[CLASSES[int(self._labels[clip])]] for clip, _ in clips]
+        shades = [CLASS_COLOURS[self._classes[int(self._labels[clip])]] for clip, _ in clips]
         labels = [
-            f"{'+' if positive[place] else '−'} {clip + 1} {CLASSES[int(self._labels[clip])][:3]} {REGIONS[region]}"
+            f"{'+' if positive[place] else '−'} {clip + 1} {self._classes[int(self._labels[clip])][:3]} {REGIONS[region]}"
             for place, (clip, region) in zip(order, clips)
         ]
         nearest, region = clips[0]

@@ -4,6 +4,7 @@ Everything comes from a run folder: predictions from `metrics.json`, motion from
 Chapter 07 keeps the networks of some folds; for the others there is no attention to show, because nothing is trained here.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from selfme_lib.data import CLASSES, Clip, load_onset_apex
+from selfme_lib.data import Clip, load_onset_apex
 from selfme_lib.errors import DataError
 from selfme_lib.evaluation.metrics import uar, uf1
 from selfme_lib.experiments import classifier_inputs, fields_file
@@ -76,6 +77,7 @@ class LosoExplorer(Explorer):
 
     def __init__(self, settings: Profile, run: RunFolder, clips: list[Clip], records: dict[str, dict[str, Any]]):
         self._settings, self._run, self._clips, self._records = settings, run, clips, records
+        self._classes = settings.data.class_names
         self._place = {clip.key: place for place, clip in enumerate(clips)}
         self._inputs, self._networks = cache(self._read_inputs), cache(self._read_networks)
         self._frames = cache(lambda key: load_onset_apex([clips[self._place[key]]], SIDE))
@@ -104,7 +106,7 @@ class LosoExplorer(Explorer):
         return None if network is None else grad_cam(network, self._motion()[None], label)[0]
 
     def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
-        found = self.prediction()
+        found, classes = self.prediction(), self._classes
         label, guess = found["label"], found["prediction"]
         onset, apex = (side[0] for side in self._frames(self.clip.value))
         motion = self._motion()
@@ -113,23 +115,23 @@ class LosoExplorer(Explorer):
         for target, title in {label: "attention: truth", guess: "attention: prediction"}.items():
             heat = self.attention(target)
             shown.append(_nothing() if heat is None else pixels(heat_over(onset, heat), 1))
-            titles.append(f"{title} ({CLASSES[target]})" if label != guess else f"attention: {CLASSES[target]}")
+            titles.append(f"{title} ({classes[target]})" if label != guess else f"attention: {classes[target]}")
         record = self._records[self.method.value]
         own, pooled = self._confusion(self._of_subject()), np.array(record["confusion"])
         chances = bars(
             found["probabilities"],
-            [CLASS_COLOURS[name] for name in CLASSES],
-            list(CLASSES),
+            [CLASS_COLOURS[name] for name in classes],
+            list(classes),
             width=SIDE * 2,
             height=SIDE // 2,
         )
         numbers = beside(
-            [_table(own), _table(pooled), chances],
+            [_table(own, classes), _table(pooled, classes), chances],
             [f"subject {self.subject.value}", "everybody (rows: truth)", "probabilities"],
         )
-        verdict = "right" if label == guess else f"{CLASSES[guess]}, wrong"
+        verdict = "right" if label == guess else f"{classes[guess]}, wrong"
         return below([beside(shown, titles), numbers]), (
-            f"{self.clip.value} is {CLASSES[label]}, predicted {verdict} · subject: {np.trace(own)} of {own.sum()} right · "
+            f"{self.clip.value} is {classes[label]}, predicted {verdict} · subject: {np.trace(own)} of {own.sum()} right · "
             f"everybody: UF1 {uf1(pooled):.3f}, UAR {uar(pooled):.3f}"
         )
 
@@ -143,7 +145,7 @@ class LosoExplorer(Explorer):
     def _options(self) -> list[tuple[str, str]]:
         return [
             (
-                f"{one['clip']} {CLASSES[one['label']]} {'✓' if one['label'] == one['prediction'] else '✗'}",
+                f"{one['clip']} {self._classes[one['label']]} {'✓' if one['label'] == one['prediction'] else '✗'}",
                 f"{one['subject']}/{one['clip']}",
             )
             for one in self._of_subject()
@@ -171,7 +173,7 @@ class LosoExplorer(Explorer):
         return kept_classifiers(self._settings, self._run, self._clips, self._row(name))
 
     def _confusion(self, predictions: list[dict[str, Any]]) -> Int[np.ndarray, "k k"]:
-        counts = np.zeros((len(CLASSES), len(CLASSES)), int)
+        counts = np.zeros((len(self._classes), len(self._classes)), int)
         for one in predictions:
             counts[one["label"], one["prediction"]] += 1
         return counts
@@ -188,10 +190,10 @@ def _nothing() -> UInt8[np.ndarray, "H W 3"]:
     return write(blank, [(14, 70 + 16 * row, line) for row, line in enumerate(lines)], size=11)
 
 
-def _table(confusion: Int[np.ndarray, "k k"]) -> UInt8[np.ndarray, "H W 3"]:
+def _table(confusion: Int[np.ndarray, "k k"], classes: Sequence[str]) -> UInt8[np.ndarray, "H W 3"]:
     """A confusion matrix, rows truth; the blue of a cell is its share of the row."""
-    cell, margin = 40, 38
-    picture = np.full((margin + 3 * cell, margin + 3 * cell, 3), 255, np.uint8)
+    cell, margin = 120 // len(classes), 38
+    picture = np.full((margin + 120, margin + 120, 3), 255, np.uint8)
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     dark, light = [], []
     for (row, column), count in np.ndenumerate(confusion):
@@ -201,6 +203,6 @@ def _table(confusion: Int[np.ndarray, "k k"]) -> UInt8[np.ndarray, "H W 3"]:
         )
         (light if share[row, column] > 0.55 else dark).append((left + cell / 2, top + cell / 2, str(count)))
     picture = write(write(picture, dark, size=13, anchor="mm"), light, size=13, colour="#ffffff", anchor="mm")
-    names = [(margin + (place + 0.5) * cell, 3 * cell + 12, name[:3]) for place, name in enumerate(CLASSES)]
-    names += [(margin / 2, (place + 0.5) * cell, name[:3]) for place, name in enumerate(CLASSES)]
+    names = [(margin + (place + 0.5) * cell, 132, name[:3]) for place, name in enumerate(classes)]
+    names += [(margin / 2, (place + 0.5) * cell, name[:3]) for place, name in enumerate(classes)]
     return write(picture, names, size=11, colour=INK, anchor="mm")

@@ -26,7 +26,7 @@ COLUMNS = ["prediction", "p0", "p1", "p2"]
 trained_on = []
 
 
-def watched(config, motion, labels, test_motion, *, seed, device):
+def watched(config, motion, labels, test_motion, *, classes, seed, device):
     """Keep what the training is given, and the weights that it leads to."""
     model = train_classifier(config, motion, labels, seed=seed, device=device, progress=False)
     trained_on.append((motion, labels, torch.cat([p.detach().flatten() for p in model.parameters()])))

@@ -23,7 +23,7 @@ DATA = (MOTION, LABELS.tolist(), SUBJECTS, CLIPS)
 seen = []  # what `spy` was given
 
 
-def spy(config, motion, labels, test_motion, *, seed, device):
+def spy(config, motion, labels, test_motion, *, classes, seed, device):
     """A classifier that trains in no time and tells what it was shown: the nearest training sample."""
     seen.append((motion, labels, test_motion, seed))
     distance = torch.cdist(test_motion.flatten(1), motion.flatten(1))
@@ -67,10 +67,10 @@ def test_broken_clips_of_the_held_out_subject_do_not_reach_the_training():
         return fit_predict(config, train, train_labels, train, **options)  # finite only if the weights are
 
     arguments = (SHORT, motion.numpy(), LABELS.numpy(), people)
-    result = run_fold(train_then_look_at_something_else, *arguments, "02", 0, "cpu")
+    result = run_fold(train_then_look_at_something_else, *arguments, "02", 3, 0, "cpu")
     assert np.isfinite(result["probabilities"]).all()
     with pytest.raises(DataError, match="without subject 01 diverged"):
-        run_fold(train_then_look_at_something_else, *arguments, "01", 0, "cpu")
+        run_fold(train_then_look_at_something_else, *arguments, "01", 3, 0, "cpu")
 
 
 def test_labels_of_the_held_out_subject_do_not_matter(tmp_path):
@@ -175,7 +175,7 @@ def test_every_fold_has_a_seed_of_its_own_that_does_not_depend_on_the_other_fold
     assert [entry[3] for entry in seen[4:]] == seeds[:2]
 
 
-def failing(config, motion, labels, test_motion, *, seed, device):
+def failing(config, motion, labels, test_motion, *, classes, seed, device):
     raise DataError("no")
 
 
