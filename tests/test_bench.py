@@ -116,7 +116,7 @@ def test_no_motion_errs_by_the_truth_and_only_drift_makes_it_worse(root, report)
 def test_the_report_counts_pairs_people_and_compares_with_tvl1_and_farneback(report):
     assert (report["size"], report["n_pairs"], report["n_subjects"], report["threads"]) == (SIZE, 6, 2, 1)
     assert set(report["methods"]) == {
-        *("zero", "tvl1", "tvl1_fast", "farneback", "dis", "selfme", "selfme_raw", "oracle")
+        *("zero", "tvl1", "tvl1_fast", "farneback", "dis", "first_order", "selfme", "selfme_raw", "oracle")
     }
     for name, found in report["methods"].items():
         for reference in ("tvl1", "farneback"):

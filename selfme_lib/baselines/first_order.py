@@ -6,16 +6,18 @@ are found without comparing the frames, one look is all, and nothing but reconst
 asked for (Eq 8).
 
     selfme pretrain runs/first_order --form first-order
-    selfme bench motion --root DIR --also first_order=runs/first_order/motion.safetensors
 
-trains it on the same faces, for as many steps and at the same rate as the learner that comes with the package, and compares them.
+trained the one that comes with the package: on the same faces, for as many steps and at the same rate as the learner that it is
+compared with.
 """
 
 from dataclasses import replace
 
+from selfme_lib.motion.checkpoint import CHECKPOINTS
 from selfme_lib.motion.learner import LearnerConfig
 from selfme_lib.motion.training import TrainingConfig
 
+SHIPPED = CHECKPOINTS / "first_order.safetensors"
 FIRST_ORDER = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=None, locality=0.25, passes=1)
 """10 keypoints, as in the public configuration for faces."""
 

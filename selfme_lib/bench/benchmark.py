@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from selfme_lib.baselines import first_order
 from selfme_lib.bench import statistics
 from selfme_lib.bench.errors import errors_per_clip, inverse_inconsistency
 from selfme_lib.bench.nuisances import ON_FRAMES
@@ -30,7 +31,7 @@ from selfme_lib.synthme.excerpts import render_excerpts
 
 BATCH = 16
 YAW = 15.0  # degrees
-METHODS = (*CLASSICAL, "selfme", "selfme_raw")
+METHODS = (*CLASSICAL, "first_order", "selfme", "selfme_raw")
 NUISANCES = (*ON_FRAMES, "yaw")
 MEASURES = ["epe", "epe_moving", "epe_action", "angular", "folding", "inverse_consistency"]
 
@@ -62,7 +63,7 @@ def bench_motion(
     Args:
         root: a folder with truth in SynthME's format, see `pairs`.
         size: side of the frames that are compared; by default as on disk.
-        checkpoint_path: of the motion learner; by default the shipped one.
+        checkpoint_path: of the motion learner; by default the shipped one. `first_order` is the shipped one always.
         methods: of `METHODS`; `tvl1` and `farneback`, which others are compared with, must be among them.
         also: further methods by name; see `learned` for a checkpoint of another training.
         nuisances: of `NUISANCES`. All but `yaw` change the frames; `yaw` renders the clips again with every head turned by
@@ -103,7 +104,12 @@ def bench_motion(
         if name in METHODS:
             raise UsageError(f"there is a method {name!r} already; give the other one another name")
     learner = checkpoint.load(checkpoint_path)
-    known = CLASSICAL | {"selfme": learned(learner), "selfme_raw": learned(learner, bspline=False)}
+    baseline = checkpoint.load(first_order.SHIPPED)
+    known = CLASSICAL | {
+        "first_order": learned(baseline, bspline=False),
+        "selfme": learned(learner),
+        "selfme_raw": learned(learner, bspline=False),
+    }
     compared = {name: known[name] for name in methods} | dict(also or {})
     clips, width = known_clips(root)
     size = size or width

@@ -11,7 +11,8 @@ from selfme_lib.errors import DataError
 from selfme_lib.files import atomic_path
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 
-SHIPPED = Path(__file__).parent / "checkpoints" / "synthme_faces.safetensors"
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"
 
 
 def save(learner: MotionLearner, path: Path | str, **origin: str) -> None:

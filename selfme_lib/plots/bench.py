@@ -16,10 +16,11 @@ TITLES = {
     "tvl1_fast": "TV-L1 fast",
     "farneback": "Farneback",
     "dis": "DIS",
+    "first_order": "first order",
     "selfme": "SelfME",
     "selfme_raw": "SelfME raw",
 }
-NEWCOMERS = (GREEN, INK, "#8a6d00", SOFT, YELLOW)  # colours of methods that others bring
+NEWCOMERS = (GREEN, INK, SOFT, YELLOW)  # colours of methods that others bring
 MARKERS = "osD^vP*X<>h"
 
 
