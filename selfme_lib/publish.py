@@ -15,7 +15,7 @@ import nbformat
 from .errors import DataError
 from .exports import in_words, markdown
 from .files import atomic_path, read_json
-from .reproduce import NOTEBOOKS, PROJECT, find_appendices, find_notebooks, machine_paths
+from .reproduce import BEYOND, NOTEBOOKS, PROJECT, find_appendices, find_notebooks, machine_paths
 from .results import RunFolder
 from .verify import write_published
 
@@ -111,9 +111,13 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
 
 
 def _with_tables(text: str, run: RunFolder) -> str:
-    """The README with every marked table taken from the run."""
+    """The README with every marked table taken from the run; those of an appendix that it has not stay as they are."""
+
+    saved = {record["name"] for record in run.items()}
 
     def filled(match: re.Match) -> str:
+        if match[1][:2] >= BEYOND and match[1] not in saved:
+            return match[0]
         table = run.load(match[1])
         body = "\n".join(markdown(table["columns"], [list(map(in_words, row)) for row in table["rows"]]))
         return f"<!-- table {match[1]} -->\n{body}\n\n{table['caption']}\n<!-- end -->"

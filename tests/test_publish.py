@@ -118,11 +118,12 @@ def test_tables_of_the_readme_come_from_the_run(project):
     run, readme = RunFolder(project / "runs" / "quick"), project / "README.md"
     table = pd.DataFrame({"row": ["a|b", "c"], "UF1": [0.51234, float("nan")], "seeds": [1, 2]})
     run.save_table("05_scores", table, title="Scores", caption="On SynthME.")
-    readme.write_text("Before\n<!-- table 05_scores -->\nstale\n<!-- end -->\nafter")
+    rivals = "<!-- table 08_scores -->\nof another run\n<!-- end -->"
+    readme.write_text(f"Before\n<!-- table 05_scores -->\nstale\n<!-- end -->\nafter\n{rivals}")
     publish_project(project)
     published = readme.read_text()
     assert "| a\\|b | 0.512 | 1 |" in published and "| c | – | 2 |" in published and "On SynthME." in published
-    assert "stale" not in published and published.endswith("<!-- end -->\nafter")
+    assert "stale" not in published and published.endswith(f"<!-- end -->\nafter\n{rivals}")
     publish_project(project)
     assert readme.read_text() == published
 
