@@ -13,6 +13,7 @@ from .baselines.training import Moves, count_parameters
 from .profiles import Profile
 from .scvit import build_classifier
 from .tables import TITLES, Result, Row, paper_table
+from .tables import motion_rows as motion_rows_of_table_3
 
 CAUTIONS = {
     "STSTNet": "its UAR is a macro-averaged precision",
@@ -68,6 +69,46 @@ def motion_rows(settings: Profile) -> list[Row]:
         for method in methods
         for sc in (False, True)
     ]
+
+
+CROSSED = ("off_apexnet", "ststnet")  # small networks that look at nothing but a flow
+
+
+def crossed_rows(settings: Profile) -> list[Row]:
+    """Is it the motion or the classifier? Rows after which ViT, SCViT and `CROSSED` have met every motion.
+
+    Beyond `rival_rows` and `motion_rows`: two rivals on SelfME's motion, and all of them on the true one where it is known.
+    """
+    known = settings.data.dataset == "synthme"
+    truth = replace(settings, motion=replace(settings.motion, methods=("truth",)))
+    return [
+        Row(
+            name=f"{TITLES[motion]}+{METHODS[name].title}",
+            motion=motion,
+            bspline=motion == "selfme" and settings.motion.bspline,
+            sc=False,
+            gamma=1.0,
+            rival=rival(settings, name),
+        )
+        for name in CROSSED
+        for motion in (["selfme", "truth"] if known else ["selfme"])
+    ] + motion_rows_of_table_3(truth)
+
+
+def crossed(results: Sequence[Result]) -> pd.DataFrame:
+    """UF1 with its interval of ViT, SCViT and `CROSSED` (rows) on TV-L1, SelfME's motion and the true one (columns)."""
+    classifiers = ["ViT", "SCViT", *(METHODS[name].title for name in CROSSED)]
+    cells = {(classifier_of(result.row), result.row.motion): _cell(result, "uf1") for result in results}
+    motions = [motion for motion in ("tvl1", "selfme", "truth") if (classifiers[0], motion) in cells]
+    return pd.DataFrame(
+        {"classifier": name, **{f"UF1, {TITLES[motion]}": cells[name, motion] for motion in motions}}
+        for name in classifiers
+    )
+
+
+def classifier_of(row: Row) -> str:
+    """What looks at the motion of a row."""
+    return METHODS[row.rival.method].title if row.rival is not None else "SCViT" if row.sc else "ViT"
 
 
 def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:

@@ -29,6 +29,18 @@ def test_every_row_of_tables_2_and_3_is_there_under_its_name(settings):
     assert len(ours) == len(METHODS) + 6
 
 
+def test_every_crossed_classifier_meets_every_motion(settings):
+    table_2, table_3 = rival_tables.rival_rows(settings), rival_tables.motion_rows(settings)
+    rows = [*table_2, *table_3, *rival_tables.crossed_rows(settings)]
+    assert len({row.name for row in rows}) == len(rows)
+    table = rival_tables.crossed([result(row) for row in rows])
+    assert table["classifier"].tolist() == ["ViT", "SCViT", "OFF-ApexNet", "STSTNet"]
+    assert list(table.columns[1:]) == ["UF1, TV-L1", "UF1, SelfME-motion", "UF1, true motion"]
+    assert table.notna().all(axis=None)
+    real = profiles.load("smoke", data={"dataset": "casme2", "root": "x"})
+    assert {row.motion for row in rival_tables.crossed_rows(real)} == {"selfme"}
+
+
 def test_given_motion_goes_through_all_that_look_at_a_flow():
     given = profiles.load("smoke", data={"dataset": "features"})
     rows = [*rival_tables.rival_rows(given), *rival_tables.motion_rows(given)]
