@@ -192,7 +192,7 @@ def test_a_faulty_data_set_is_named_by_doctor_and_before_any_notebook_runs(call,
 )
 def test_a_profile_of_ones_own(folder, call, monkeypatch, content, words):
     monkeypatch.setattr("selfme_lib.reproduce.reproduce", lambda *_, **__: pytest.fail("notebooks were run"))
-    monkeypatch.setattr("selfme_lib.data.examine", lambda *_: type("Sound", (), {"errors": []}))
+    monkeypatch.setattr("selfme_lib.data.examine", lambda *_, **__: type("Sound", (), {"errors": []}))
     (folder / "mine.yaml").write_text(content)
     code, out, line = call("reproduce", "--profile", "mine.yaml", "--out", "new")
     assert (code, out) == (2, "")
