@@ -59,10 +59,15 @@ def kill_and_resume(folder: Path, *, kills: int, workers: int, seed: int) -> str
     each = (time.perf_counter() - begin - first) / (rows * SUBJECTS - 1)
 
     chance, written, midway = random.Random(seed), {}, 0
-    for _ in range(kills):
+    for number in range(kills):
         child = processes.Process(target=evaluate, args=(killed, workers, rows))
         child.start()
-        child.join(chance.uniform(0, first + 2 * each))
+        if number % 2:  # half of them while folds are written, the others at any time before
+            while child.is_alive() and finished(killed) == written:
+                child.join(0.005)
+            child.join(chance.uniform(0, 2 * each))
+        else:
+            child.join(chance.uniform(0, first))
         midway += child.is_alive()
         if child.is_alive():
             os.kill(child.pid, signal.SIGKILL)
