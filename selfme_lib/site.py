@@ -40,7 +40,8 @@ def write_site(out: Path, run: RunFolder | None = None, *, project: Path = PROJE
 
     Args:
         out: folder; pages of an earlier site are replaced.
-        run: whose executed notebooks and report are shown; None: the notebooks as they are published.
+        run: whose executed notebooks and report are shown; None: the notebooks as they are published. Appendices that it has
+            not run are shown as published, too.
         project: where README, notebooks and modules are.
 
     Raises:
@@ -114,7 +115,10 @@ class _Site:
         self._write(page, text)
 
     def _notebook(self, source: Path) -> str:
-        path = source if self.run is None else self.run.notebooks / source.name
+        run = self.run
+        path = source if run is None else run.notebooks / source.name
+        if not path.exists() and source in find_appendices(source.parent):
+            run, path = None, source
         if not path.exists():
             raise DataError(
                 f"{path}: not in this run; run `selfme reproduce --only {source.stem[:2]}` or leave out --run"
@@ -123,8 +127,8 @@ class _Site:
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
         notebook.metadata.pop("widgets", None)
         for cell in notebook.cells:
-            if cell.cell_type == "code" and self.run is not None:
-                describe_pictures(cell, self.run)
+            if cell.cell_type == "code" and run is not None:
+                describe_pictures(cell, run)
             for output in cell.get("outputs", []):
                 if WIDGET in output.get("data", {}):
                     output["data"] = _static_twin(output["data"])

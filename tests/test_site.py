@@ -112,10 +112,13 @@ def test_a_run_is_shown_in_place_of_what_is_published(project, tmp_path):
     with pytest.raises(DataError, match=r"01_two\.ipynb: not in this run"):
         write_site(tmp_path / "site", run, project=project)
     nbformat.write(new_notebook(cells=[new_markdown_cell("# 01 · Two")]), run.notebooks / "01_two.ipynb")
+    appendix = new_notebook(cells=[new_markdown_cell("# A1 · More"), new_code_cell("2")])
+    nbformat.write(appendix, project / "notebooks" / "A1_more.ipynb")
     run.report.write_text("<title>report</title>")
     write_site(tmp_path / "site", run, project=project)
     text = (tmp_path / "site" / "notebooks" / "00_one.html").read_text()
     assert "from the run" in text and "run_dir" not in text and "../report.html" in text
+    assert "A1 · More" in (tmp_path / "site" / "notebooks" / "A1_more.html").read_text(), "as published"
     assert (tmp_path / "site" / "report.html").read_text() == "<title>report</title>"
 
 
