@@ -57,18 +57,9 @@ def _motion(sees: str, given: bool) -> str:
 
 def motion_rows(settings: Profile) -> list[Row]:
     """ViT and SCViT on TV-L1, TCAE's motion and SelfME's (Table 3), or on the motion that was given."""
-    methods = ["features"] if settings.data.dataset == "features" else ["tvl1", "tcae", "selfme"]
-    return [
-        Row(
-            name=f"{TITLES[method]}+{'SCViT' if sc else 'ViT'}",
-            motion=method,
-            bspline=method == "selfme" and settings.motion.bspline,
-            sc=sc,
-            gamma=1.0 if method == "features" else settings.motion.gamma,
-        )
-        for method in methods
-        for sc in (False, True)
-    ]
+    if settings.data.dataset == "features":
+        return [replace(row, gamma=1.0) for row in motion_rows_of_table_3(settings, ["features"])]
+    return motion_rows_of_table_3(settings, ["tvl1", "tcae", "selfme"])
 
 
 CROSSED = ("off_apexnet", "ststnet")  # small networks that look at nothing but a flow
@@ -80,7 +71,6 @@ def crossed_rows(settings: Profile) -> list[Row]:
     Beyond `rival_rows` and `motion_rows`: two rivals on SelfME's motion, and all of them on the true one where it is known.
     """
     known = settings.data.dataset == "synthme"
-    truth = replace(settings, motion=replace(settings.motion, methods=("truth",)))
     return [
         Row(
             name=f"{TITLES[motion]}+{METHODS[name].title}",
@@ -92,7 +82,7 @@ def crossed_rows(settings: Profile) -> list[Row]:
         )
         for name in CROSSED
         for motion in (["selfme", "truth"] if known else ["selfme"])
-    ] + motion_rows_of_table_3(truth)
+    ] + motion_rows_of_table_3(settings, ["truth"])
 
 
 def crossed(results: Sequence[Result]) -> pd.DataFrame:

@@ -120,8 +120,8 @@ def ablation_rows(settings: Profile) -> list[Row]:
     ]
 
 
-def motion_rows(settings: Profile) -> list[Row]:
-    """Table 3: every motion of the profile with the plain ViT and with SCViT.
+def motion_rows(settings: Profile, methods: Sequence[str] | None = None) -> list[Row]:
+    """Table 3: every motion of the profile, or each of `methods`, with the plain ViT and with SCViT.
 
     The true motion is the upper bound; only SynthME has it.
     """
@@ -134,7 +134,7 @@ def motion_rows(settings: Profile) -> list[Row]:
             sc=sc,
             gamma=settings.motion.gamma,
         )
-        for method in settings.motion.methods
+        for method in methods or settings.motion.methods
         if method != "truth" or known
         for sc in (False, True)
     ]
