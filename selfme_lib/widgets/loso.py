@@ -17,7 +17,7 @@ from torch import Tensor
 
 from selfme_lib.data import Clip, load_onset_apex
 from selfme_lib.errors import DataError
-from selfme_lib.evaluation.metrics import uar, uf1
+from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
 from selfme_lib.experiments import classifier_inputs, fields_file
 from selfme_lib.explain import grad_cam
 from selfme_lib.files import read_json
@@ -173,10 +173,8 @@ class LosoExplorer(Explorer):
         return kept_classifiers(self._settings, self._run, self._clips, self._row(name))
 
     def _confusion(self, predictions: list[dict[str, Any]]) -> Int[np.ndarray, "k k"]:
-        counts = np.zeros((len(self._classes), len(self._classes)), int)
-        for one in predictions:
-            counts[one["label"], one["prediction"]] += 1
-        return counts
+        labels, guesses = np.array([(one["label"], one["prediction"]) for one in predictions]).T
+        return confusion_matrix(labels, guesses, classes=len(self._classes))
 
 
 def _fit(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
@@ -192,8 +190,9 @@ def _nothing() -> UInt8[np.ndarray, "H W 3"]:
 
 def _table(confusion: Int[np.ndarray, "k k"], classes: Sequence[str]) -> UInt8[np.ndarray, "H W 3"]:
     """A confusion matrix, rows truth; the blue of a cell is its share of the row."""
-    cell, margin = 120 // len(classes), 38
-    picture = np.full((margin + 120, margin + 120, 3), 255, np.uint8)
+    side, margin = 120, 38
+    cell = side // len(classes)
+    picture = np.full((margin + side, margin + side, 3), 255, np.uint8)
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     dark, light = [], []
     for (row, column), count in np.ndenumerate(confusion):
@@ -203,6 +202,6 @@ def _table(confusion: Int[np.ndarray, "k k"], classes: Sequence[str]) -> UInt8[n
         )
         (light if share[row, column] > 0.55 else dark).append((left + cell / 2, top + cell / 2, str(count)))
     picture = write(write(picture, dark, size=13, anchor="mm"), light, size=13, colour="#ffffff", anchor="mm")
-    names = [(margin + (place + 0.5) * cell, 132, name[:3]) for place, name in enumerate(classes)]
+    names = [(margin + (place + 0.5) * cell, side + 12, name[:3]) for place, name in enumerate(classes)]
     names += [(margin / 2, (place + 0.5) * cell, name[:3]) for place, name in enumerate(classes)]
     return write(picture, names, size=11, colour=INK, anchor="mm")
