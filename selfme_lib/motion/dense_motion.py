@@ -56,7 +56,7 @@ def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b
     return torch.einsum("bkhw,bkc->bchw", weights, pixels)
 
 
-WINDOWS = (1.0, 2.5)  # deviations of the Gaussians that matching errors are averaged over, in cells of the lattice
+WINDOWS = (1.0, 2.5, 6.0)  # deviations of the Gaussians that matching errors are averaged over, in cells of the lattice
 
 
 def matching_forms(
@@ -96,7 +96,7 @@ def matching_errors(form: Float[Tensor, "b 6 h w"], motions: Float[Tensor, "b m 
 
 
 def _monomials(motions: Float[Tensor, "b m 2"]) -> Float[Tensor, "b m 6"]:
-    x, y = motions.unbind(-1)
+    x, y = motions.float().unbind(-1)
     return torch.stack([x * x, 2 * x * y, y * y, 2 * x, 2 * y, torch.ones_like(x)], dim=-1)
 
 
@@ -105,7 +105,7 @@ class Look(NamedTuple):
 
     weights: Float[Tensor, "b k+1 h w"]  # ψ^k (Eq 4)
     motions: Float[Tensor, "b k+1 2"]  # Φ^k, normalised; the last one is zero
-    context: Float[Tensor, "b k+1 h w"]  # logits of the hourglass, before matching and locality
+    context: Float[Tensor, "b maps h w"]  # of the hourglass: logits before matching and locality; log sharpnesses
 
 
 class DenseMotion(nn.Module):
@@ -118,7 +118,8 @@ class DenseMotion(nn.Module):
     `matching` compares the aligned frames with the target, too. A motion of a micro-expression is a quarter of a pixel
     on the lattice, so that small aligned frames alone hardly tell which local motion fits; the difference at half the
     image's size and at its full size does (`matching_errors`). It is one more map of the input, and lowers the logits
-    directly, by weights that are learned. The paper's own form is `matching=False`.
+    directly. How sharply the error of each window and size counts is said by the hourglass, place by place: where there
+    is little but noise, a wide window is to be trusted and a small one is not. The paper's own form is `matching=False`.
 
     Args:
         keypoints: K.
@@ -145,12 +146,14 @@ class DenseMotion(nn.Module):
         super().__init__()
         maps = 1 + channels + (1 if matching else 0)
         self.hourglass = Hourglass(in_channels=(keypoints + 1) * maps, width=width, depth=depth, max_width=max_width)
-        self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1, 3, padding=1)
+        errors = 2 * len(WINDOWS) if matching else 0  # at two sizes
+        self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1 + errors, 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        nn.init.zeros_(self.head.bias[: keypoints + 1])
+        nn.init.constant_(self.head.bias[keypoints + 1 :], 1.5)
         self.variance = variance
         self.locality = locality
-        self.log_sharpness = nn.Parameter(torch.full((2 * len(WINDOWS),), 1.5)) if matching else None
+        self.matching = matching
 
     def aligned_frames(
         self, frame: Float[Tensor, "b c h w"], motions: Float[Tensor, "b m 2"]
@@ -173,7 +176,7 @@ class DenseMotion(nn.Module):
         They carry no gradient: keypoints learn from where motions are used, not from how they are chosen. None without
         matching.
         """
-        if self.log_sharpness is None:
+        if not self.matching:
             return []
         half = (source.shape[-2] // 2, source.shape[-1] // 2)
         with torch.autocast(device_type=source.device.type, enabled=False):
@@ -195,8 +198,9 @@ class DenseMotion(nn.Module):
         keypoints_target: Float[Tensor, "b k 2"],
         motions: Float[Tensor, "b k+1 2"],
         forms: Sequence[Float[Tensor, "b 6 h//4 w//4"]],
-    ) -> Float[Tensor, "b k+1 h//4 w//4"]:
-        """The hourglass: from heatmaps, aligned frames and the errors of the coarsest matching form, if any, to logits."""
+    ) -> Float[Tensor, "b maps h//4 w//4"]:
+        """The hourglass: from heatmaps, aligned frames and the errors of the coarsest matching form, if any, to K+1 logits
+        and, with matching, the logarithm of each form's sharpness."""
         size = (source.shape[-2] // 4, source.shape[-1] // 4)
         heatmaps = gaussian_heatmaps(keypoints_target, size, self.variance) - gaussian_heatmaps(
             keypoints_source, size, self.variance
@@ -216,7 +220,7 @@ class DenseMotion(nn.Module):
         target: Float[Tensor, "b c h w"],
         keypoints_source: Float[Tensor, "b k 2"],
         keypoints_target: Float[Tensor, "b k 2"],
-        context: Float[Tensor, "b k+1 h//4 w//4"] | None = None,
+        context: Float[Tensor, "b maps h//4 w//4"] | None = None,
     ) -> Look:
         r"""Weights $\psi$ of the local motions.
 
@@ -231,8 +235,10 @@ class DenseMotion(nn.Module):
         forms = self.forward_forms(source, target, motions, size)
         if context is None:
             context = self.forward_context(source, keypoints_source, keypoints_target, motions, forms)
-        logits = context + self.forward_locality(keypoints_target, size)
+        logits, log_sharpness = context.tensor_split([motions.shape[1]], dim=1)
+        logits = logits + self.forward_locality(keypoints_target, size)
         if forms:  # all errors are of the same monomials, so that their weighted sum is one error
-            weighted = sum(sharpness * form for sharpness, form in zip(self.log_sharpness.exp(), forms))
+            sharpness = log_sharpness.exp().split(1, dim=1)  # (b, 1, h, w) each
+            weighted = sum(sharp * form for sharp, form in zip(sharpness, forms))
             logits = logits - matching_errors(weighted, motions.detach())
         return Look(logits.softmax(1), motions, context)

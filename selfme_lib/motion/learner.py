@@ -28,7 +28,7 @@ class LearnerConfig:
             `MotionLearner.working_size`.
         keypoints: K.
         passes: how often motion is looked for when it is extracted; from the second time on, between the source as warped
-            so far and the target. 1 is the paper's. Training always looks once.
+            so far and the target. 1 is the paper's. Training looks as often.
         width, depth, max_width: hourglasses of detector and dense motion, at a quarter of the frames' size.
         generator_width, generator_depth: the generator's, at the image's full size.
         temperature, reach: see `keypoints.KeypointDetector`.
@@ -147,7 +147,7 @@ class MotionLearner(nn.Module):
         self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]
     ) -> tuple[Float[Tensor, "b 3 h w"], Motion]:
         r"""The estimated target frame $\hat X_t$ and the motion that it was made with."""
-        motion = self.forward_motion(source, target)
+        motion = self.forward_motion(source, target, passes=self.config.passes)
         flow = resize_flow(motion.dense, tuple(source.shape[-2:]))
         return self.generator(source, flow), motion
 

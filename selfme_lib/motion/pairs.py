@@ -66,7 +66,7 @@ class Augmentation:
         grey: probability that a pair loses its colour.
         light: standard deviation of the logarithm of gain and gamma, drawn for each frame.
         zoom, turn, shift: standard deviations of log scale, angle in radians, translation in half image sizes.
-        exposure, noise: of a second look at the same frame: standard deviation of the logarithms of gain and gamma and
+        exposure, noise: of a second look at the same frames: standard deviation of the logarithms of gain and gamma and
             of a slope of light across the image; least and largest deviation of the sensor's noise.
     """
 
@@ -76,7 +76,7 @@ class Augmentation:
     turn: float = 0.05
     shift: float = 0.05
     exposure: float = 0.05
-    noise: tuple[float, float] = (0.003, 0.03)
+    noise: tuple[float, float] = (0.003, 0.04)
 
     def __call__(self, pair: Pair, generator: np.random.Generator) -> Pair:
         source, target = pair
@@ -106,12 +106,22 @@ class Augmentation:
         flow = to_pixels(places, height, width).mT.reshape(batch, 2, height, width) - grid
         return warp(both.flatten(1, 2), flow).view_as(both)
 
-    def look_again(self, frame: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Float[Tensor, "b 3 h w"]:
-        """The frame as another exposure of the same scene would have it: other light, other noise."""
-        batch, _, height, width = frame.shape
-        exponent, gain, across, down = self.exposure * torch.randn(4, batch, 1, 1, 1, generator=generator)
-        slope = down * torch.linspace(-1, 1, height)[:, None] + across * torch.linspace(-1, 1, width)  # (b, 1, h, w)
+    def look_again(
+        self, frames: Sequence[Float[Tensor, "b 3 h w"]], generator: torch.Generator
+    ) -> list[Float[Tensor, "b 3 h w"]]:
+        """Frames of the same b scenes as other exposures would have them: other light, other noise.
+
+        Light is each frame's own; noise is as strong in all frames of a scene, as they come from one camera.
+        """
+        batch, _, height, width = frames[0].shape
         low, high = map(math.log, self.noise)
         deviation = (low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)).exp()
-        lit = frame.clamp(0, 1) ** exponent.exp() * (gain + slope).exp()
-        return (lit + deviation * torch.randn(frame.shape, generator=generator)).clamp(0, 1)
+        looks = []
+        for frame in frames:
+            exponent, gain, across, down = self.exposure * torch.randn(4, batch, 1, 1, 1, generator=generator)
+            slope = down * torch.linspace(-1, 1, height)[:, None] + across * torch.linspace(
+                -1, 1, width
+            )  # (b, 1, h, w)
+            lit = frame.clamp(0, 1) ** exponent.exp() * (gain + slope).exp()
+            looks.append((lit + deviation * torch.randn(frame.shape, generator=generator)).clamp(0, 1))
+        return looks

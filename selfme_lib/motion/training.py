@@ -83,16 +83,18 @@ class Batch:
     """What one step learns from: pairs of frames, and frames that were bent by known maps.
 
     Attributes:
-        source, target: pairs of frames of one sequence.
+        source, target: pairs of frames of one sequence: what is reconstructed, and from what.
+        seen_source, seen_target: the same, exposed again: what motion is looked for in.
         bent, transform: the targets, transformed and exposed again; by what (Eq 7).
-        frame, warped, displacement: the sources, exposed again; and warped and exposed again; by what, in pixels.
+        warped, displacement: the sources, warped and exposed again; by what, in pixels.
     """
 
     source: Float[Tensor, "b 3 h w"]
     target: Float[Tensor, "b 3 h w"]
+    seen_source: Float[Tensor, "b 3 h w"]
+    seen_target: Float[Tensor, "b 3 h w"]
     bent: Float[Tensor, "b 3 h w"]
     transform: RandomTransform
-    frame: Float[Tensor, "b 3 h w"]
     warped: Float[Tensor, "b 3 h w"]
     displacement: Float[Tensor, "b 2 h w"]
 
@@ -116,12 +118,10 @@ class Objective(nn.Module):
         """Each summand of the loss, weighted."""
         learner, config, pairs = self.learner, self.config, len(batch.source)
         size = tuple(batch.source.shape[-2:])
-        if config.lambda_dense:  # one pass for the pairs and for the warped frames
-            motion = learner.forward_motion(
-                torch.cat([batch.source, batch.frame]), torch.cat([batch.target, batch.warped])
-            )
-        else:
-            motion = learner.forward_motion(batch.source, batch.target)
+        source, target = batch.seen_source, batch.seen_target
+        if config.lambda_dense:  # the pairs and the warped frames at once
+            source, target = torch.cat([source, source]), torch.cat([target, batch.warped])
+        motion = learner.forward_motion(source, target, passes=learner.config.passes)
         flow = resize_flow(motion.dense, size)
         prediction = learner.generator(batch.source, flow[:pairs])
         reconstruction = reconstruction_loss(self.features, prediction, batch.target, config.scales)
@@ -213,11 +213,11 @@ def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) 
     torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
     transform = RandomTransform(count, generator=torch_generator)
     displacement = random_displacement(count, source.shape[-1], torch_generator)
-    looks = [transform.transform_frame(target), source, warp(source, displacement)]
+    looks = [source, target, transform.transform_frame(target), warp(source, displacement)]
     if config.augmentation:
-        looks = [config.augmentation.look_again(frame, torch_generator) for frame in looks]
-    bent, frame, warped = looks
-    return Batch(source, target, bent, transform, frame, warped, displacement)
+        looks = config.augmentation.look_again(looks, torch_generator)
+    seen_source, seen_target, bent, warped = looks
+    return Batch(source, target, seen_source, seen_target, bent, transform, warped, displacement)
 
 
 @torch.no_grad()

@@ -121,6 +121,22 @@ def test_matching_alone_makes_a_new_dense_motion_choose_the_right_motion():
     assert weights[0, 0, 3:-3, 3:-3].min() > 0.9
 
 
+def test_where_the_hourglass_says_so_matching_does_not_count():
+    """Sharpness is said place by place: where all of it is lowered, weights are as local as without matching."""
+    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8)
+    source, target = gaussian_blur(torch.rand(2, 1, 64, 64), 2.0).split(1)
+    at = torch.tensor([[[-0.3, 0.0], [0.3, 0.1]]])
+    moved = at + torch.tensor([[[0.05, 0.0], [0.0, 0.05]]])
+    first = module(source, target, moved, at)
+    context = first.context.clone()
+    context[:, 3:, :, :8] = -50.0  # the left half of a lattice of 16
+    again = module(source, target, moved, at, context)
+    local = (context[:, :3] + module.forward_locality(at, (16, 16))).softmax(1)
+    torch.testing.assert_close(again.weights[..., :8], local[..., :8])
+    torch.testing.assert_close(again.weights[..., 8:], first.weights[..., 8:])
+    assert (first.weights - local).abs().max() > 0.05
+
+
 def test_a_new_generator_warps_the_image_and_adds_nothing():
     source, flow = torch.rand(2, 3, 32, 32), torch.randn(2, 2, 32, 32)
     torch.testing.assert_close(Generator(width=4, depth=1, max_width=8)(source, flow), warp(source, flow))

@@ -130,7 +130,17 @@ def test_the_papers_own_losses_are_two(pairs):
 def test_a_second_look_differs_in_light_and_noise_and_not_in_place():
     """Local contrast, blurred against the noise, is the same in both looks."""
     frame = torch.rand(4, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
-    look = Augmentation().look_again(frame, torch.Generator().manual_seed(0))
+    (look,) = Augmentation().look_again([frame], torch.Generator().manual_seed(0))
     assert 0.01 < (look - frame).abs().mean() < 0.15
     a, b = (local_contrast(gaussian_blur(x, 1.5), 5.0).flatten(1) for x in (frame, look))
     assert torch.nn.functional.cosine_similarity(a, b).min() > 0.95
+
+
+def test_looks_at_one_scene_have_noise_of_one_strength_and_no_noise_in_common():
+    grey = torch.full((6, 3, 64, 64), 0.5)
+    looks = Augmentation(exposure=0.0).look_again([grey, grey], torch.Generator().manual_seed(0))
+    one, other = ((look - grey).flatten(1) for look in looks)
+    strengths = one.std(1)
+    torch.testing.assert_close(other.std(1), strengths, rtol=0.03, atol=0)
+    assert strengths.min() >= 0.003 * 0.97 and strengths.max() <= 0.04 * 1.03 and strengths.std() > 0.003
+    assert torch.nn.functional.cosine_similarity(one, other).abs().max() < 0.05
