@@ -124,3 +124,10 @@ def test_end_point_error_is_the_length_of_the_difference():
 def test_a_flow_of_another_size_is_refused():
     with pytest.raises(ValueError, match="expected a flow of shape 1 2 8 8"):
         warp(torch.rand(1, 3, 8, 8), torch.zeros(1, 2, 4, 4))
+
+
+def test_resizing_keeps_its_precision_under_autocast():
+    image = torch.rand(1, 2, 32, 32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        small = resize_image(image, (16, 16))
+    assert small.equal(resize_image(image, (16, 16)))

@@ -50,10 +50,14 @@ def _squared_offsets(
 
 
 def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b k 2"]) -> Float[Tensor, "b 2 h w"]:
-    r"""$\tilde\Phi(u) = \sum_k \psi^k(u)\,\Phi^k(u)$ (Eq 5), in pixels of its lattice; `motions` are normalised."""
+    r"""$\tilde\Phi(u) = \sum_k \psi^k(u)\,\Phi^k(u)$ (Eq 5), in pixels of its lattice; `motions` are normalised.
+
+    Always in float32: a place is a hundred pixels and a fraction, which bfloat16 cannot tell.
+    """
     height, width = weights.shape[-2:]
     pixels = motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])
-    return torch.einsum("bkhw,bkc->bchw", weights, pixels)
+    with torch.autocast(device_type=weights.device.type, enabled=False):
+        return torch.einsum("bkhw,bkc->bchw", weights, pixels)
 
 
 WINDOWS = (1.0, 2.5, 6.0)  # deviations of the Gaussians that matching errors are averaged over, in cells of the lattice
@@ -96,7 +100,7 @@ def matching_errors(form: Float[Tensor, "b 6 h w"], motions: Float[Tensor, "b m 
 
 
 def _monomials(motions: Float[Tensor, "b m 2"]) -> Float[Tensor, "b m 6"]:
-    x, y = motions.float().unbind(-1)
+    x, y = motions.unbind(-1)
     return torch.stack([x * x, 2 * x * y, y * y, 2 * x, 2 * y, torch.ones_like(x)], dim=-1)
 
 

@@ -21,7 +21,8 @@ def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> 
     height, width = logits.shape[-2:]
     probability = (logits.float() / temperature).flatten(2).softmax(-1)  # (b, k, h*w)
     places = to_normalised(identity_grid(height, width, device=logits.device).flatten(1).T, height, width)  # (h*w, 2)
-    return probability @ places
+    with torch.autocast(device_type=logits.device.type, enabled=False):
+        return probability @ places
 
 
 class KeypointDetector(nn.Module):

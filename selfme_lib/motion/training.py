@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
@@ -78,9 +79,11 @@ class TrainingConfig:
         return self.lr
 
 
-@dataclass  # not frozen: Fabric casts its tensors in place
-class Batch:
+class Batch(SimpleNamespace):
     """What one step learns from: pairs of frames, and frames that were bent by known maps.
+
+    Not a dataclass, of which Fabric would cast every tensor to the networks' precision: brightness and places need more
+    than the eight bits of bfloat16.
 
     Attributes:
         source, target: pairs of frames of one sequence: what is reconstructed, and from what.
@@ -217,7 +220,16 @@ def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) 
     if config.augmentation:
         looks = config.augmentation.look_again(looks, torch_generator)
     seen_source, seen_target, bent, warped = looks
-    return Batch(source, target, seen_source, seen_target, bent, transform, warped, displacement)
+    return Batch(
+        source=source,
+        target=target,
+        seen_source=seen_source,
+        seen_target=seen_target,
+        bent=bent,
+        transform=transform,
+        warped=warped,
+        displacement=displacement,
+    )
 
 
 @torch.no_grad()

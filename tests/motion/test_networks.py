@@ -189,6 +189,22 @@ def test_a_size_that_the_hourglass_cannot_halve_is_refused():
         replace(TINY, largest=300)
 
 
+@pytest.mark.parametrize("passes", [1, 3])
+def test_places_and_motions_stay_exact_under_autocast(passes):
+    """bfloat16 has eight bits: of a place at pixel 30 it would lose what is to be measured."""
+    learner = MotionLearner(TINY).eval()
+    torch.nn.init.normal_(learner.dense.head.weight, std=0.1)
+    source, target = gaussian_blur(torch.rand(2, 3, 32, 32), 1.0).split(1)
+    exact = learner.forward_motion(source, target, passes=passes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = learner.forward_motion(source, target, passes=passes)
+        logits = torch.randn(1, 3, 8, 8)
+        softargmax = spatial_softargmax(logits, 0.1)
+    assert {x.dtype for x in (found.keypoints_source, found.local, found.weights, *found.found)} == {torch.float32}
+    assert softargmax.equal(spatial_softargmax(logits, 0.1))
+    torch.testing.assert_close(found.dense, exact.dense, atol=0.05, rtol=0.05)
+
+
 @pytest.mark.parametrize("matching", [True, False])
 def test_a_second_pass_adds_what_it_finds_between_warped_source_and_target(matching):
     """With matching it keeps what the hourglass said of the frames as they were, without matching it asks anew."""

@@ -94,6 +94,26 @@ def test_autocast_trains_too(pairs):
     assert np.isfinite(curve[-1]["validation"])
 
 
+def test_frames_reach_the_learner_uncut_under_autocast(pairs, monkeypatch):
+    """Fabric casts what it hands to a network; brightness and places need more than eight bits."""
+    seen, original = set(), MotionLearner.forward_motion
+
+    def watch(self, source, target, **options):
+        motion = original(self, source, target, **options)
+        seen.update(x.dtype for x in (source, target, motion.keypoints_target, motion.dense))
+        return motion
+
+    monkeypatch.setattr(MotionLearner, "forward_motion", watch)
+    train(
+        new_learner(),
+        pairs,
+        TrainingConfig(steps=1, batch_size=2),
+        fabric=cpu(precision="bf16-mixed"),
+        validation=pairs,
+    )
+    assert seen == {torch.float32}
+
+
 def _train_in_two_processes(fabric, pairs, path):
     learner = new_learner()
     train(learner, pairs, TrainingConfig(steps=2, batch_size=2), fabric=fabric)
