@@ -29,15 +29,15 @@ def show_pipeline(
         gamma: motion amplification of the lower row.
     """
     size = tuple(onset.shape[-2:])
-    motion = learner.forward_motion(onset[None], apex[None])
+    motion = learner.forward_motion(onset[None], apex[None], passes=learner.config.passes)
     expanded = diffeomorphic_motion(motion.dense, size, gamma=gamma)[0]  # (2, h, w)
     figure, axes = panels(2, 5)
     show_image(axes[0, 0], onset, title="onset $X_s$")
     show_image(axes[0, 1], apex, title="apex $X_t$")
     points = motion.keypoints_source[0], motion.keypoints_target[0]
     show_keypoints(axes[0, 2], onset, points[0], moved_to=points[1], magnify=STICKS, title="keypoints (Eq 1-2)")
-    share = 1 - motion.weights[0, -1]  # (h/4, w/4): where some keypoint's motion is chosen over standing still
-    show_map(axes[0, 3], share, limits=(0, 1), title="weights (Eq 3-4)")
+    furthest = motion.local[0].norm(dim=-1).topk(-(-len(points[0]) // 10)).indices  # a tenth of the keypoints
+    show_map(axes[0, 3], motion.weights[0, furthest].sum(0), limits=(0, 1), title="their weights (Eq 3-4)", image=onset)
     show_flow(axes[0, 4], motion.dense[0], scale=common_scale(motion.dense), title="dense motion (Eq 5)")
     title = f"spline, exp, γ = {gamma:g} (Eq 9)"
     show_flow(axes[1, 0], expanded, scale=common_scale(expanded), title=title, legend=True)
