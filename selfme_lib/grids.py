@@ -95,7 +95,7 @@ def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "pla
 def _resample(image: Tensor, size: tuple[int, int], sigma: tuple[float, float]) -> Tensor:
     """A separable Gaussian filter as two small matrix products, many times as fast as a convolution's backward pass.
 
-    In the image's own precision, whatever autocast says: bfloat16 has as many steps from black to white as the eye sees.
+    In the image's own precision, whatever autocast says: a fraction of a pixel changes a picture by less than bfloat16 tells.
     """
     rows = _gaussian_matrix(image.shape[-2], size[0], sigma[0]).to(image)
     columns = _gaussian_matrix(image.shape[-1], size[1], sigma[1]).to(image)

@@ -24,7 +24,7 @@ from selfme_lib.reproduce import find_appendices, find_notebooks  # noqa: E402
 from selfme_lib.results import RunFolder  # noqa: E402
 from selfme_lib.site import write_site  # noqa: E402
 
-HOURS = 3_600_000  # ms
+HOUR = 3_600_000  # ms
 NOTEBOOK = "window.jupyterapp.shell.currentWidget.content"
 FINISHED = f"() => {NOTEBOOK}.widgets.every(cell => cell.model.type != 'code' || cell.model.executionState == 'idle')"
 ERRORS = f"""() => {NOTEBOOK}.widgets.flatMap((cell, number) => cell.model.type != 'code' ? [] :
@@ -79,7 +79,7 @@ def execute(page: Page) -> list[str]:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_timeout(1000)
-    page.wait_for_function(FINISHED, timeout=3 * HOURS, polling=1000)
+    page.wait_for_function(FINISHED, timeout=3 * HOUR, polling=1000)
     return page.evaluate(ERRORS)
 
 

@@ -116,12 +116,11 @@ class Augmentation:
         batch, _, height, width = frames[0].shape
         low, high = map(math.log, self.noise)
         deviation = (low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)).exp()
+        rows, columns = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
         looks = []
         for frame in frames:
             exponent, gain, across, down = self.exposure * torch.randn(4, batch, 1, 1, 1, generator=generator)
-            slope = down * torch.linspace(-1, 1, height)[:, None] + across * torch.linspace(
-                -1, 1, width
-            )  # (b, 1, h, w)
+            slope = down * rows[:, None] + across * columns  # (b, 1, h, w)
             lit = frame.clamp(0, 1) ** exponent.exp() * (gain + slope).exp()
             looks.append((lit + deviation * torch.randn(frame.shape, generator=generator)).clamp(0, 1))
         return looks

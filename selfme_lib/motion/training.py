@@ -86,7 +86,7 @@ class Batch(SimpleNamespace):
     than the eight bits of bfloat16.
 
     Attributes:
-        source, target: pairs of frames of one sequence: what is reconstructed, and from what.
+        source, target: pairs of frames of one sequence: what is warped, and what it has to become.
         seen_source, seen_target: the same, exposed again: what motion is looked for in.
         bent, transform: the targets, transformed and exposed again; by what (Eq 7).
         warped, displacement: the sources, warped and exposed again; by what, in pixels.
