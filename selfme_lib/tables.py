@@ -87,6 +87,10 @@ class Result:
         frames = [pd.DataFrame(record["predictions"]).assign(seed=record["seed"]) for record in self.records]
         return pd.concat(frames, ignore_index=True)
 
+    def of_seed(self, record: int) -> "Result":
+        """The same row with one of its seeds alone."""
+        return replace(self, records=(self.records[record],), fold_seconds=(self.fold_seconds[record],))
+
     def folds(self, record: int) -> Int[np.ndarray, "s k k"]:
         """The confusion matrix of each subject, sorted by subject, of one seed."""
         return np.array([fold["confusion"] for fold in self.records[record]["folds"]])

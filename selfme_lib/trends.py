@@ -9,7 +9,8 @@ drops out. The verdict follows from the interval and from the paper's sign, and 
     contradicted    the opposite direction, and the interval does not hold zero
     found           the interval does not hold zero, and the paper does not ask
 
-The interval knows nothing of the luck of a training: rows that differ in their seed alone differ too.
+Of the luck of a training the interval holds what is each fold's own (appendix A2). One seed is still one draw: rows that
+differ in their seed alone differ too.
 
 Beside the interval stands the p-value of a permutation test over subjects, and what Holm's correction for the number of
 comparisons in the table leaves of it (`evaluation.paired`). The verdict does not use it; `after_correction` counts.

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -42,6 +44,30 @@ def test_scores_stand_at_their_values_and_the_papers_only_where_it_has_one(ax):
     dots = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
     assert dots == pytest.approx([row.score("uf1")[0] for row in rows])
     assert ax.collections[0].get_offsets().tolist() == [[0.9, 1.0]]
+
+
+def strokes(ax):
+    return [tuple(zip(*line.get_data())) for line in ax.lines if line.get_marker() == "|"]
+
+
+def test_each_seed_is_a_stroke_beside_the_mean(ax):
+    twice = result("trained twice", LABELS)
+    again = result("trained twice", [0] * 8)
+    twice = replace(twice, records=twice.records + again.records, fold_seconds=({}, {}))
+    pictures.show_seeds(ax, [again, twice])
+    alone, both = strokes(ax)
+    low = again.score("uf1")[0]
+    assert [value for value, _ in alone] == pytest.approx([low])
+    assert [value for value, _ in both] == pytest.approx([1, low]) and {place for _, place in both} == {1}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["each seed alone"]
+
+
+def test_a_difference_of_each_seed_is_a_stroke_on_its_line(ax):
+    mean = [Trend(name=name, metric="uf1", paper=0.02, ours=0.1, low=0.05, high=0.2) for name in ("SC", "MA")]
+    seeds = [[replace(item, ours=value) for item in mean] for value in (-0.1, 0.3)]
+    pictures.show_trends(ax, mean, by_seed=seeds)
+    assert strokes(ax) == [((-0.1, 0), (-0.1, 1)), ((0.3, 0), (0.3, 1))]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ours: confirmed", "paper", "each seed alone"]
 
 
 def test_pooled_and_mean_of_folds_are_two_dots(ax):

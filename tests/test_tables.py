@@ -66,6 +66,7 @@ def test_scores_are_means_over_seeds():
     assert (line["uar"], line["uar_low"], line["seeds"]) == (value, low, 2)
     assert line["uar_sd"] == pytest.approx((1 - 1 / 3) / 2**0.5)
     assert tables.readable([both])["UAR [95 %]"][0].startswith("0.667 ± 0.471 [")
+    assert [both.of_seed(seed).score("uar")[0] for seed in (0, 1)] == pytest.approx([1, 1 / 3])
     once = result(Row("x"), [0, 1, 2, 0])
     assert tables.readable([once])["UAR [95 %]"][0].startswith("1.000 [") and np.isnan(once.deviation("uar"))
 

@@ -2,7 +2,8 @@
 
 Clips of one person resemble each other, so clips are not drawn one by one: subjects are, with replacement, each with
 all of his or her clips, and the metric is computed from the pooled confusion matrix of each draw. The interval says how
-much the score depends on who was recorded; it does not hold the variation between training seeds.
+much the score depends on who was recorded. Of the luck of a training it holds what is each fold's own, for folds are
+drawn, but not what the folds of one training share; appendix A2 tells the two apart.
 """
 
 from collections.abc import Callable
@@ -58,6 +59,23 @@ def draws_of_folds(
 ) -> Float[np.ndarray, "n"]:
     """`draws_over_subjects`, from the confusion matrix of each subject."""
     return metric(np.einsum("ns,sjk->njk", resampled(len(folds), n=n, seed=seed), folds))
+
+
+def draws_of_seeds(
+    folds: Int[np.ndarray, "r s k k"], metric: Callable[[np.ndarray], np.ndarray], *, n: int = 2000, seed: int = 0
+) -> Float[np.ndarray, "n"]:
+    """The metric when each subject's fold is taken from one of r trainings, drawn for each subject apart.
+
+    Were the luck of a training each fold's own, these draws would spread as the scores of whole trainings do, once
+    multiplied by sqrt(r / (r - 1)): they are drawn from r trainings and not from all that there might be. If the scores
+    of whole trainings spread more, the folds of one training share luck, for instance that of the same first weights.
+
+    Args:
+        folds: of each training, the confusion matrix of each subject.
+    """
+    trainings, subjects = folds.shape[:2]
+    drawn = np.random.default_rng(seed).integers(trainings, size=(n, subjects))
+    return metric(folds[drawn, np.arange(subjects)].sum(1))
 
 
 def resampled(subjects: int, *, n: int, seed: int = 0) -> Int[np.ndarray, "n s"]:

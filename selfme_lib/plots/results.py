@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -65,6 +66,21 @@ def show_scores(
         ax.scatter(*zip(*drawn), marker="D", s=26, facecolor="white", edgecolor=SOFT, zorder=3)
         _paper_legend(ax)
     ax.set_xlim(0, 1.02)
+
+
+def show_seeds(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> None:
+    """`show_scores` with the score of each seed as a stroke: how far a row moves when it is trained again."""
+    show_scores(ax, results, metric=metric)
+    for place, result in enumerate(results):
+        each = [record["pooled"][metric] for record in result.records]
+        ax.plot(each, [place] * len(each), "|", color=INK, markersize=11, markeredgewidth=1.1, zorder=4)
+    _stroke_legend(ax)
+
+
+def _stroke_legend(ax: Axes) -> None:
+    """Says what strokes are, beside whatever the legend holds."""
+    stroke = Line2D([], [], linestyle="", marker="|", color=INK, markersize=9, label="each seed alone")
+    _legend_above(ax, [*(ax.get_legend().legend_handles if ax.get_legend() else []), stroke])
 
 
 def show_pooling(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> None:
@@ -125,8 +141,19 @@ def show_sweep(
     ax.grid(axis="y")
 
 
-def show_trends(ax: Axes, trends: Sequence[Trend], *, names: Sequence[str] | None = None) -> None:
-    """Differences between rows: ours with interval, the paper's as a diamond; grey where the interval holds zero."""
+def show_trends(
+    ax: Axes,
+    trends: Sequence[Trend],
+    *,
+    names: Sequence[str] | None = None,
+    by_seed: Sequence[Sequence[Trend]] = (),
+) -> None:
+    """Differences between rows: ours with interval, the paper's as a diamond; grey where the interval holds zero.
+
+    Args:
+        names: by default those of the trends.
+        by_seed: the same differences from each seed alone: strokes.
+    """
     for place, item in enumerate(trends):
         colour = VERDICT_COLOURS[item.verdict]
         ax.plot([item.low, item.high], [place, place], color=colour, linewidth=3, alpha=0.45, solid_capstyle="round")
@@ -143,12 +170,20 @@ def show_trends(ax: Axes, trends: Sequence[Trend], *, names: Sequence[str] | Non
     found = [verdict for verdict in VERDICT_COLOURS if any(item.verdict == verdict for item in trends)]
     ours = [Line2D([], [], marker="o", color=VERDICT_COLOURS[name], label=f"ours: {name}") for name in found]
     _paper_legend(ax, ours)
+    for one in by_seed:
+        places = range(len(one))
+        ax.plot([item.ours for item in one], places, "|", color=INK, markersize=11, markeredgewidth=1.1, zorder=4)
+    if by_seed:
+        _stroke_legend(ax)
 
 
 def _paper_legend(ax: Axes, others: Sequence[Line2D] = ()) -> None:
-    """A legend below the axis: a place inside would hide data sooner or later."""
     diamond = Line2D([], [], linestyle="", marker="D", markerfacecolor="white", markeredgecolor=INK, label="paper")
-    handles = [*others, diamond]
+    _legend_above(ax, [*others, diamond])
+
+
+def _legend_above(ax: Axes, handles: Sequence[Artist]) -> None:
+    """A place inside the axis would hide data sooner or later."""
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.2)
 
 

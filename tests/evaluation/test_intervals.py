@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from selfme_lib.evaluation.intervals import bootstrap_over_subjects
+from selfme_lib.evaluation.intervals import bootstrap_over_subjects, draws_of_seeds
 from selfme_lib.evaluation.metrics import accuracy, confusion_matrix, uar, uf1
 
 
@@ -58,3 +58,34 @@ def test_resemblance_within_subjects_widens_the_interval():
     as_people = table.assign(subject=[f"{number:03d}" for number in range(len(table))])
     low_clips, high_clips = bootstrap_over_subjects(as_people, accuracy)
     assert high - low > high_clips - low_clips
+
+
+def trainings(shared, own, count=200, subjects=12, clips=16, seed=0):
+    """Confusions of many trainings (count, s, 2, 2): the skill of a fold has a part of its training's and one of its own."""
+    rng = np.random.default_rng(seed)
+    skill = 0.6 + shared * rng.standard_normal((count, 1)) + own * rng.standard_normal((count, subjects))
+    right = np.round(clips * skill.clip(0, 1)).astype(int)
+    confusions = np.zeros((count, subjects, 2, 2), dtype=int)
+    confusions[..., 0, 0], confusions[..., 0, 1] = right, clips - right
+    return confusions
+
+
+def test_mixed_trainings_spread_as_whole_ones_do_if_each_fold_has_its_own_luck_and_less_if_it_is_shared():
+    for shared, own, expected in ((0.0, 0.15, 1.0), (0.1, 0.05, 0.2)):
+        folds = trainings(shared, own)
+        whole = accuracy(folds.sum(1)).std()
+        mixed = draws_of_seeds(folds, accuracy, n=4000).std()
+        assert mixed / whole < expected + 0.15
+        assert mixed / whole > expected - 0.15
+
+
+def test_few_trainings_spread_less_by_the_factor_that_is_stated():
+    """Mean variance of mixtures of two trainings, over many pairs of them, against the variance of trainings."""
+    folds = trainings(0.0, 0.15, count=400)
+    pairs = folds.reshape(200, 2, *folds.shape[1:])
+    mixed = np.mean([draws_of_seeds(pair, accuracy, n=200, seed=number).var() for number, pair in enumerate(pairs)])
+    assert np.isclose(2 * mixed, accuracy(folds.sum(1)).var(), rtol=0.15)
+
+
+def test_one_training_has_no_luck_to_draw():
+    assert np.ptp(draws_of_seeds(trainings(0.1, 0.1, count=1), accuracy, n=10)) == 0
