@@ -150,7 +150,7 @@ class RunFolder:
 
     def items(self) -> list[dict[str, Any]]:
         """Every record, in the order of the notebooks and, within one, in the order in which they were saved."""
-        records = [read_json(path) for folder in (self.results, self.figures) for path in folder.glob("[0-9]*.json")]
+        records = [read_json(path) for folder in (self.results, self.figures) for path in folder.glob("*_*.json")]
         return sorted(records, key=lambda record: (record["name"][:2], record["order"], record["name"]))
 
     def forget(self, number: str = "") -> None:

@@ -24,6 +24,7 @@ from .files import read_json, write_json
 from .reproduce import BEYOND
 from .results import RunFolder
 
+KINDS = ("tables", "values")
 SCORES, SHARE, LEAST = 0.05, 0.05, 0.01
 SCORE = re.compile(r"UF1|UAR|accuracy|recall|difference|interval|gain|effect|ours", re.IGNORECASE)
 UNCOUNTED = re.compile(r"\bms\b|seconds|minutes|\bs a |time", re.IGNORECASE)  # columns that depend on the machine
@@ -52,9 +53,23 @@ def key_numbers(run: RunFolder) -> dict[str, Any]:
 
 
 def write_published(run: RunFolder, path: Path) -> Path:
-    """Keep the key numbers of a run in a file of the project."""
-    write_json(path, key_numbers(run))
+    """Keep the key numbers of a run in a file of the project; those of an appendix that the run has not stay as they are."""
+    numbers = key_numbers(run)
+    if path.exists():
+        earlier, chapters = read_json(path), _chapters(numbers)
+        for kind in KINDS:
+            numbers[kind] |= {name: item for name, item in earlier[kind].items() if _is_appendix(name, chapters)}
+    write_json(path, numbers)
     return path
+
+
+def _chapters(numbers: dict[str, Any]) -> set[str]:
+    return {name[:2] for kind in KINDS for name in numbers[kind]}
+
+
+def _is_appendix(name: str, chapters: set[str]) -> bool:
+    """Whether a table or value is of a chapter that `make reproduce` leaves out, and that is not among these."""
+    return name[:2] >= BEYOND and name[:2] not in chapters
 
 
 def compare(published: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
@@ -62,10 +77,10 @@ def compare(published: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     if published["profile"] != fresh["profile"]:
         return [f"published is the profile {published['profile']}, the fresh run is {fresh['profile']}"]
     faults = []
-    chapters = {name[:2] for kind in ("tables", "values") for name in fresh[kind]}
-    for kind in ("tables", "values"):
+    chapters = _chapters(fresh)
+    for kind in KINDS:
         for name, record in published[kind].items():
-            if name[:2] >= BEYOND and name[:2] not in chapters:
+            if _is_appendix(name, chapters):
                 continue
             if name not in fresh[kind]:
                 faults.append(f"{name}: published, but not in the fresh run")

@@ -19,13 +19,13 @@ def test_a_table_keeps_its_values_as_json_knows_them(tmp_path):
 
 def test_items_come_in_the_order_of_notebooks_and_of_saving(tmp_path):
     run = RunFolder(tmp_path)
-    for name in ("05_z", "02_b", "05_a"):
+    for name in ("05_z", "A1_d", "02_b", "A1_c", "05_a"):
         run.save_values(name, {"x": 1}, title=name)
     run.save_figure("05_m", Figure(), title="m", caption="m", alt="m")
     run.save_values("05_z", {"x": 2}, title="again")
-    assert [item["name"] for item in run.items()] == ["02_b", "05_z", "05_a", "05_m"]
+    assert [item["name"] for item in run.items()] == ["02_b", "05_z", "05_a", "05_m", "A1_d", "A1_c"]
     run.forget("05")
-    assert [item["name"] for item in run.items()] == ["02_b"]
+    assert [item["name"] for item in run.items()] == ["02_b", "A1_d", "A1_c"]
     assert list(run.figures.iterdir()) == []
 
 

@@ -55,6 +55,17 @@ def test_a_run_agrees_with_itself_and_with_its_published_numbers(run, tmp_path):
     assert set(stored["values"]) == {"05_luck"}, "what it ran on is no result"
 
 
+def test_numbers_of_an_appendix_that_the_run_has_not_stay_published_and_others_go(run, tmp_path):
+    path = tmp_path / "published.json"
+    earlier = key_numbers(run)
+    table = earlier["tables"]["02_errors"]
+    earlier["tables"] |= {"08_scores": table, "A2_seeds": table, "06_gone": table}
+    write_json(path, earlier)
+    run.save_table("A2_luck", pd.DataFrame({"method": ["ours"]}), title="A2 was run, and has no such table any more")
+    stored = json.loads(write_published(run, path).read_text())
+    assert set(stored["tables"]) == {"02_errors", "08_scores", "A2_luck"}
+
+
 @pytest.mark.parametrize(
     ("column", "near", "far"),
     [
