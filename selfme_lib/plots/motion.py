@@ -185,7 +185,7 @@ def show_curves(ax: Axes, curve: pd.DataFrame, columns: Mapping[str, str]) -> No
     ax.set_xlabel("step")
     ax.set_ylabel("loss")
     ax.grid(axis="y")
-    ax.legend()
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)  # curves may go anywhere, but not above the axis
 
 
 def _three_digits(value: float) -> str:
