@@ -4,7 +4,7 @@ Every function draws into an axis that it is given. Numbers come from `tables.Re
 computed here but where it is drawn.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -71,16 +71,17 @@ def show_scores(
 def show_seeds(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> None:
     """`show_scores` with the score of each seed as a stroke: how far a row moves when it is trained again."""
     show_scores(ax, results, metric=metric)
-    for place, result in enumerate(results):
-        each = [record["pooled"][metric] for record in result.records]
-        ax.plot(each, [place] * len(each), "|", color=INK, markersize=11, markeredgewidth=1.1, zorder=4)
-    _stroke_legend(ax)
+    each = [[record["pooled"][metric] for record in result.records] for result in results]
+    _strokes(ax, [(values, [place] * len(values)) for place, values in enumerate(each)])
 
 
-def _stroke_legend(ax: Axes) -> None:
-    """Says what strokes are, beside whatever the legend holds."""
-    stroke = Line2D([], [], linestyle="", marker="|", color=INK, markersize=9, label="each seed alone")
-    _legend_above(ax, [*(ax.get_legend().legend_handles if ax.get_legend() else []), stroke])
+def _strokes(ax: Axes, lines: Iterable[tuple[Sequence[float], Sequence[int]]]) -> None:
+    """What single seeds say, at their values and places, and a word on it beside whatever the legend holds."""
+    look = {"linestyle": "", "marker": "|", "color": INK, "markersize": 11, "markeredgewidth": 1.1}
+    for values, places in lines:
+        ax.plot(values, places, **look, zorder=4)
+    legend = ax.get_legend()
+    _legend_above(ax, [*(legend.legend_handles if legend else []), Line2D([], [], **look, label="each seed alone")])
 
 
 def show_pooling(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> None:
@@ -170,11 +171,8 @@ def show_trends(
     found = [verdict for verdict in VERDICT_COLOURS if any(item.verdict == verdict for item in trends)]
     ours = [Line2D([], [], marker="o", color=VERDICT_COLOURS[name], label=f"ours: {name}") for name in found]
     _paper_legend(ax, ours)
-    for one in by_seed:
-        places = range(len(one))
-        ax.plot([item.ours for item in one], places, "|", color=INK, markersize=11, markeredgewidth=1.1, zorder=4)
     if by_seed:
-        _stroke_legend(ax)
+        _strokes(ax, [([item.ours for item in one], range(len(one))) for one in by_seed])
 
 
 def _paper_legend(ax: Axes, others: Sequence[Line2D] = ()) -> None:
