@@ -35,14 +35,18 @@ def run(tmp_path):
         }
     )
     run.save_table("02_errors", table, title="Errors")
+    scores = {"method": ["ours"], "UF1 [95 %]": ["0.600 [0.500, 0.660]"], "p": ["0.200"], "verdict": ["undecided"]}
+    run.save_table("05_scores", pd.DataFrame(scores | {"precision": [0.5], "clips": [12]}), title="Scores")
     run.save_values("05_luck", {"UF1 with each seed": [0.70, 0.75], "seconds": 3.0}, title="Luck")
     run.save_values("00_environment", {"python": "3.11"}, title="Ran on")
     return run
 
 
-def changed(numbers, column, value):
+def changed(numbers, column, value, *, name="02_errors", elsewhere=False):
     other = copy.deepcopy(numbers)
-    table = other["tables"]["02_errors"]
+    if elsewhere:
+        other["ran_on"]["environment"]["processor"] = "another"
+    table = other["tables"][name]
     table["rows"][0][table["columns"].index(column)] = value
     return other
 
@@ -63,7 +67,7 @@ def test_numbers_of_an_appendix_that_the_run_has_not_stay_published_and_others_g
     write_json(path, earlier)
     run.save_table("A2_luck", pd.DataFrame({"method": ["ours"]}), title="A2 was run, and has no such table any more")
     stored = json.loads(write_published(run, path).read_text())
-    assert set(stored["tables"]) == {"02_errors", "08_scores", "A2_luck"}
+    assert set(stored["tables"]) == {"02_errors", "05_scores", "08_scores", "A2_luck"}
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,49 @@ def test_each_kind_of_number_has_its_tolerance(run, column, near, far):
     assert compare(numbers, changed(numbers, column, near)) == []
     (fault,) = compare(numbers, changed(numbers, column, far))
     assert fault.startswith(f"02_errors, ours, {column}: published")
+
+
+@pytest.mark.parametrize(
+    ("column", "near", "far"),
+    [
+        ("UF1 [95 %]", "0.710 [0.640, 0.800]", "0.720 [0.640, 0.800]"),  # √(.08² + .08²) = .113
+        ("UF1 [95 %]", "0.590 ± 0.040 [0.500, 0.660]", "0.480 [0.480, 0.480]"),
+        ("p", "0.001", None),
+        ("precision", 0.1, None),
+        ("precision", 0.9, "none"),
+        ("clips", 1, True),
+    ],
+)
+def test_on_another_machine_trainings_may_differ_as_their_intervals_allow(run, column, near, far):
+    numbers = key_numbers(run)
+    options = {"name": "05_scores", "elsewhere": True}
+    assert compare(numbers, changed(numbers, column, near, **options)) == []
+    assert len(compare(numbers, changed(numbers, column, far, **options))) == 1
+    assert len(compare(numbers, changed(numbers, column, near, name="05_scores"))) == 1, "here nothing may differ"
+
+
+def test_on_another_machine_a_verdict_may_not_turn_round(run):
+    undecided, scores = key_numbers(run), {"name": "05_scores", "elsewhere": True}
+    assert compare(undecided, changed(undecided, "verdict", "contradicted", **scores)) == []
+    numbers = changed(undecided, "verdict", "confirmed", name="05_scores")
+    (fault,) = compare(numbers, changed(numbers, "verdict", "contradicted", **scores))
+    assert fault == '05_scores, ours, verdict: published "confirmed", now "contradicted"'
+
+
+def test_on_another_machine_what_no_classifier_was_trained_for_must_agree_as_before_but_for_extremes(run):
+    extremes = pd.DataFrame({"γ": [2.0], "smallest det J": [-1.0], "motion, mean px": [0.3]})
+    run.save_table("03_folding", extremes, title="Folding")
+    numbers = key_numbers(run)
+    assert compare(numbers, changed(numbers, "EPE, px", "0.440 [0.300, 0.500]", elsewhere=True))
+    folding = {"name": "03_folding", "elsewhere": True}
+    assert compare(numbers, changed(numbers, "smallest det J", -2.0, **folding)) == []
+    assert compare(numbers, changed(numbers, "motion, mean px", 0.4, **folding))
+
+
+def test_rows_must_be_the_same(run):
+    numbers = key_numbers(run)
+    (fault,) = compare(numbers, changed(numbers, "method", "theirs", name="05_scores", elsewhere=True))
+    assert fault.startswith("05_scores: another table")
 
 
 def test_times_are_not_compared_and_missing_numbers_are_faults(run):

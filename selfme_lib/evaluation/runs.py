@@ -128,13 +128,24 @@ def run_record(
 
 
 def environment() -> dict[str, Any]:
-    """Versions of what the results may depend on."""
+    """Machine and versions that the results may depend on."""
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
         "cpu_count": os.cpu_count(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def processor(described: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's own name, where the system tells; rounding, and so every training, depends on it."""
+    if described.exists():
+        for line in described.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor()
 
 
 def git_state(folder: Path = Path(__file__).parent) -> dict[str, Any] | None:
