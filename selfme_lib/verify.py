@@ -16,10 +16,12 @@ here and nowhere else:
 | errors, losses, angles, percentages, any other number | 5 % of the larger, or .01 |
 | whole numbers, names, yes and no | nothing |
 | times, and versions of what it ran on | anything |
-| on other machines, chapters that train classifiers: estimates with an interval | as much as both intervals allow: the root of the sum of squares of their half-widths |
-| – verdicts | what was found may be undecided, and the other way round; never the contrary |
-| – one training's or one person's numbers, p | anything |
-| on other machines, extremes over clips | anything |
+| extremes over clips | anything, on another machine |
+| in chapters that train classifiers, estimates with an interval | what both intervals allow, on another machine |
+| – verdicts | there, what was found may be undecided and the other way round; never the contrary |
+| – p, and numbers of one person or one training | there, anything |
+
+Two intervals allow the root of the sum of squares of their half-widths.
 """
 
 import json

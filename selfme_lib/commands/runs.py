@@ -143,7 +143,7 @@ def verify(
         print(fault)
     if faults:
         raise DataError(f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which")
-    where = "" if same_machine(before, after) else ", as nearly as on another machine or with other packages they can be"
+    where = "" if same_machine(before, after) else ", within what another machine makes of it"
     print(f"{folder}: every published number came out again{where}")
 
 
