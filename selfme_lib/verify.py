@@ -6,7 +6,7 @@ compared with it, number by number; chapters that `make reproduce` leaves out, o
 On a machine like the one that made them, with the same packages, they are the same but for times. Another processor rounds
 sums otherwise, and of the same seed the fine-tuning of the motion learner makes a slightly different one. Its errors agree to
 the third decimal; but classifiers that learn for hundreds of steps from few clips make other decisions of it, as another
-seed would. (Between an AVX2 and an AVX-512 processor, rows that see TV-L1 or the true motion came out equal, and those of
+seed would. (Between two processors, rows that see TV-L1 or the true motion came out equal, and those of
 the learned motion moved by .03 UF1 on average, .064 at most; A2 gives seeds a deviation of .04.) Hence tolerances, stated
 here and nowhere else:
 

@@ -14,7 +14,7 @@ from selfme_lib.grids import compose, resize_flow, resize_image, sample, warp
 from selfme_lib.motion.dense_motion import DenseMotion, weighted_motion
 from selfme_lib.motion.generator import Generator
 from selfme_lib.motion.keypoints import KeypointDetector
-from selfme_lib.motion.losses import local_contrast
+from selfme_lib.motion.losses import FLOOR, local_contrast
 
 CONTRAST_WINDOWS = (2.0, 5.0)  # of local contrast, in pixels at `LearnerConfig.size`
 
@@ -34,10 +34,11 @@ class LearnerConfig:
         temperature, reach: see `keypoints.KeypointDetector`.
         heatmap_variance, locality, matching: see `dense_motion.DenseMotion`.
         contrast: look at local contrast, which light and colour do not change, instead of the image.
+        contrast_floor: see `losses.local_contrast`.
     """
 
     size: int = 128
-    largest: int = 192
+    largest: int = 160
     keypoints: int = 100
     passes: int = 3
     width: int = 24
@@ -51,6 +52,7 @@ class LearnerConfig:
     locality: float = 0.09
     matching: bool = True
     contrast: bool = True
+    contrast_floor: float = FLOOR
 
     def __post_init__(self):
         for size in (self.size, self.largest):
@@ -114,7 +116,8 @@ class MotionLearner(nn.Module):
         if not self.config.contrast:
             return image
         with torch.autocast(device_type=image.device.type, enabled=False):
-            return torch.cat([local_contrast(image, window) for window in CONTRAST_WINDOWS], dim=1)
+            floor = self.config.contrast_floor
+            return torch.cat([local_contrast(image, window, floor) for window in CONTRAST_WINDOWS], dim=1)
 
     def forward_keypoints(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k 2"]:
         """Eq 1; normalised coordinates."""

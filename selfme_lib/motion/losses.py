@@ -16,12 +16,23 @@ def brightness(image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
     return (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
 
 
-def local_contrast(image: Float[Tensor, "b 3 h w"], sigma: float = 2.0) -> Float[Tensor, "b 1 h w"]:
-    """Grey value minus its neighbourhood's mean, over its deviation: what is left when the light changes."""
+FLOOR = 5e-3  # in squared grey values, which are in [0, 1]
+
+
+def local_contrast(
+    image: Float[Tensor, "b 3 h w"], sigma: float = 2.0, floor: float = FLOOR
+) -> Float[Tensor, "b 1 h w"]:
+    """Grey value minus its neighbourhood's mean, over its deviation: what is left when the light changes.
+
+    Args:
+        image: encoded RGB in [0, 1].
+        sigma: deviation in pixels of the Gaussian that weighs the neighbourhood.
+        floor: added to the variance. Where there is little but noise, noise is not blown up to full contrast.
+    """
     grey = brightness(image)
     mean = gaussian_blur(grey, sigma)
-    deviation = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0).add(1e-3).sqrt()
-    return (grey - mean) / deviation
+    variance = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0)
+    return (grey - mean) / (variance + floor).sqrt()
 
 
 def contrast_features(image: Float[Tensor, "b 3 h w"]) -> list[Tensor]:

@@ -3,6 +3,7 @@ import torch
 
 from selfme_lib.errors import UsageError
 from selfme_lib.motion.losses import (
+    FLOOR,
     contrast_features,
     local_contrast,
     reconstruction_loss,
@@ -10,11 +11,22 @@ from selfme_lib.motion.losses import (
 from selfme_lib.motion.perceptual import features
 
 
-def test_local_contrast_does_not_see_the_light():
+@pytest.mark.parametrize(("floor", "changed"), [(0.0, 1e-4), (FLOOR, 0.15)])
+def test_local_contrast_does_not_see_the_light_but_for_its_floor(floor, changed):
     image = torch.rand(1, 3, 48, 48)
-    same = local_contrast(0.6 * image + 0.2)
-    difference = (local_contrast(image) - same).abs().mean()
-    assert difference < 0.03 * local_contrast(image).abs().mean()
+    same = local_contrast(0.6 * image + 0.2, floor=floor)
+    difference = (local_contrast(image, floor=floor) - same).abs().mean()
+    assert difference < changed * same.abs().mean()
+
+
+def test_local_contrast_is_that_of_a_standard_score_where_there_is_contrast_and_vanishes_with_it():
+    stripes = (torch.arange(64) % 2).expand(1, 3, 64, 64).float()  # 0 and 1: mean a half, variance a quarter
+    inside = local_contrast(stripes, 3.0, floor=0.0)[..., 20:44, 20:44]
+    torch.testing.assert_close(inside.abs(), torch.ones_like(inside), atol=1e-3, rtol=0)
+    faint = local_contrast(0.5 + 0.01 * stripes, 3.0, floor=0.005)[..., 20:44, 20:44]
+    torch.testing.assert_close(
+        faint.abs(), torch.full_like(faint, 0.005 / (0.005**2 + 0.005) ** 0.5), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("name", ["contrast", "vgg19-random"])
