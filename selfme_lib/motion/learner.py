@@ -38,7 +38,7 @@ class LearnerConfig:
     """
 
     size: int = 128
-    largest: int = 160
+    largest: int = 192
     keypoints: int = 100
     passes: int = 3
     width: int = 24

@@ -16,7 +16,7 @@ def brightness(image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
     return (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
 
 
-FLOOR = 5e-3  # in squared grey values, which are in [0, 1]
+FLOOR = 1e-3  # in squared grey values, which are in [0, 1]
 
 
 def local_contrast(

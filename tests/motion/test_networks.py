@@ -223,12 +223,12 @@ def test_a_second_pass_adds_what_it_finds_between_warped_source_and_target(match
 
 
 def test_what_the_learner_looks_at_knows_neither_light_nor_colour():
-    """No colour: local contrast stays what it is. A third of the light gone: where there is contrast, it hardly changes."""
+    """Other gain, another grey level, no colour: local contrast stays what it is, where there is any."""
     learner, frame = MotionLearner(TINY), torch.rand(1, 3, 32, 32)
     grey = (frame * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True).expand(-1, 3, -1, -1)
     expected = learner.detail(frame)
     torch.testing.assert_close(learner.detail(grey), expected, atol=1e-4, rtol=0)
-    assert (learner.detail(0.7 * frame + 0.1) - expected).abs().mean() < 0.07 * expected.abs().mean()
+    assert (learner.detail(0.7 * frame + 0.1) - expected).abs().mean() < 0.03 * expected.abs().mean()
 
 
 def test_a_stem_keeps_corners_on_corners():
