@@ -175,12 +175,15 @@ def library_hash(package: Path = Path(__file__).parent) -> str:
 def machine_paths(notebook: nbformat.NotebookNode) -> list[str]:
     """Absolute paths of this machine in a notebook's text: what must not be published.
 
+    Pictures are left out: base64 has `/` among its 64 characters, so that one of some hundred kB can well hold `/tmp`.
+
     Returns:
         The offending paths, each once.
     """
     places = {PROJECT, Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())} - {Path("/")}
     roots = "|".join(re.escape(str(place)) for place in sorted(places))
-    return sorted(set(re.findall(rf"(?:{roots})[\w./+-]*", nbformat.writes(notebook))))
+    text = re.sub(r"[A-Za-z0-9+/]{500,}", "", nbformat.writes(notebook))
+    return sorted(set(re.findall(rf"(?:{roots})[\w./+-]*", text)))
 
 
 def _check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
