@@ -125,6 +125,7 @@ def test_the_librarys_hash_knows_what_can_change_a_result(tmp_path):
     (tmp_path / "report.py").write_text("1")
     before = library_hash(tmp_path)
     (tmp_path / "report.py").write_text("2")
+    (tmp_path / "motion" / "README.md").write_text("a model card")
     assert library_hash(tmp_path) == before
     (tmp_path / "motion" / "weights.safetensors").write_bytes(b"2")
     assert library_hash(tmp_path) != before
