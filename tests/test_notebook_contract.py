@@ -17,7 +17,7 @@ NOTEBOOKS = [*find_notebooks(), *find_appendices()]
 WARNINGS = ("LEAKING", "transductive")  # of the package itself, in cells that ask for them
 LINES = 100  # of output a cell
 MINUTES = {"less than a minute": 1, "about a minute": 1, "a minute": 1, "a quarter of an hour": 15}
-NUMBERS = dict(zip(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], range(1, 11)))
+NUMBERS = dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11))) | {"twenty-five": 25}
 LAST_EQUATION, LAST_TABLE, LAST_FIGURE = 18, 4, 5  # of the paper
 SECTIONS = {
     "1",
@@ -92,7 +92,7 @@ def stated_minutes(said: str) -> float:
 def test_times_in_words_are_understood():
     assert stated_minutes("less than a minute on two CPU cores") == 1
     assert stated_minutes("about two minutes on a CPU, seconds afterwards") == 2
-    assert stated_minutes("about 25 minutes") == 25
+    assert stated_minutes("about 25 minutes") == stated_minutes("about twenty-five minutes") == 25
 
 
 @every_notebook

@@ -150,5 +150,7 @@ def test_paths_of_this_machine_are_found(tmp_path):
     text = json.dumps(str(tmp_path / "a.py"))
     dirty = new_notebook(cells=[new_code_cell("x", outputs=[nbformat.v4.new_output("stream", text=text)])])
     assert machine_paths(dirty) == [str(tmp_path / "a.py")]
-    picture = nbformat.v4.new_output("display_data", {"image/png": "iVBOR" * 100 + "/tmp7CNYU3j" + "ASUVO" * 100 + "=="})
+    picture = nbformat.v4.new_output(
+        "display_data", {"image/png": "iVBOR" * 100 + "/tmp7CNYU3j" + "ASUVO" * 100 + "=="}
+    )
     assert machine_paths(new_notebook(cells=[new_code_cell("x", outputs=[picture])])) == []
