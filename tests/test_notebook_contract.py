@@ -17,7 +17,8 @@ NOTEBOOKS = [*find_notebooks(), *find_appendices()]
 WARNINGS = ("LEAKING", "transductive")  # of the package itself, in cells that ask for them
 LINES = 100  # of output a cell
 MINUTES = {"less than a minute": 1, "about a minute": 1, "a minute": 1, "a quarter of an hour": 15}
-NUMBERS = dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11))) | {"twenty-five": 25}
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+NUMBERS = dict(zip(WORDS, range(1, 11))) | {"twenty-five": 25}
 LAST_EQUATION, LAST_TABLE, LAST_FIGURE = 18, 4, 5  # of the paper
 SECTIONS = {
     "1",
