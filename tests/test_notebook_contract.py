@@ -72,6 +72,22 @@ def test_its_goals_can_be_counted_and_its_prerequisites_are_said(path):
 
 
 @every_notebook
+def test_names_of_the_setup_keep_their_meaning(path):
+    """What the cell that loads the profile names is used all through a notebook: nothing else may take such a name later."""
+    trees = [ast.parse(cell.source) for cell in read(path).cells if cell.cell_type == "code"]
+    (setup,) = (number for number, tree in enumerate(trees) if "profiles.load" in ast.unparse(tree))
+    later = set().union(*map(assigned, trees[setup + 1 :]))
+    assert not assigned(trees[setup]) & later
+
+
+def assigned(tree: ast.Module) -> set[str]:
+    """Names that the assignments and loops of a cell bind."""
+    targets = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in ast.walk(tree) if isinstance(node, ast.For)]
+    return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+
+
+@every_notebook
 def test_it_took_no_longer_than_it_says(path):
     notebook = read(path)
     said = re.search(r"\| takes \| (.+?) \|", notebook.cells[0].source)[1]
