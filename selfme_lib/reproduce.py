@@ -166,7 +166,8 @@ def library_hash(package: Path = Path(__file__).parent) -> str:
     found = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         inside = path.relative_to(package)
-        if path.is_file() and inside.parts[0] not in AROUND and path.suffix not in (".md", ".pyc"):
+        around = inside.parts[0] in AROUND or "__pycache__" in inside.parts or path.suffix == ".md"
+        if path.is_file() and not around:
             found.update(str(inside).encode())
             found.update(path.read_bytes())
     return found.hexdigest()[:16]
