@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -220,6 +221,22 @@ def test_bfloat16_trains_to_nearly_the_same_answer(monkeypatch):
     assert 0 < (exact - rough).abs().max() < 0.05
 
 
+@pytest.mark.skipif(not scvit.has_compiler(), reason="needs a C++ compiler")
+def test_a_compiled_training_gives_nearly_the_same_answer_whatever_was_compiled_before():
+    config = tiny(epochs=1, batch_size=4)
+    motion, labels, *_ = moving_blobs(2, 5)  # 10 samples: the last batch is not full
+    by_hand = train_classifier(config, motion, labels, seed=0)
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    compiled = train_classifier(replace(config, compile=True), motion, labels, seed=0)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > graphs
+    torch.testing.assert_close(predict(compiled, motion), predict(by_hand, motion), atol=1e-4, rtol=0)
+    torch._dynamo.reset()  # as in another process
+    train_classifier(replace(config, compile=True, batch_size=7), motion, labels, seed=0)
+    assert torch.equal(
+        weights(train_classifier(replace(config, compile=True), motion, labels, seed=0)), weights(compiled)
+    )
+
+
 def test_one_step_in_all_is_enough_for_the_one_cycle_schedule():
     motion, labels, *_ = moving_blobs(1, 4)
     assert weights(train_classifier(tiny(epochs=1), motion, labels, seed=0)).isfinite().all()
@@ -268,6 +285,18 @@ def test_without_arithmetic_for_it_bfloat16_is_left_alone(monkeypatch, capsys):
     assert with_what_there_is(config, device="cuda") == config
     monkeypatch.setattr(scvit, "cpu_has_bfloat16", lambda: True)
     assert with_what_there_is(config) == config
+
+
+def test_without_a_compiler_nothing_is_compiled(monkeypatch, capsys):
+    config = ClassifierConfig(compile=True)
+    monkeypatch.setattr(scvit, "has_compiler", lambda device: False)
+    assert with_what_there_is(config) == ClassifierConfig(compile=False)
+    assert capsys.readouterr().err == "torch.compile finds no compiler here: training without it\n"
+
+
+def test_a_missing_compiler_is_noticed():
+    with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):
+        assert not scvit.has_compiler()
 
 
 def test_a_balanced_epoch_shows_every_class_equally_often():

@@ -4,7 +4,8 @@ The plain loop is what one writes first: timm's `VisionTransformer` in float32 w
 `affine_grid` and `grid_sample` for the same augmentation, cross-entropy, `torch.optim.AdamW`, `loss.item()` for the log.
 Ours trains the same network on the same clips with the same batch size for as many epochs. Rounds alternate, so that
 whatever else the machine does meets both; the fastest round of each counts. What one thread does is timed by the CPU
-time of this process, which other programs on the machine hardly touch; what several do, by the clock on the wall.
+time of this process, which other programs on the machine hardly touch; what several do, by the clock on the wall. Where
+there is a compiler, ours is measured compiled, too; a round that is not counted compiles.
 
 Products are counted as a training step needs them (2 flops a product and sum; forward once, backward twice, but once for
 the patch embedding, whose input needs no gradient), for the whole network in both, so that work left out shows as speed.
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,35 +27,47 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from selfme_lib.evaluation.executors import process_pool
-from selfme_lib.scvit import ClassifierConfig, fit_predict, one_thread, with_what_there_is
+from selfme_lib.scvit import ClassifierConfig, fit_predict, has_compiler, one_thread, with_what_there_is
 
 
 def bench_train(
-    config: ClassifierConfig, *, clips: int = 132, epochs: int = 6, rounds: int = 3, workers: int = 2, seed: int = 0
+    config: ClassifierConfig,
+    *,
+    clips: int = 132,
+    epochs: int = 20,
+    rounds: int = 3,
+    workers: int = 2,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Measure training of one fold, in this process on one thread, and of folds side by side.
 
     Args:
         config: the classifier; its number of epochs is replaced.
         clips: of a fold; random motions, for speed does not depend on them.
-        epochs: of a measurement.
+        epochs: of a measurement; the default is that of the quick profile's folds, whose beginning and end count in full.
         rounds: measurements of each kind, of which the fastest counts.
         workers: processes of one thread each that train folds side by side; 1 leaves that out.
 
     Returns:
-        `config`, `threads_of_plain_all` and, by kind of training (plain, plain_all_threads, vit, scvit), samples a second,
-        milliseconds a sample and share of the machine's peak; `speedup` of vit over plain on one thread;
-        `matmul_gflops`; `workers` {"n", "samples_per_second", "over_one"}.
+        `config`, `threads_of_plain_all` and, by kind of training (plain, plain_all_threads, vit, scvit, and the last two
+        compiled), samples a second, milliseconds a sample and share of the machine's peak; `speedup` of each of ours over
+        plain; `matmul_gflops`; `workers` and `workers_compiled` {"n", "samples_per_second", "over_one",
+        "over_plain_all_threads"}, of scvit.
     """
-    config = replace(with_what_there_is(config), epochs=epochs, pretrained=False)
+    config = replace(with_what_there_is(config), epochs=epochs, pretrained=False, compile=False)
     motion, labels = _clips(config, clips, seed)
     all_threads = torch.get_num_threads()
-    kinds: dict[str, Callable[[], None]] = {
+    ours = {"": config} | ({"_compiled": replace(config, compile=True)} if has_compiler() else {})
+    kinds: dict[str, Callable[[], object]] = {
         "plain": lambda: one_thread()(plain_loop)(config, motion, labels, seed=seed),
-        "vit": lambda: _ours(replace(config, omega=0.0), motion, labels, seed),
-        "scvit": lambda: _ours(config, motion, labels, seed),
         "plain_all_threads": lambda: plain_loop(config, motion, labels, seed=seed),
     }
+    for form, settings in ours.items():
+        kinds[f"vit{form}"] = partial(_ours, replace(settings, omega=0.0), motion, labels, seed)
+        kinds[f"scvit{form}"] = partial(_ours, settings, motion, labels, seed)
+        if settings.compile:
+            for name in ("vit", "scvit"):
+                kinds[f"{name}{form}"]()
     seconds = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, train in kinds.items():
@@ -71,14 +85,22 @@ def bench_train(
         "flops_per_sample": flops,
         "threads_of_plain_all": all_threads,
         "trainings": trainings,
-        "speedup": trainings["vit"]["samples_per_second"] / trainings["plain"]["samples_per_second"],
+        "speedup": {
+            name: rate["samples_per_second"] / trainings["plain"]["samples_per_second"]
+            for name, rate in trainings.items()
+            if "plain" not in name
+        },
     }
     if workers > 1:
         with process_pool(workers) as pool:
-            one, all_of_them = (_side_by_side(pool, config, motion, labels, n, rounds) for n in (1, workers))
-        rates = {"n": workers, "samples_per_second": all_of_them, "over_one": all_of_them / one}
-        rates["over_plain_all_threads"] = all_of_them / trainings["plain_all_threads"]["samples_per_second"]
-        report["workers"] = rates
+            for form, settings in ours.items():
+                one, all_of_them = (_side_by_side(pool, settings, motion, labels, n, rounds) for n in (1, workers))
+                report[f"workers{form}"] = {
+                    "n": workers,
+                    "samples_per_second": all_of_them,
+                    "over_one": all_of_them / one,
+                    "over_plain_all_threads": all_of_them / trainings["plain_all_threads"]["samples_per_second"],
+                }
     return report
 
 
@@ -155,12 +177,13 @@ def text(report: dict[str, Any]) -> str:
         share = f"{rate['share_of_peak']:.0%}"
         lines.append(f"{name:22} {rate['samples_per_second']:10.0f} {rate['ms_per_sample']:10.2f} {share:>15}")
     lines.append(f"matmul peak, one thread: {report['matmul_gflops']:.1f} GFLOP/s")
-    lines.append(f"ours over the plain loop, one thread each: {report['speedup']:.2f} x")
-    if "workers" in report:
-        workers = report["workers"]
-        lines.append(f"{workers['n']} workers over one: {workers['over_one']:.2f} x")
-        many = f"the plain loop on {report['threads_of_plain_all']} threads"
-        lines.append(f"{workers['n']} workers over {many}: {workers['over_plain_all_threads']:.2f} x")
+    over = ", ".join(f"{name.replace('_', ' ')} {ratio:.2f} x" for name, ratio in report["speedup"].items())
+    lines.append(f"over the plain loop, one thread each: {over}")
+    for form, how in (("", ""), ("_compiled", ", compiled")):
+        if workers := report.get(f"workers{form}"):
+            lines.append(f"{workers['n']} workers over one{how}: {workers['over_one']:.2f} x")
+            many = f"the plain loop on {report['threads_of_plain_all']} threads"
+            lines.append(f"{workers['n']} workers over {many}{how}: {workers['over_plain_all_threads']:.2f} x")
     return "\n".join(lines)
 
 

@@ -69,7 +69,7 @@ def bench_motion(
 
 def bench_train(
     profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
-    epochs: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 6,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Measurements, of which the fastest counts.")] = 3,
     workers: Annotated[int, typer.Option(min=1, help="Processes side by side; 1 leaves that out.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
