@@ -226,6 +226,7 @@ def test_a_compiled_training_gives_nearly_the_same_answer_whatever_was_compiled_
     config = tiny(epochs=1, batch_size=4)
     motion, labels, *_ = moving_blobs(2, 5)  # 10 samples: the last batch is not full
     by_hand = train_classifier(config, motion, labels, seed=0)
+    torch._dynamo.reset()  # forget what other tests compiled
     graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     compiled = train_classifier(replace(config, compile=True), motion, labels, seed=0)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > graphs
