@@ -13,8 +13,7 @@ nothing is chosen by looking at a test subject. Motions are `b 2 h w`, x first, 
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -31,6 +30,7 @@ from tqdm import tqdm
 from .augmentation import augment
 from .errors import UsageError
 from .imagenet import VIT_SMALL_WEIGHTS, pretrained_weights
+from .machine import cpu_has_bfloat16, has_compiler, one_thread
 from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastive_loss
 
 VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/16, the paper's
@@ -224,38 +224,6 @@ def with_what_there_is(config: ClassifierConfig, *, device: str = "cpu") -> Clas
         print(f"ImageNet weights of ViT-S/16 cannot be had ({reason}): starting from random weights", file=sys.stderr)
         return replace(config, pretrained=False)
     return config
-
-
-def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 numbers itself (AVX512_BF16 or AMX)."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def has_compiler(device: str = "cpu") -> bool:
-    """Whether `torch.compile` finds what it needs: a C++ compiler for the CPU, Triton for a GPU."""
-    from torch._inductor.cpp_builder import get_cpp_compiler  # a second to import
-    from torch.utils._triton import has_triton
-
-    if device != "cpu":
-        return has_triton()
-    try:
-        return bool(get_cpp_compiler())
-    except RuntimeError:
-        return False
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for this process's tensor operations, as before afterwards.
-
-    Sums come out the same on every machine, and two trainings side by side are faster than one on two threads.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def build_classifier(config: ClassifierConfig, *, classes: int = 3, weights: Path | None = None) -> SCViT:

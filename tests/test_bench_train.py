@@ -5,7 +5,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from selfme_lib.bench.train import bench_train, matmul_gflops, plain_loop, text, training_flops
-from selfme_lib.scvit import build_classifier, has_compiler
+from selfme_lib.machine import has_compiler
+from selfme_lib.scvit import build_classifier
 from toy_motion import TINY, moving_blobs
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from selfme_lib.augmentation import augment
 from selfme_lib.errors import UsageError
-from selfme_lib.scvit import one_thread
+from selfme_lib.machine import one_thread
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import time
 import pytest
 import torch
 
+from selfme_lib.machine import one_thread
 from selfme_lib.motion import checkpoint
 from selfme_lib.widgets import explore_amplification, explore_contrast, explore_control_grid, view_keypoints
 
@@ -14,10 +15,8 @@ FRAMES = {name: tuple(torch.rand(2, 3, 128, 128)) for name in ("first", "second"
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_thread():
+        yield
 
 
 def median_of(explorer, control, values):

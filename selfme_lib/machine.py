@@ -1,0 +1,38 @@
+"""What this machine can compute with, and how many of its threads a computation takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 numbers itself (AVX512_BF16 or AMX)."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def has_compiler(device: str = "cpu") -> bool:
+    """Whether `torch.compile` finds what it needs: a C++ compiler for the CPU, Triton for a GPU."""
+    from torch._inductor.cpp_builder import get_cpp_compiler  # a second to import
+    from torch.utils._triton import has_triton
+
+    if device != "cpu":
+        return has_triton()
+    try:
+        return bool(get_cpp_compiler())
+    except RuntimeError:
+        return False
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for this process's tensor operations, as before afterwards.
+
+    Sums come out the same on every machine, and two trainings side by side are faster than one on two threads.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
