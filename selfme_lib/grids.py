@@ -147,3 +147,10 @@ def jacobian_determinant(flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h-1
 def end_point_error(flow: Float[Tensor, "b 2 h w"], truth: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h w"]:
     """Length of the difference of two flows, in pixels."""
     return torch.linalg.vector_norm(flow - truth, dim=1)
+
+
+def optical_strain(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]:
+    r"""Size of the strain, $\sqrt{u_x^2 + v_y^2 + \frac12 (u_y + v_x)^2}$: by how much skin stretches."""
+    along_y, along_x = torch.gradient(motion, dim=(-2, -1))  # each (b, 2, h, w)
+    shear = along_y[:, 0] + along_x[:, 1]
+    return (along_x[:, 0] ** 2 + along_y[:, 1] ** 2 + shear**2 / 2).sqrt().unsqueeze(1)

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.files import write_json
 from selfme_lib.grids import gaussian_blur, identity_grid, warp
+from selfme_lib.runtime.files import write_json
 
 
 def bump(size: int, x: float, y: float, dx: float, dy: float) -> Float[Tensor, "1 2 s s"]:

@@ -10,8 +10,9 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
-from selfme_lib.reproduce import PROJECT, find_appendices, find_notebooks, machine_paths
-from selfme_lib.student import GIVEN, SOLUTION, is_solution
+from selfme_lib.app.runner import find_appendices, find_notebooks, machine_paths
+from selfme_lib.app.student import GIVEN, SOLUTION, is_solution
+from selfme_lib.runtime.paths import PROJECT
 
 NOTEBOOKS = [*find_notebooks(), *find_appendices()]
 WARNINGS = ("LEAKING", "transductive")  # of the package itself, in cells that ask for them

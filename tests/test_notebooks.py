@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfme_lib.files import read_json
-from selfme_lib.reproduce import PROJECT, find_appendices, find_notebooks, machine_paths
+from selfme_lib.app.runner import find_appendices, find_notebooks, machine_paths
+from selfme_lib.runtime.files import read_json
+from selfme_lib.runtime.paths import PROJECT
 
 CHAPTERS = find_notebooks()
 APPENDICES = find_appendices()
@@ -37,7 +38,7 @@ def reproduce(folder: Path, *options: str) -> subprocess.CompletedProcess:
     command = [
         sys.executable,
         "-m",
-        "selfme_lib.cli",
+        "selfme_lib.app.cli",
         "reproduce",
         "--profile",
         "smoke",
@@ -106,7 +107,7 @@ def test_grey_faces_laid_out_as_samm_go_through_rendering_examination_and_recogn
         ["doctor", "--dataset", "samm", "--root", root],
         ["reproduce", "--profile", "smoke", "--dataset", "samm", "--root", root, "--out", out, "--only", "05"],
     ):
-        done = subprocess.run([sys.executable, "-m", "selfme_lib.cli", *command], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-m", "selfme_lib.app.cli", *command], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
     assert read_json(Path(out) / "metrics.json")["dataset"]["name"] == "samm"
 
@@ -123,7 +124,7 @@ def test_motion_that_was_computed_elsewhere_goes_through_chapter_08(tmp_path):
     (root / "labels.csv").write_text("\n".join(rows))
     options = ["--profile", "smoke", "--dataset", "features", "--root", str(root), "--out", str(out), "--only", "08"]
     done = subprocess.run(
-        [sys.executable, "-m", "selfme_lib.cli", "reproduce", *options], capture_output=True, text=True
+        [sys.executable, "-m", "selfme_lib.app.cli", "reproduce", *options], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
     names = {row["name"] for row in read_json(out / "metrics.json")["rows"]}

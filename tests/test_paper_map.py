@@ -1,13 +1,13 @@
 import re
 
 import nbformat
+import paper_map
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from paper_map import BEGIN, END, PLACES, Place, ledger_map, update
 
-from selfme_lib import paper_map
-from selfme_lib.errors import DataError
-from selfme_lib.paper_map import BEGIN, END, PLACES, Place, ledger_map, update
-from selfme_lib.reproduce import PROJECT
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.paths import PROJECT
 
 
 def test_the_maps_in_readme_and_ledger_are_current():

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from selfme_lib.scvit import ClassifierConfig
+from selfme_lib.classifier.network import ClassifierConfig
 
 TINY = ClassifierConfig(
     image_size=64, depth=1, width=32, heads=2, epochs=15, batch_size=8, lr=3e-3, schedule="one-cycle", weight_decay=0.01

@@ -22,8 +22,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from selfme_lib.evaluation.executors import executor
 from selfme_lib.evaluation.loso import Experiment, run_experiments
+from selfme_lib.runtime.processes import executor
 from toy_motion import TINY, moving_blobs
 
 SUBJECTS = 5

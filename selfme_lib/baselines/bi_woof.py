@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ from jaxtyping import Float, Int
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
-from selfme_lib.baselines.training import Network, channels
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
+
+from .training import Network, channels
 
 CAPSULES, PRIMARY, CLASS = 32, 8, 16  # primary capsules a place, numbers in one, numbers in a class's
 ROUNDS = 3

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from selfme_lib.baselines.dual_inception import InceptionStreams
-from selfme_lib.baselines.training import Network, channels
+from .dual_inception import InceptionStreams
+from .training import Network, channels
 
 PROPOSAL_WEIGHT = 1.0
 

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torchvision.models import GoogLeNet as TorchvisionGoogLeNet
 
-from selfme_lib.baselines.training import Network
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
+
+from .training import Network
 
 
 class GoogLeNet(Network):

@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from selfme_lib.baselines.bi_woof import bi_woof
-from selfme_lib.baselines.lbp_top import lbp_top
-from selfme_lib.baselines.tcae import TCAE
 from selfme_lib.data import Clip, load_onset_apex, read_clip_frame
-from selfme_lib.grids import resize_image
+from selfme_lib.grids import optical_strain, resize_image
 from selfme_lib.motion.losses import brightness
-from selfme_lib.scvit import optical_strain
+
+from .bi_woof import bi_woof
+from .lbp_top import lbp_top
+from .tcae import TCAE
 
 
 def flow_inputs(motion: Float[Tensor, "n 2 h w"], size: int, *, strain: bool) -> Float[Tensor, "n c s s"]:

@@ -21,7 +21,7 @@ from jaxtyping import Float, UInt8
 from skimage.feature import local_binary_pattern
 from torch import Tensor
 
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
 
 NEIGHBOURS = 4
 PATTERNS = 2**NEIGHBOURS

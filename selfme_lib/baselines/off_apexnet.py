@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.baselines.training import Network, channels
+from .training import Network, channels
 
 
 class OFFApexNet(Network):

@@ -4,7 +4,7 @@
     predict = train(rival, inputs, labels, seed=0)
     probabilities = predict(other_inputs)                # (m, 3)
 
-`fit_predict` is a fold of `evaluation.loso`, as `scvit.fit_predict` is.
+`fit_predict` is a fold of `evaluation.loso`, as `classifier.training.fit_predict` is.
 """
 
 import sys
@@ -15,19 +15,19 @@ from typing import Literal
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from selfme_lib.baselines.bi_woof import BiWOOFConfig
-from selfme_lib.baselines.capsule_net import CapsuleNet
-from selfme_lib.baselines.dual_inception import DualInception
-from selfme_lib.baselines.featref import FeatRef
-from selfme_lib.baselines.googlenet import GoogLeNet
-from selfme_lib.baselines.imagenet import imagenet_state, load_imagenet
-from selfme_lib.baselines.lbp_top import LBPTOPConfig
-from selfme_lib.baselines.off_apexnet import OFFApexNet
-from selfme_lib.baselines.ststnet import STSTNet
-from selfme_lib.baselines.svm import train_svm
-from selfme_lib.baselines.tcae import TCAEConfig, TCAEHead
-from selfme_lib.baselines.training import Moves, Network, NetworkConfig, train_network
-from selfme_lib.baselines.vgg16 import VGG16
+from .bi_woof import BiWOOFConfig
+from .capsule_net import CapsuleNet
+from .dual_inception import DualInception
+from .featref import FeatRef
+from .googlenet import GoogLeNet
+from .lbp_top import LBPTOPConfig
+from .off_apexnet import OFFApexNet
+from .ststnet import STSTNet
+from .svm import train_svm
+from .tcae import TCAEConfig, TCAEHead
+from .torchvision_weights import imagenet_state, load_imagenet
+from .training import Moves, Network, NetworkConfig, train_network
+from .vgg16 import VGG16
 
 Predictor = Callable[[Float[Tensor, "m c h w"]], Float[Tensor, "m k"]]
 Sees = Literal["clip", "apex frame", "flow", "flow and strain", "action vectors"]

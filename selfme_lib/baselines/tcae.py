@@ -30,10 +30,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from selfme_lib.baselines.training import Network, channels
-from selfme_lib.errors import DataError, UsageError
-from selfme_lib.files import atomic_path
 from selfme_lib.grids import resize_flow, resize_image
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import atomic_path
+
+from .training import Network, channels
 
 APART = 3  # convolutions of the encoder that action and pose have each for themselves
 KIND = "tcae"  # in a checkpoint's metadata

@@ -22,9 +22,10 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from selfme_lib.baselines.tcae import TCAE, TCAEConfig
 from selfme_lib.grids import resize_image, warp
 from selfme_lib.motion.pairs import Augmentation, FramePairs
+
+from .tcae import TCAE, TCAEConfig
 
 RECONSTRUCTION, SPARSITY = 10.0, 0.1
 

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from selfme_lib.augmentation import augment
-from selfme_lib.errors import UsageError
-from selfme_lib.machine import one_thread
+from selfme_lib.classifier.augmentation import augment
+from selfme_lib.runtime.device import one_thread
+from selfme_lib.runtime.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class NetworkConfig:
         width: factor on the number of channels; 1 is the paper's network.
         epochs, batch_size: fixed; the last epoch counts.
         lr: peak of the one-cycle schedule of Adam.
-        pretrained: start from ImageNet weights (see `imagenet`); for the networks that have any.
+        pretrained: start from ImageNet weights (see `classifier.imagenet`); for the networks that have any.
     """
 
     size: int
@@ -50,7 +50,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class Moves:
-    """Augmentation, as SCViT's (see `augmentation.augment`); all zero for none. `shift` in px of the input."""
+    """Augmentation, as SCViT's (see `classifier.augmentation.augment`); all zero for none. `shift` in px of the input."""
 
     flip: bool = False
     shift: float = 0.0

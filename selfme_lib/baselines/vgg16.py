@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.models import vgg16
 
-from selfme_lib.baselines.training import Network, channels
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
+
+from .training import Network, channels
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions
 

@@ -4,7 +4,7 @@ Reading order: `errors` (what is measured of one pair) → `pairs` (what is meas
 → `statistics` (means and intervals) → `benchmark` (the run) → `output` (its files).
 """
 
-from selfme_lib.bench.benchmark import NUISANCES, bench_motion, learned
-from selfme_lib.bench.errors import angular_error, errors_per_clip, inverse_inconsistency
+from .benchmark import NUISANCES, bench_motion, learned
+from .flow_error import angular_error, errors_per_clip, inverse_inconsistency
 
 __all__ = ["NUISANCES", "angular_error", "bench_motion", "errors_per_clip", "inverse_inconsistency", "learned"]

@@ -15,19 +15,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.baselines import first_order
-from selfme_lib.bench import statistics
-from selfme_lib.bench.errors import errors_per_clip, inverse_inconsistency
-from selfme_lib.bench.nuisances import ON_FRAMES
-from selfme_lib.bench.pairs import Pairs, known_clips, load_excerpts, load_pairs, one_in
 from selfme_lib.data import Clip
-from selfme_lib.diffeo import diffeomorphic_motion
-from selfme_lib.errors import DataError, UsageError
 from selfme_lib.flow import CLASSICAL, FlowMethod
 from selfme_lib.motion import checkpoint
+from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme import VERSION, fingerprint
 from selfme_lib.synthme.dataset import stored_config
 from selfme_lib.synthme.excerpts import render_excerpts
+
+from . import statistics
+from .flow_error import errors_per_clip, inverse_inconsistency
+from .nuisances import ON_FRAMES
+from .pairs import Pairs, known_clips, load_excerpts, load_pairs, one_in
 
 BATCH = 16
 YAW = 15.0  # degrees

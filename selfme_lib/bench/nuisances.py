@@ -16,10 +16,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfme_lib.bench.pairs import Pairs
 from selfme_lib.grids import compose, identity_grid, to_normalised, warp
 from selfme_lib.motion.losses import brightness
 from selfme_lib.synthme.sensor import expose, through_jpeg
+
+from .pairs import Pairs
 
 GAIN, GAMMA, GRADIENT = 0.06, 0.05, 0.06  # largest logarithm of gain and gamma; share of brightness, middle to edge
 NOISE = 0.03  # at mid-grey; SynthME's own is .008

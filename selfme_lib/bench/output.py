@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from selfme_lib.exports import markdown
-from selfme_lib.files import atomic_path, write_json
 from selfme_lib.plots import style
 from selfme_lib.plots.bench import draw_benchmark
+from selfme_lib.runtime.files import atomic_path, write_json
+from selfme_lib.study.exports import markdown
 
 COLUMNS = {
     "epe": "EPE, px",

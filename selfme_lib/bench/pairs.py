@@ -15,8 +15,8 @@ from torch import Tensor
 
 from selfme_lib.data import Clip, load_clips, load_onset_apex
 from selfme_lib.data.images import to_frame
-from selfme_lib.errors import DataError
 from selfme_lib.grids import resize_flow
+from selfme_lib.runtime.errors import DataError
 from selfme_lib.synthme.excerpts import Excerpt, load_excerpt
 from selfme_lib.synthme.truth import Truth, load_truth, truth_path
 

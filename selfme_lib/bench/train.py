@@ -26,9 +26,10 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from selfme_lib.evaluation.executors import process_pool
-from selfme_lib.machine import has_compiler, one_thread
-from selfme_lib.scvit import ClassifierConfig, fit_predict, with_what_there_is
+from selfme_lib.classifier.network import ClassifierConfig
+from selfme_lib.classifier.training import fit_predict, resolve_for_device
+from selfme_lib.runtime.device import has_compiler, one_thread
+from selfme_lib.runtime.processes import process_pool
 
 
 def bench_train(
@@ -55,7 +56,7 @@ def bench_train(
         plain; `matmul_gflops`; `workers` and `workers_compiled` {"n", "samples_per_second", "over_one",
         "over_plain_all_threads"}, of scvit.
     """
-    config = replace(with_what_there_is(config), epochs=epochs, pretrained=False, compile=False)
+    config = replace(resolve_for_device(config), epochs=epochs, pretrained=False, compile=False)
     motion, labels = _clips(config, clips, seed)
     all_threads = torch.get_num_threads()
     ours = {"": config} | ({"_compiled": replace(config, compile=True)} if has_compiler() else {})

@@ -5,7 +5,7 @@ clips = load_clips("casme2", root)
 onset, apex = load_onset_apex(clips, size=224)
 """
 
-from selfme_lib.data.clips import (
+from .clips import (
     CASME2_FIVE,
     CLASS_NAMES,
     CLASSES,
@@ -16,9 +16,9 @@ from selfme_lib.data.clips import (
     count_classes,
     dataset_fingerprint,
 )
-from selfme_lib.data.doctor import Examination, examine
-from selfme_lib.data.images import frame_size, load_onset_apex, read_clip_frame, read_frame
-from selfme_lib.data.readers import DATASETS, load_clips, selection_report
+from .doctor import Examination, examine
+from .images import frame_size, load_onset_apex, read_clip_frame, read_frame
+from .readers import DATASETS, load_clips, selection_report
 
 __all__ = [
     "CASME2_FIVE",

@@ -22,14 +22,15 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from selfme_lib.data.alignment import cut_out, find_alignment
-from selfme_lib.data.clips import Fault, FaultyData
-from selfme_lib.data.images import read_pixels
-from selfme_lib.data.tree import list_folder
-from selfme_lib.data.video import SUFFIXES as VIDEOS
-from selfme_lib.data.video import read_video
-from selfme_lib.errors import DataError
-from selfme_lib.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import atomic_path, read_json, write_json
+
+from .alignment import cut_out, find_alignment
+from .clips import Fault, FaultyData
+from .images import read_pixels
+from .tree import list_folder
+from .video import SUFFIXES as VIDEOS
+from .video import read_video
 
 MARK = "aligned.json"
 _IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from selfme_lib.data.faces import FaceDetector
+from .faces import FaceDetector
 
 TEMPLATE = np.array([(0.365, 0.426), (0.675, 0.427), (0.520, 0.619), (0.397, 0.789), (0.648, 0.786)])
 """Where the five points come to lie, in shares of the crop's side: the mean over 24 neutral faces."""

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from selfme_lib.data.clips import Clip, FaultyData
-from selfme_lib.data.coding import csv_rows
+from .clips import Clip, FaultyData
+from .coding import csv_rows
 
 _COLUMNS = ("subject", "clip", "apex")
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from selfme_lib.data.clips import CASME2_FIVE, CLASSES, Fault, FaultyData, Reading
-from selfme_lib.data.coding import Scheme, read_coding
-from selfme_lib.data.labelled import FramesOnDisk, bring_together
-from selfme_lib.data.tree import (
+from .clips import CASME2_FIVE, CLASSES, Fault, FaultyData, Reading
+from .coding import Scheme, read_coding
+from .labelled import FramesOnDisk, bring_together
+from .tree import (
     FRAME,
     choose_folder,
     find_label_file,

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 CLASSES = ("negative", "positive", "surprise")
 """The three classes of the MEGC 2019 protocol; a clip's `label` is an index into them."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import openpyxl
 
-from selfme_lib.data.clips import Fault, FaultyData
+from .clips import Fault, FaultyData
 
 _NO_APEX = ("", "/")
 _HEADER_WITHIN = 40  # rows

@@ -10,11 +10,12 @@ leaving one subject out makes 68 folds.
 from dataclasses import replace
 from pathlib import Path
 
-from selfme_lib.data import casme2, samm, smic
-from selfme_lib.data.clips import Fault, FaultyData, Reading
-from selfme_lib.data.tree import list_folder
-from selfme_lib.errors import DataError
-from selfme_lib.files import read_json
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json
+
+from . import casme2, samm, smic
+from .clips import Fault, FaultyData, Reading
+from .tree import list_folder
 
 PARTS = {"casme2": casme2.read, "smic": smic.read, "samm": samm.read}
 _ALSO_CALLED = {"casmeii": "casme2", "smichs": "smic"}

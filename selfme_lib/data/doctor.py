@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from selfme_lib.data import voxceleb
-from selfme_lib.data.clips import CLASSES, Clip, Fault, FaultyData, LeftOut, Reading, count_classes
-from selfme_lib.data.images import check_frame, frame_size
-from selfme_lib.data.readers import class_names, read
-from selfme_lib.data.video import check_boxes
-from selfme_lib.data.voxceleb import find_sequences
+from . import voxceleb
+from .clips import CLASSES, Clip, Fault, FaultyData, LeftOut, Reading, count_classes
+from .images import check_frame, frame_size
+from .readers import class_names, read
+from .video import check_boxes
+from .voxceleb import find_sequences
 
 OFFICIAL = {
     "casme2": {"clips": 145, "subjects": 24, "negative": 88, "positive": 32, "surprise": 25},

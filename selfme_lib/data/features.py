@@ -22,9 +22,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from selfme_lib.data.clips import CLASSES, Clip, Fault, FaultyData, Reading
-from selfme_lib.data.images import frame_size, read_frame
-from selfme_lib.data.tree import list_folder
+from .clips import CLASSES, Clip, Fault, FaultyData, Reading
+from .images import frame_size, read_frame
+from .tree import list_folder
 
 COLUMNS = ("subject", "clip", "label")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")

@@ -19,10 +19,11 @@ from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from selfme_lib.data import alignment
-from selfme_lib.data.clips import Clip, FaultyData
-from selfme_lib.data.images import read_pixels, resize
-from selfme_lib.files import atomic_path, code_hash, read_json, write_json
+from selfme_lib.runtime.files import atomic_path, code_hash, read_json, write_json
+
+from . import alignment
+from .clips import Clip, FaultyData
+from .images import read_pixels, resize
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
-from selfme_lib.data.clips import Clip, FaultyData
+from .clips import Clip, FaultyData
 
 _FORMATS = ("JPEG", "BMP", "PNG")
 _TAIL = 1024  # bytes at the end in which an image must announce that it is over; some writers append a few

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from selfme_lib.data.clips import Clip, Fault, FaultyData, LeftOut, Reading
-from selfme_lib.data.coding import Coding, CodingRow
-from selfme_lib.data.tree import FrameFolder, ignored, list_frames
+from .clips import Clip, Fault, FaultyData, LeftOut, Reading
+from .coding import Coding, CodingRow
+from .tree import FrameFolder, ignored, list_frames
 
 
 @dataclass(frozen=True, kw_only=True)

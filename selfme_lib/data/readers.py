@@ -5,21 +5,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from selfme_lib.data import casme2, casme3, composite, features, samm, smic
-from selfme_lib.data.apex_list import read_apex_list
-from selfme_lib.data.clips import (
-    CASME2_FIVE,
-    CLASS_NAMES,
-    CLASSES,
-    Clip,
-    Fault,
-    FaultyData,
-    Reading,
-    SelectionReport,
-    count_classes,
-)
-from selfme_lib.errors import DataError, UsageError
-from selfme_lib.files import read_json
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import read_json
+
+from . import casme2, casme3, composite, features, samm, smic
+from .apex_list import read_apex_list
+from .clips import CASME2_FIVE, CLASS_NAMES, CLASSES, Clip, Fault, FaultyData, Reading, SelectionReport, count_classes
 
 APEX_RULES = ("label", "middle", "list")
 
@@ -37,10 +28,10 @@ def load_clips(
     Args:
         dataset: one of `DATASETS`; "synthme" is read by the reader whose layout it was written in.
         root: the data set's folder, or the folder that holds the subjects' folders.
-        apex_rule: "label" takes the apex of the label file (SMIC has none: `apex` is None); "middle" the frame half-way
+        apex_rule: "label" takes the apex of the label file (SMIC has none: `study.apex` is None); "middle" the frame half-way
             between onset and offset; "list" the one in `apex_list`. In the composite a rule is for SMIC's clips, which
             have no label, alone. The rule does not change which clips are used. One more rule, the frame of the largest
-            motion, needs a motion method: `selfme_lib.apex`.
+            motion, needs a motion method: `selfme_lib.study.apex`.
         apex_list: for "list": CSV with the columns subject, clip, apex.
         classes: 3, or 5 for CASME II's emotions as they are (`CASME2_FIVE`).
 

@@ -13,17 +13,10 @@ surprise surprise; only `other` is left out.
 import re
 from pathlib import Path
 
-from selfme_lib.data.clips import CLASSES, FaultyData, Reading
-from selfme_lib.data.coding import Scheme, canonical, read_coding
-from selfme_lib.data.labelled import FramesOnDisk, bring_together
-from selfme_lib.data.tree import (
-    choose_folder,
-    find_label_file,
-    folders_of_subjects,
-    is_marked_cropped,
-    list_folder,
-    subject_folders,
-)
+from .clips import CLASSES, FaultyData, Reading
+from .coding import Scheme, canonical, read_coding
+from .labelled import FramesOnDisk, bring_together
+from .tree import choose_folder, find_label_file, folders_of_subjects, is_marked_cropped, list_folder, subject_folders
 
 EMOTIONS = {
     **dict.fromkeys(("anger", "contempt", "disgust", "fear", "sadness"), "negative"),

@@ -11,8 +11,8 @@ of them is read. Subjects are `s3` in one release and `s03` in the next. The off
 import re
 from pathlib import Path
 
-from selfme_lib.data.clips import CLASSES, Clip, Fault, FaultyData, Reading
-from selfme_lib.data.tree import (
+from .clips import CLASSES, Clip, Fault, FaultyData, Reading
+from .tree import (
     FrameFolder,
     choose_folder,
     folders_of_subjects,

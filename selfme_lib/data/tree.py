@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfme_lib.data.clips import Fault, FaultyData
+from .clips import Fault, FaultyData
 
 FRAME = re.compile(r"(?P<kind>(?:reg_)?(?:img|image))(?P<number>[0-9]{1,12})\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE)
 """A frame of CASME II or SMIC; `kind` tells cropped ones (`reg_img46.jpg`) from recordings (`img46.jpg`)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from selfme_lib.data.clips import FaultyData
+from .clips import FaultyData
 
 SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
 _BOXED = {".mp4", ".m4v", ".mov"}  # ISO 14496-12

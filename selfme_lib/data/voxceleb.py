@@ -35,11 +35,12 @@ from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from selfme_lib.data.clips import FaultyData
-from selfme_lib.data.images import read_pixels, resize
-from selfme_lib.data.video import pick_frames
-from selfme_lib.errors import DataError
-from selfme_lib.files import read_json, write_json
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json, write_json
+
+from .clips import FaultyData
+from .images import read_pixels, resize
+from .video import pick_frames
 
 ALL = 2**31
 """More frames than any sequence has: for `find_sequences`."""

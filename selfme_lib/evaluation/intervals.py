@@ -6,11 +6,14 @@ much the score depends on who was recorded. Of the luck of a training it holds w
 drawn, but not what the folds of one training share; appendix A2 tells the two apart.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from .metrics import CLASSES, fold_confusions
 
@@ -87,3 +90,29 @@ def percentile_interval(draws: Float[np.ndarray, "n"], *, level: float = 0.95) -
     """The middle `level` of the draws."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def mean_over_subjects(
+    values: Float[Tensor, "n"], subjects: Sequence[str], *, draws: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean over clips, and its 95 % interval from resampling subjects, each with all of his or her clips.
+
+    Clips of one held-out subject share a network, so the subject is the unit. Values that are not numbers are left out.
+
+    Args:
+        values: one for each clip, such as a symmetric attention index or a difference of two.
+        subjects: of each clip.
+        draws: of subjects, with replacement.
+        seed: the same seed gives the same draws.
+
+    Returns:
+        Mean and both ends; not a number if no value is one.
+    """
+    names = sorted(set(subjects))
+    own = torch.tensor([[subject == name for subject in subjects] for name in names], dtype=torch.float64)  # (s, n)
+    known = torch.isfinite(values)
+    sums, counts = own @ values.double().nan_to_num(), own @ known.double()  # (s,) each
+    times = torch.from_numpy(resampled(len(names), n=draws, seed=seed)).double()  # (draws, s)
+    means = (times @ sums) / (times @ counts)
+    low, high = np.nanquantile(means.numpy(), [0.025, 0.975]) if known.any() else (math.nan, math.nan)
+    return float(sums.sum() / counts.sum()), float(low), float(high)

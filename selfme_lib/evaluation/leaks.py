@@ -14,38 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Int
 
-from ..scvit import ClassifierConfig, predict, train_classifier
 from .loso import Experiment, predictions
-from .metrics import CLASSES, confusion_matrix, uf1
-
-
-def fit_predict_every_epoch(
-    config: ClassifierConfig,
-    motion: Float[Tensor, "n 2 h w"],
-    labels: Int[Tensor, "n"],
-    test_motion: Float[Tensor, "m 2 h w"],
-    *,
-    classes: int = CLASSES,
-    seed: int,
-    device: str = "cpu",
-) -> Float[Tensor, "e m k"]:
-    """As `scvit.fit_predict`, with the class probabilities after each epoch; the last ones are those of `fit_predict`."""
-    after: list[Tensor] = []
-    train_classifier(
-        config,
-        motion,
-        labels,
-        classes=classes,
-        seed=seed,
-        device=device,
-        progress=False,
-        after_epoch=lambda model: after.append(predict(model, test_motion)),
-    )
-    return torch.stack(after)
+from .metrics import confusion_matrix, uf1
 
 
 def at_epoch(experiment: Experiment, folds: dict[str, dict[str, Any]], epoch: int) -> pd.DataFrame:

@@ -26,10 +26,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import scvit
-from ..errors import DataError
-from ..files import atomic_path, read_json, write_json
-from .executors import completed
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.processes import completed
+
 from .metrics import CLASSES
 
 
@@ -52,7 +52,7 @@ class Experiment:
     subjects: Sequence[str]
     clips: Sequence[str]
     seed: int
-    fit_predict: Callable[..., Tensor] = scvit.fit_predict
+    fit_predict: Callable[..., Tensor]
     classes: int = CLASSES
 
 
@@ -66,7 +66,7 @@ def run_loso(
     seed: int,
     store: Path,
     executor: concurrent.futures.Executor | None = None,
-    fit_predict: Callable[..., Float[Tensor, "m k"]] = scvit.fit_predict,
+    fit_predict: Callable[..., Float[Tensor, "m k"]],
     classes: int = CLASSES,
     device: str = "cpu",
     title: str = "LOSO",
@@ -167,8 +167,6 @@ def _prepare(
         first = int(broken.nonzero()[0])
         clip = f"subject {experiment.subjects[first]} clip {experiment.clips[first]}"
         raise DataError(f"the motion of {clip} is not finite; extract it again")
-    if isinstance(config, scvit.ClassifierConfig):  # decided once: all folds start from the same weights
-        config = scvit.with_what_there_is(config, device=device)
     data = (motion.numpy(), np.asarray(experiment.labels, dtype=np.int64), subjects)
     content = _digest(np.ascontiguousarray(data[0]))
     cause = _cause(replace(experiment, config=config), content, device)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Shaped
 
-from ..errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 COLUMNS = ("subject", "clip", "label", "prediction")
 CLASSES = 3  # negative, positive, surprise, unless another number is given

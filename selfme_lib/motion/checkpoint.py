@@ -7,9 +7,10 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from selfme_lib.errors import DataError
-from selfme_lib.files import atomic_path
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import atomic_path
+
+from .learner import LearnerConfig, MotionLearner
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"

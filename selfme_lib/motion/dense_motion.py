@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfme_lib.grids import gaussian_blur, resize_image, translate
-from selfme_lib.motion.hourglass import Hourglass
+
+from .hourglass import Hourglass
 
 
 def local_motions(

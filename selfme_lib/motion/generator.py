@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfme_lib.grids import warp
-from selfme_lib.motion.hourglass import Hourglass
+
+from .hourglass import Hourglass
 
 
 class Generator(nn.Module):

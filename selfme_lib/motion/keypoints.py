@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfme_lib.grids import identity_grid, to_normalised
-from selfme_lib.motion.hourglass import Hourglass, Stem
+
+from .hourglass import Hourglass, Stem
 
 
 def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> Float[Tensor, "b k 2"]:

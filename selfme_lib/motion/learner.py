@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.errors import UsageError
 from selfme_lib.grids import compose, resize_flow, resize_image, sample, warp
-from selfme_lib.motion.dense_motion import DenseMotion, weighted_motion
-from selfme_lib.motion.generator import Generator
-from selfme_lib.motion.keypoints import KeypointDetector
-from selfme_lib.motion.losses import FLOOR, local_contrast
+from selfme_lib.runtime.errors import UsageError
+
+from .dense_motion import DenseMotion, weighted_motion
+from .generator import Generator
+from .keypoints import KeypointDetector
+from .losses import FLOOR, local_contrast
 
 CONTRAST_WINDOWS = (2.0, 5.0)  # of local contrast, in pixels at `LearnerConfig.size`
 

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.errors import DataError
 from selfme_lib.grids import identity_grid, to_normalised, to_pixels, warp
+from selfme_lib.runtime.errors import DataError
 
 Pair = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
 

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.models import VGG19_Weights, vgg16, vgg19
 
-from selfme_lib.errors import DataError, UsageError
-from selfme_lib.motion.losses import Features, contrast_features
+from selfme_lib.runtime.errors import DataError, UsageError
+
+from .losses import Features, contrast_features
 
 RELU1 = {"vgg19": (1, 6, 11, 20, 29), "vgg16": (1, 6, 11, 18, 25)}  # relu1_1, relu2_1, …, relu5_1 in `features`
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])

@@ -14,13 +14,14 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from safetensors import SafetensorError
 
 from selfme_lib.data import voxceleb
-from selfme_lib.errors import DataError
-from selfme_lib.files import write_json
-from selfme_lib.motion import checkpoint
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
-from selfme_lib.motion.pairs import FramePairs
-from selfme_lib.motion.training import TrainingConfig, train
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import write_json
 from selfme_lib.synthme.pretraining import render_pairs
+
+from . import checkpoint
+from .learner import LearnerConfig, MotionLearner
+from .pairs import FramePairs
+from .training import TrainingConfig, train
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from selfme_lib.errors import DataError
-from selfme_lib.files import atomic_path
 from selfme_lib.grids import resize_flow, resize_image, warp
-from selfme_lib.motion.equivariance import (
-    RandomTransform,
-    dense_equivariance_loss,
-    equivariance_loss,
-    random_displacement,
-)
-from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.motion.losses import Features, reconstruction_loss
-from selfme_lib.motion.pairs import Augmentation, FramePairs
-from selfme_lib.motion.perceptual import features
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import atomic_path
+
+from .equivariance import RandomTransform, dense_equivariance_loss, equivariance_loss, random_displacement
+from .learner import MotionLearner
+from .losses import Features, reconstruction_loss
+from .pairs import Augmentation, FramePairs
+from .perceptual import features
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from selfme_lib.diffeo import diffeomorphic_motion
-from selfme_lib.files import atomic_path
 from selfme_lib.grids import warp
+from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.runtime.files import atomic_path
 from selfme_lib.widgets.canvas import below, beside, pixels
 
 GAMMAS = (1.0, 2.0, 4.0, 8.0)

@@ -7,8 +7,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from selfme_lib.plots.motion import show_intervals
-from selfme_lib.plots.style import FAINT, GREEN, INK, METHOD_COLOURS, SOFT, WIDTH, YELLOW
+from .motion import show_intervals
+from .style import FAINT, GREEN, INK, METHOD_COLOURS, SOFT, WIDTH, YELLOW
 
 TITLES = {
     "zero": "no motion",

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from selfme_lib.data import CLASSES, Clip
-from selfme_lib.plots.style import CLASS_COLOURS, INK, SOFT
 from selfme_lib.synthme.action_units import NAMES
 from selfme_lib.synthme.truth import Truth
+
+from .style import CLASS_COLOURS, INK, SOFT
 
 
 def contact_sheet(

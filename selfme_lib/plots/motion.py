@@ -19,7 +19,8 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from selfme_lib.grids import identity_grid, jacobian_determinant, to_pixels
-from selfme_lib.plots.style import INK, SEQUENTIAL, SOFT, VERMILION, flow_to_rgb, inset_flow_legend
+
+from .style import INK, SEQUENTIAL, SOFT, VERMILION, flow_to_rgb, inset_flow_legend
 
 
 def show_image(ax: Axes, image: Float[Tensor, "c h w"], *, title: str = "", dim: float = 0.0) -> None:

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from selfme_lib.data import CLASSES
-from selfme_lib.diffeo import diffeomorphic_motion
 from selfme_lib.grids import warp
+from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.plots.motion import show_flow, show_image, show_keypoints, show_map
-from selfme_lib.plots.results import REGION_COLOURS, REGIONS, show_regions
-from selfme_lib.plots.style import CLASS_COLOURS, INK, SOFT, common_scale, panels
+
+from .motion import show_flow, show_image, show_keypoints, show_map
+from .results import REGION_COLOURS, REGIONS, show_regions
+from .style import CLASS_COLOURS, INK, SOFT, common_scale, panels
 
 STICKS = 10.0  # keypoints' displacements are drawn this much longer
 

@@ -1,6 +1,6 @@
 """Pictures of results: scores with their intervals, trends, confusions, subjects, regions of a face, attention.
 
-Every function draws into an axis that it is given. Numbers come from `tables.Result` and `trends.Trend`; nothing is
+Every function draws into an axis that it is given. Numbers come from `study.tables.Result` and `study.trends.Trend`; nothing is
 computed here but where it is drawn.
 """
 
@@ -17,24 +17,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from selfme_lib.classifier.grad_cam import symmetric_attention_index
 from selfme_lib.data import CLASS_NAMES
-from selfme_lib.explain import symmetric_attention_index
-from selfme_lib.plots.motion import show_flow, show_image, show_intervals
-from selfme_lib.plots.style import (
-    BLUE,
-    DIVERGING,
-    FAINT,
-    GREEN,
-    HEAT,
-    INK,
-    METHOD_COLOURS,
-    ORANGE,
-    PURPLE,
-    SOFT,
-    VERMILION,
-)
-from selfme_lib.tables import Result
-from selfme_lib.trends import Trend
+from selfme_lib.study.tables import Result
+from selfme_lib.study.trends import Trend
+
+from .motion import show_flow, show_image, show_intervals
+from .style import BLUE, DIVERGING, FAINT, GREEN, HEAT, INK, METHOD_COLOURS, ORANGE, PURPLE, SOFT, VERMILION
 
 REGIONS = ("UL", "UR", "BL", "BR")
 REGION_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)

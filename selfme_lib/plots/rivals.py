@@ -6,7 +6,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from selfme_lib.plots.style import DIVERGING, FAINT, HEAT, INK, METHOD_COLOURS, bare
+from .style import DIVERGING, FAINT, HEAT, INK, METHOD_COLOURS, bare
 
 COSTS = {
     "parameters": "parameters",

@@ -7,13 +7,13 @@ The labels come from recipes of action units. Accuracy on SynthME proves that a 
 recognising real micro-expressions.
 """
 
-from selfme_lib.synthme.camera import Pose
-from selfme_lib.synthme.dataset import VERSION, SynthConfig, fingerprint, write_dataset
-from selfme_lib.synthme.identity import Identity, create_identity
-from selfme_lib.synthme.pretraining import render_pairs
-from selfme_lib.synthme.render import Expression, Renderer
-from selfme_lib.synthme.studio import neutral_face, render_face, render_recording, set_up
-from selfme_lib.synthme.timeline import Difficulty
+from .camera import Pose
+from .dataset import VERSION, SynthConfig, fingerprint, write_dataset
+from .identity import Identity, create_identity
+from .pretraining import render_pairs
+from .render import Expression, Renderer
+from .studio import neutral_face, render_face, render_recording, set_up
+from .timeline import Difficulty
 
 __all__ = [
     "VERSION",

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from selfme_lib.synthme.head import load_head
+from .head import load_head
 
 # Action unit -> face units and weights; the asterisk stands for Left and Right. A soft mask splits their sum at the middle of
 # the face, since the face units of one side reach a little into the other.

@@ -21,12 +21,14 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from selfme_lib.errors import DataError, UsageError
-from selfme_lib.files import atomic_path, read_json, write_json
-from selfme_lib.synthme.action_units import code
-from selfme_lib.synthme.ground_truth import exact_flow
-from selfme_lib.synthme.identity import Identity, create_identity
-from selfme_lib.synthme.layouts import (
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.processes import in_parallel
+
+from .action_units import code
+from .ground_truth import exact_flow
+from .identity import Identity, create_identity
+from .layouts import (
     CLASS_COUNTS,
     CODING_SHEET,
     FACS_SHEET,
@@ -37,12 +39,11 @@ from selfme_lib.synthme.layouts import (
     write_coding_sheet,
     write_facs_sheet,
 )
-from selfme_lib.synthme.parallel import in_parallel
-from selfme_lib.synthme.render import Renderer
-from selfme_lib.synthme.sensor import expose
-from selfme_lib.synthme.studio import set_up
-from selfme_lib.synthme.timeline import UNITS, Difficulty, Script, write_script
-from selfme_lib.synthme.truth import truth_path
+from .render import Renderer
+from .sensor import expose
+from .studio import set_up
+from .timeline import UNITS, Difficulty, Script, write_script
+from .truth import truth_path
 
 VERSION = "synthme-1"
 DISCLAIMER = (

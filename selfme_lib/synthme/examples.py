@@ -4,11 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.synthme.camera import Pose
-from selfme_lib.synthme.identity import create_identity
-from selfme_lib.synthme.render import Expression
-from selfme_lib.synthme.studio import set_up
-from selfme_lib.synthme.timeline import scaled_to
+from .camera import Pose
+from .identity import create_identity
+from .render import Expression
+from .studio import set_up
+from .timeline import scaled_to
 
 PEOPLE = {"a smile": (3, {6: (0.8, 0.8), 12: (1.0, 1.0)}), "raised brows": (11, {1: (0.9, 0.9), 2: (1.0, 1.0)})}
 PEAK = 2.5  # px of a frame of 256 px

@@ -15,12 +15,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from selfme_lib.errors import UsageError
-from selfme_lib.files import atomic_path
-from selfme_lib.synthme.dataset import PlannedClip, SynthConfig, plan_by_number, renderer_of
-from selfme_lib.synthme.ground_truth import exact_flow
-from selfme_lib.synthme.parallel import in_parallel
-from selfme_lib.synthme.sensor import expose
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.processes import in_parallel
+
+from .dataset import PlannedClip, SynthConfig, plan_by_number, renderer_of
+from .ground_truth import exact_flow
+from .sensor import expose
 
 
 @dataclass(frozen=True)

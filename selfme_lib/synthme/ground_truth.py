@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfme_lib.synthme.camera import Pose
-from selfme_lib.synthme.render import Expression, Renderer
+from .camera import Pose
+from .render import Expression, Renderer
 
 DEPTH_TOLERANCE = 0.02  # decimetres
 

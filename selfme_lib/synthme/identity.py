@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from selfme_lib.synthme.action_units import FACE_UNITS
-from selfme_lib.synthme.camera import Camera
-from selfme_lib.synthme.head import Head, load_head, smoothstep
-from selfme_lib.synthme.shading import vertex_normals
+from .action_units import FACE_UNITS
+from .camera import Camera
+from .head import Head, load_head, smoothstep
+from .shading import vertex_normals
 
 Population = Literal["evaluation", "pretraining"]
 STREAM: dict[str, int] = {"evaluation": 1, "pretraining": 2}

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from openpyxl import Workbook
 
-from selfme_lib.files import atomic_path
-from selfme_lib.synthme.action_units import CLASS_OF_EMOTION
-from selfme_lib.synthme.sensor import encode_bmp, encode_grey_jpeg, encode_jpeg
+from selfme_lib.runtime.files import atomic_path
+
+from .action_units import CLASS_OF_EMOTION
+from .sensor import encode_bmp, encode_grey_jpeg, encode_jpeg
 
 LAYOUTS = ("casme2", "smic", "samm")
 CODING_SHEET = "CASME2-coding-synthme.xlsx"

@@ -15,16 +15,17 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from selfme_lib.errors import DataError
-from selfme_lib.files import read_json, write_json
-from selfme_lib.synthme.camera import Pose
-from selfme_lib.synthme.dataset import VERSION
-from selfme_lib.synthme.identity import Identity, create_identity
-from selfme_lib.synthme.parallel import in_parallel
-from selfme_lib.synthme.render import Expression, Renderer
-from selfme_lib.synthme.sensor import expose, through_jpeg
-from selfme_lib.synthme.studio import set_up
-from selfme_lib.synthme.timeline import UNITS, scaled_to
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.processes import in_parallel
+
+from .camera import Pose
+from .dataset import VERSION
+from .identity import Identity, create_identity
+from .render import Expression, Renderer
+from .sensor import expose, through_jpeg
+from .studio import set_up
+from .timeline import UNITS, scaled_to
 
 MOVING_UNITS = tuple(unit for unit in UNITS if unit < 40)
 LARGEST_PEAK = 6.0  # pixels of a 256-pixel frame

@@ -10,13 +10,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from selfme_lib.synthme.action_units import ActionUnits, displacement
-from selfme_lib.synthme.camera import FRONTAL, Pose
-from selfme_lib.synthme.head import PARTS, Head, load_head, smoothstep
-from selfme_lib.synthme.identity import Appearance, Identity
-from selfme_lib.synthme.raster import Surface, rasterise
-from selfme_lib.synthme.shading import Light, gloss, irradiance, soft_visibility, vertex_normals
-from selfme_lib.synthme.texture import EYE_RADIUS, lip_cover, paint
+from .action_units import ActionUnits, displacement
+from .camera import FRONTAL, Pose
+from .head import PARTS, Head, load_head, smoothstep
+from .identity import Appearance, Identity
+from .raster import Surface, rasterise
+from .shading import Light, gloss, irradiance, soft_visibility, vertex_normals
+from .texture import EYE_RADIUS, lip_cover, paint
 
 SUPERSAMPLING = 2
 MOUTH_LIGHT = 0.4  # the part of the light that reaches the teeth

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfme_lib.synthme.camera import FRONTAL, Camera
-from selfme_lib.synthme.raster import rasterise
+from .camera import FRONTAL, Camera
+from .raster import rasterise
 
 WRAP = np.array([0.45, 0.32, 0.28])
 

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from selfme_lib.synthme.action_units import ActionUnits
-from selfme_lib.synthme.camera import FRONTAL, Pose
-from selfme_lib.synthme.identity import Identity, create_identity
-from selfme_lib.synthme.render import Expression, Renderer
-from selfme_lib.synthme.shading import draw_light
+from .action_units import ActionUnits
+from .camera import FRONTAL, Pose
+from .identity import Identity, create_identity
+from .render import Expression, Renderer
+from .shading import draw_light
 
 
 def set_up(identity: Identity, size: int) -> Renderer:

@@ -13,8 +13,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from selfme_lib.synthme.head import PARTS, load_head, smoothstep
-from selfme_lib.synthme.identity import Appearance, Identity
+from .head import PARTS, load_head, smoothstep
+from .identity import Appearance, Identity
 
 PAINTED = 1024  # side of the unrolled head in texels, when painted
 TILE = PAINTED // 4

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from selfme_lib.synthme.action_units import FACE_UNITS, RECIPES, Recipe, code, displacement
-from selfme_lib.synthme.camera import FRONTAL, Pose
-from selfme_lib.synthme.head import PARTS, load_head, smoothstep
-from selfme_lib.synthme.identity import Identity
-from selfme_lib.synthme.render import Expression
+from .action_units import FACE_UNITS, RECIPES, Recipe, code, displacement
+from .camera import FRONTAL, Pose
+from .head import PARTS, load_head, smoothstep
+from .identity import Identity
+from .render import Expression
 
 UNITS = tuple(sorted(FACE_UNITS))
 

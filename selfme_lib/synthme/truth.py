@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@
 Each is an `explorer.Explorer`: controls, a picture and a note, in JupyterLab and in Voilà. None of them trains anything.
 """
 
-from selfme_lib.widgets.amplification import AmplificationExplorer, ClipFrames, explore_amplification
-from selfme_lib.widgets.contrast import ContrastExplorer, explore_contrast
-from selfme_lib.widgets.control_grid import ControlGridExplorer, explore_control_grid
-from selfme_lib.widgets.keypoints import KeypointViewer, view_keypoints
-from selfme_lib.widgets.loso import LosoExplorer, explore_loso
-from selfme_lib.widgets.timeline import TimelineExplorer, explore_timeline
+from .amplification import AmplificationExplorer, ClipFrames, explore_amplification
+from .contrast import ContrastExplorer, explore_contrast
+from .control_grid import ControlGridExplorer, explore_control_grid
+from .keypoints import KeypointViewer, view_keypoints
+from .loso import LosoExplorer, explore_loso
+from .timeline import TimelineExplorer, explore_timeline
 
 __all__ = [
     "AmplificationExplorer",

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from selfme_lib.data import Clip, load_onset_apex
 from selfme_lib.data.frame_cache import FrameCache
-from selfme_lib.diffeo import diffeomorphic_motion
-from selfme_lib.errors import UsageError
 from selfme_lib.grids import jacobian_determinant, warp
 from selfme_lib.motion import checkpoint
+from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.plots.style import flow_to_rgb
-from selfme_lib.widgets.canvas import beside, mark_folds, pale, pixels, with_arrows, zoom_for
-from selfme_lib.widgets.explorer import LABEL, Explorer
+from selfme_lib.runtime.errors import UsageError
+
+from .canvas import beside, mark_folds, pale, pixels, with_arrows, zoom_for
+from .explorer import LABEL, Explorer
 
 Frames = tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]
 VIEWS = ("warped face", "arrows", "colour flow", "difference")

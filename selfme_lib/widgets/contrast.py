@@ -14,14 +14,15 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from selfme_lib.classifier.symmetry import contrast, symmetric_contrastive_loss
 from selfme_lib.data import CLASSES
-from selfme_lib.errors import UsageError
 from selfme_lib.grids import resize_flow
 from selfme_lib.plots.results import REGION_COLOURS, REGIONS
 from selfme_lib.plots.style import CLASS_COLOURS, common_scale, flow_to_rgb
-from selfme_lib.symmetry import contrast, symmetric_contrastive_loss
-from selfme_lib.widgets.canvas import SIDE, bars, beside, pixels, rgb
-from selfme_lib.widgets.explorer import LABEL, Explorer
+from selfme_lib.runtime.errors import UsageError
+
+from .canvas import SIDE, bars, beside, pixels, rgb
+from .explorer import LABEL, Explorer
 
 ACROSS = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
 SHOWN = 14  # candidates with a bar
@@ -38,7 +39,7 @@ def explore_contrast(
     Args:
         motion: of the clips of a batch; shown.
         labels: their classes.
-        regions: their regional embeddings, from `symmetry.region_embeddings`.
+        regions: their regional embeddings, from `classifier.symmetry.region_embeddings`.
         classes: what the labels mean.
 
     Raises:

@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfme_lib.diffeo import expand_bspline, exponential
 from selfme_lib.grids import identity_grid, jacobian_determinant, resize_flow
+from selfme_lib.motion.diffeo import expand_bspline, exponential
 from selfme_lib.plots.style import BLUE, INK, SOFT, YELLOW, flow_to_rgb
-from selfme_lib.widgets.canvas import beside, colours, mark_folds, pixels, with_dots, with_lines
-from selfme_lib.widgets.explorer import LABEL, Explorer
+
+from .canvas import beside, colours, mark_folds, pixels, with_dots, with_lines
+from .explorer import LABEL, Explorer
 
 SIZE, ZOOM = 97, 3  # px of the field: 96 = 6 x 16 = 12 x 8 = 24 x 4 spacings; px of the screen for each
 SPACINGS = (4, 8, 16)  # px between control points

@@ -13,14 +13,15 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfme_lib.errors import UsageError
 from selfme_lib.grids import resize_flow, resize_image, to_pixels
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import Motion, MotionLearner
 from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
-from selfme_lib.widgets.amplification import Frames
-from selfme_lib.widgets.canvas import beside, colours, pale, pixels, with_dots, with_lines, zoom_for
-from selfme_lib.widgets.explorer import LABEL, Explorer
+from selfme_lib.runtime.errors import UsageError
+
+from .amplification import Frames
+from .canvas import beside, colours, pale, pixels, with_dots, with_lines, zoom_for
+from .explorer import LABEL, Explorer
 
 
 def view_keypoints(clips: Mapping[str, Frames], *, learner: MotionLearner | None = None) -> "KeypointViewer":

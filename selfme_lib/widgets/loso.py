@@ -15,20 +15,21 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from selfme_lib.classifier.grad_cam import grad_cam
+from selfme_lib.classifier.network import SCViT
 from selfme_lib.data import Clip, load_onset_apex
-from selfme_lib.errors import DataError
 from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
-from selfme_lib.experiments import classifier_inputs, fields_file
-from selfme_lib.explain import grad_cam
-from selfme_lib.files import read_json
-from selfme_lib.inspection import kept_classifiers
 from selfme_lib.plots.style import CLASS_COLOURS, FAINT, INK, common_scale, flow_to_rgb
-from selfme_lib.profiles import Profile
-from selfme_lib.results import RunFolder
-from selfme_lib.scvit import SCViT
-from selfme_lib.tables import Row
-from selfme_lib.widgets.canvas import bars, below, beside, heat_over, pixels, rgb, write
-from selfme_lib.widgets.explorer import LABEL, Explorer
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json
+from selfme_lib.study.experiments import classifier_inputs, fields_file
+from selfme_lib.study.inspection import kept_classifiers
+from selfme_lib.study.profiles import Profile
+from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.tables import Row
+
+from .canvas import bars, below, beside, heat_over, pixels, rgb, write
+from .explorer import LABEL, Explorer
 
 SIDE = 192  # px of a picture
 
@@ -39,7 +40,7 @@ def explore_loso(settings: Profile, run: RunFolder, clips: list[Clip]) -> "LosoE
     Args:
         settings: of the run.
         run: its folder; chapter 05 has been run there, and chapter 07 for the attention.
-        clips: of the run, from `experiments.prepare_data`.
+        clips: of the run, from `study.experiments.prepare_data`.
 
     Raises:
         DataError: the run has no predictions yet, those of other clips, or no motion that this code has made.

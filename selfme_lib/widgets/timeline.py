@@ -15,12 +15,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from selfme_lib.data import Clip, read_clip_frame
-from selfme_lib.errors import UsageError
 from selfme_lib.grids import gaussian_blur
 from selfme_lib.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, SOFT, VERMILION
+from selfme_lib.runtime.errors import UsageError
 from selfme_lib.synthme.truth import Truth
-from selfme_lib.widgets.canvas import GAP, below, beside, pixels, rgb, with_lines, write, zoom_for
-from selfme_lib.widgets.explorer import LABEL, Explorer
+
+from .canvas import GAP, below, beside, pixels, rgb, with_lines, write, zoom_for
+from .explorer import LABEL, Explorer
 
 HEIGHT = 150  # px of the curves
 MARGIN = 26  # px below and above the curves, for frame numbers and names of moments

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from selfme_lib.baselines.bi_woof import BiWOOFConfig, bi_woof
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
 
 
 def uniform(angle, length=2.0, size=16, strain=1.0):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import torch
 from PIL import Image
 
-from selfme_lib import cli
+from selfme_lib.app import cli
 from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from selfme_lib.baselines.lbp_top import NEIGHBOURS, PATTERNS, LBPTOPConfig, lbp_top, patterns, three_planes
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from torch import nn
 
 from selfme_lib.baselines.off_apexnet import OFFApexNet
 from selfme_lib.baselines.training import Moves, Network, NetworkConfig, train_network
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
 from toy_motion import moving_blobs
 
 CONFIG = NetworkConfig(size=28, width=0.25, epochs=12, batch_size=8, lr=3e-3, pretrained=False)

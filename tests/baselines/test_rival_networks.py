@@ -14,7 +14,7 @@ from selfme_lib.baselines.off_apexnet import OFFApexNet
 from selfme_lib.baselines.ststnet import STSTNet
 from selfme_lib.baselines.training import count_parameters
 from selfme_lib.baselines.vgg16 import VGG16
-from selfme_lib.errors import UsageError
+from selfme_lib.runtime.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from selfme_lib import profiles
-from selfme_lib.baselines import imagenet, rivals
+from selfme_lib.baselines import rivals
+from selfme_lib.baselines import torchvision_weights as imagenet
 from selfme_lib.baselines.rivals import METHODS, Rival, RivalsConfig, fit_predict, train
 from selfme_lib.baselines.training import Moves
-from selfme_lib.errors import UsageError
 from selfme_lib.evaluation.loso import run_loso
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.study import profiles
 from toy_motion import moving_blobs
 
 SETTINGS = profiles.load("smoke").evaluation.rivals

@@ -8,10 +8,10 @@ from selfme_lib.baselines.tcae import TCAE, TCAEConfig, TCAEHead
 from selfme_lib.baselines.tcae_training import losses, train_tcae
 from selfme_lib.baselines.training import count_parameters
 from selfme_lib.data import load_clips
-from selfme_lib.errors import DataError, UsageError
-from selfme_lib.extraction import extract
 from selfme_lib.grids import resize_flow
 from selfme_lib.motion.pairs import FramePairs
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.study.extraction import extract
 
 TINY = TCAEConfig(size=32, width=1 / 16, steps=3, batch_size=4, lr=1e-3)
 

@@ -7,11 +7,11 @@ import pytest
 import recordings
 import trees
 
-from selfme_lib import cli
+from selfme_lib.app import cli
 from selfme_lib.data import load_clips, read_frame
 from selfme_lib.data.align_tree import align_tree
-from selfme_lib.errors import DataError
-from selfme_lib.files import read_json
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json
 from selfme_lib.synthme import Pose, neutral_face
 
 

@@ -2,7 +2,7 @@ import pytest
 import trees
 
 from selfme_lib.data import load_clips
-from selfme_lib.errors import DataError, UsageError
+from selfme_lib.runtime.errors import DataError, UsageError
 
 LINES = ["1,s1_ne_01,36238", "s01,S1_PO_01,36240", "03,s3_po_02,36241", "3,s3_sur_01,36245", "20,s20_ne_01,36242"]
 

@@ -9,7 +9,7 @@ import pytest
 import trees
 
 from selfme_lib.data import load_clips, selection_report
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 
 def rejected(root, *, dataset="casme2"):

@@ -6,7 +6,7 @@ import pytest
 import trees
 
 from selfme_lib.data import examine, load_clips
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".csv"])

@@ -9,7 +9,7 @@ import pytest
 import trees
 
 from selfme_lib.data import CASME2_FIVE, examine, load_clips, selection_report
-from selfme_lib.errors import DataError, UsageError
+from selfme_lib.runtime.errors import DataError, UsageError
 
 
 def test_subjects_of_three_sets_stay_apart(tmp_path):

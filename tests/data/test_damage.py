@@ -11,7 +11,7 @@ import pytest
 import trees
 
 from selfme_lib.data import examine, load_clips, load_onset_apex
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 CLIPS = {"casme2": 6, "smic": 5, "samm": 5, "casme3": 4}
 SEEDS = 3

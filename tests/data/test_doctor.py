@@ -8,7 +8,7 @@ import pytest
 import trees
 from PIL import Image
 
-from selfme_lib import cli
+from selfme_lib.app import cli
 from selfme_lib.data import DATASETS, doctor, examine, frame_size
 
 

@@ -5,7 +5,7 @@ import torch
 
 from selfme_lib.data import dataset_fingerprint, examine, load_clips
 from selfme_lib.data.features import load_features, read
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 ROWS = ("01,a,negative", "01,b,1", "02,a,surprise")
 

@@ -12,7 +12,7 @@ import trees
 from selfme_lib.data import dataset_fingerprint, load_clips, load_onset_apex, read_clip_frame, read_frame
 from selfme_lib.data.alignment import cut_out, find_alignment
 from selfme_lib.data.frame_cache import FrameCache, frames_without_face
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 from selfme_lib.widgets import ClipFrames
 
 

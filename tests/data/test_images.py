@@ -6,7 +6,7 @@ import trees
 from PIL import Image
 
 from selfme_lib.data import frame_size, load_clips, load_onset_apex, read_frame
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp"])

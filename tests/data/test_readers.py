@@ -4,7 +4,7 @@ import pytest
 import trees
 
 from selfme_lib.data import examine, load_clips, load_onset_apex, selection_report
-from selfme_lib.errors import DataError, UsageError
+from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme import SynthConfig, write_dataset
 from selfme_lib.synthme.truth import load_truth
 

@@ -8,7 +8,7 @@ import torch
 import trees
 
 from selfme_lib.data import examine, load_clips, load_onset_apex, selection_report
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 
 def rejected(root):

@@ -10,7 +10,7 @@ import trees
 
 from selfme_lib.data import voxceleb
 from selfme_lib.data.voxceleb import convert, find_sequences, spread_evenly
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 
 FIRST_ORDER = "train/id10001#7w0IBEWc9Qw#000993#001143.mp4"
 FACES = "unzippedFaces/Adam_Driver/1.6/0HA6FHxYcwQ"

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
-from selfme_lib import experiments, profiles
+from selfme_lib.classifier.training import fit_predict, fit_predict_every_epoch, train_classifier
 from selfme_lib.data import Clip
-from selfme_lib.errors import DataError
 from selfme_lib.evaluation import leaks
 from selfme_lib.evaluation.loso import Experiment, predictions, run_experiments, run_folds
 from selfme_lib.motion.pairs import FramePairs
-from selfme_lib.scvit import train_classifier
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.study import experiments, profiles
 from selfme_lib.synthme import pretraining
 from selfme_lib.synthme.identity import create_identity
 from toy_motion import TINY, moving_blobs
@@ -33,9 +33,8 @@ def watched(config, motion, labels, test_motion, *, classes, seed, device):
     return torch.full((len(test_motion), 3), 1 / 3)
 
 
-def experiment(motion=MOTION, labels=LABELS, fit_predict=None):
-    options = {} if fit_predict is None else {"fit_predict": fit_predict}
-    return Experiment(SHORT, motion, labels.tolist(), SUBJECTS, CLIPS, 0, **options)
+def experiment(motion=MOTION, labels=LABELS, fit_predict=fit_predict):
+    return Experiment(SHORT, motion, labels.tolist(), SUBJECTS, CLIPS, 0, fit_predict)
 
 
 def test_training_gets_every_clip_but_the_held_out_subjects(tmp_path):
@@ -115,7 +114,7 @@ def test_rendered_people_are_others_than_those_who_are_evaluated(tmp_path, monke
 
 def test_the_last_epoch_is_the_honest_one(tmp_path):
     honest = experiment()
-    (folds,) = run_folds([experiment(fit_predict=leaks.fit_predict_every_epoch)], store=tmp_path)
+    (folds,) = run_folds([experiment(fit_predict=fit_predict_every_epoch)], store=tmp_path)
     (table,) = run_experiments([honest], store=tmp_path)
     pd.testing.assert_frame_equal(leaks.at_epoch(honest, folds, -1)[COLUMNS], table[COLUMNS], check_exact=True)
     assert not leaks.at_epoch(honest, folds, 0)[COLUMNS].equals(table[COLUMNS])
@@ -124,7 +123,7 @@ def test_the_last_epoch_is_the_honest_one(tmp_path):
 def test_choosing_on_the_test_subject_is_never_worse_in_accuracy_and_uses_the_labels():
     """Folds whose epochs are right about different clips; the labels decide which is reported."""
     subjects, labels = ["01", "01", "02", "02"], [0, 1, 2, 0]
-    trial = Experiment(SHORT, MOTION[:4], labels, subjects, list("abcd"), 0)
+    trial = Experiment(SHORT, MOTION[:4], labels, subjects, list("abcd"), 0, fit_predict=fit_predict)
     said = {"01": [[0, 0], [0, 1], [1, 0]], "02": [[2, 0], [0, 0], [0, 2]]}  # by epoch
     folds = {
         name: {"probabilities": np.eye(3)[np.array(epochs)].tolist(), "seconds": 0.0} for name, epochs in said.items()

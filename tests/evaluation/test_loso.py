@@ -11,10 +11,11 @@ import psutil
 import pytest
 import torch
 
-from selfme_lib.errors import DataError
-from selfme_lib.evaluation.executors import executor
+from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import run_fold, run_loso
 from selfme_lib.evaluation.metrics import score
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.processes import executor
 from toy_motion import TINY, moving_blobs
 
 SHORT = replace(TINY, epochs=3)
@@ -37,7 +38,7 @@ def _nothing_seen():
 
 def test_learns_the_toy_problem(tmp_path):
     motion, labels, subjects, clips = moving_blobs(4, 12)
-    table = run_loso(TINY, motion, labels.tolist(), subjects, clips, seed=0, store=tmp_path)
+    table = run_loso(TINY, motion, labels.tolist(), subjects, clips, seed=0, store=tmp_path, fit_predict=fit_predict)
     assert score(table)["pooled"]["uf1"] > 0.9
     assert list(table.columns) == ["subject", "clip", "label", "prediction", "p0", "p1", "p2"]
     assert (table["subject"].tolist(), table["clip"].tolist()) == (subjects, clips)
@@ -62,7 +63,7 @@ def test_broken_clips_of_the_held_out_subject_do_not_reach_the_training():
     motion[people == "02"] = torch.nan
 
     def train_then_look_at_something_else(config, train, train_labels, _test, **options):
-        from selfme_lib.scvit import fit_predict
+        from selfme_lib.classifier.training import fit_predict
 
         return fit_predict(config, train, train_labels, train, **options)  # finite only if the weights are
 
@@ -77,7 +78,10 @@ def test_labels_of_the_held_out_subject_do_not_matter(tmp_path):
     motion, labels, subjects, clips = DATA
     held_out = np.asarray(subjects) == "03"
     other = [(label + 1) % 3 if out else label for label, out in zip(labels, held_out)]
-    tables = [run_loso(SHORT, motion, y, subjects, clips, seed=0, store=tmp_path) for y in (labels, other)]
+    tables = [
+        run_loso(SHORT, motion, y, subjects, clips, seed=0, store=tmp_path, fit_predict=fit_predict)
+        for y in (labels, other)
+    ]
     columns = ["prediction", "p0", "p1", "p2"]
     pd.testing.assert_frame_equal(tables[0][held_out][columns], tables[1][held_out][columns], check_exact=True)
     assert not tables[0][~held_out][columns].equals(tables[1][~held_out][columns])
@@ -85,18 +89,18 @@ def test_labels_of_the_held_out_subject_do_not_matter(tmp_path):
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory):
-    return run_loso(SHORT, *DATA, seed=7, store=tmp_path_factory.mktemp("serial"))
+    return run_loso(SHORT, *DATA, seed=7, store=tmp_path_factory.mktemp("serial"), fit_predict=fit_predict)
 
 
 def test_process_pool_gives_the_same_bits(serial, tmp_path):
     with executor(2) as pool:
-        pooled = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=pool)
+        pooled = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=pool, fit_predict=fit_predict)
     pd.testing.assert_frame_equal(serial, pooled, check_exact=True)
 
 
 def test_a_thread_gives_the_same_bits(serial, tmp_path):
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        again = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=executor)
+        again = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=executor, fit_predict=fit_predict)
     pd.testing.assert_frame_equal(serial, again, check_exact=True)
 
 
@@ -107,7 +111,7 @@ sys.path.insert(0, sys.argv[1])
 from dataclasses import replace
 from toy_motion import TINY, moving_blobs
 from selfme_lib.evaluation import loso
-from selfme_lib.evaluation.executors import process_pool
+from selfme_lib.runtime.processes import process_pool
 
 def write_json_and_die(path, value):
     write_json(path, value)
@@ -117,7 +121,7 @@ def write_json_and_die(path, value):
 write_json, loso.write_json = loso.write_json, write_json_and_die
 motion, labels, *names = moving_blobs(4, 6)
 executor = process_pool(2)
-arguments = {"seed": 7, "store": Path(sys.argv[2]), "executor": executor}
+arguments = {"seed": 7, "store": Path(sys.argv[2]), "executor": executor, "fit_predict": loso_fit}
 loso.run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, **arguments)
 """
 
@@ -128,7 +132,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(serial, tmp_path):
     assert killed.returncode == -signal.SIGKILL
     (finished,) = tmp_path.glob("fold-*.json")
     written = finished.stat().st_mtime_ns
-    resumed = run_loso(SHORT, *DATA, seed=7, store=tmp_path)
+    resumed = run_loso(SHORT, *DATA, seed=7, store=tmp_path, fit_predict=fit_predict)
     pd.testing.assert_frame_equal(serial, resumed, check_exact=True)
     assert finished.stat().st_mtime_ns == written  # not computed again
     assert len(list(tmp_path.glob("fold-*.json"))) == 4
@@ -188,11 +192,13 @@ def test_errors_of_a_fold_come_out(tmp_path):
 def test_what_cannot_be_evaluated_is_refused(tmp_path):
     motion, labels, subjects, clips = DATA
     with pytest.raises(DataError, match="at least two subjects, got 1"):
-        run_loso(SHORT, motion[:6], labels[:6], subjects[:6], clips[:6], seed=0, store=tmp_path)
+        run_loso(
+            SHORT, motion[:6], labels[:6], subjects[:6], clips[:6], seed=0, store=tmp_path, fit_predict=fit_predict
+        )
     broken = motion.clone()
     broken[7, 0, 3, 3] = torch.nan
     with pytest.raises(DataError, match="subject 02 clip EP02 is not finite"):
-        run_loso(SHORT, broken, labels, subjects, clips, seed=0, store=tmp_path)
+        run_loso(SHORT, broken, labels, subjects, clips, seed=0, store=tmp_path, fit_predict=fit_predict)
 
 
 def test_a_damaged_file_in_the_store_is_named(tmp_path):

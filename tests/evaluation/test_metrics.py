@@ -5,8 +5,8 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfme_lib.errors import DataError
 from selfme_lib.evaluation.metrics import accuracy, confusion_matrix, read_predictions, score, uar, uf1
+from selfme_lib.runtime.errors import DataError
 
 STSTNET_CASME2 = np.array([[83, 5, 0], [12, 19, 1], [2, 0, 23]])  # published by its authors, rows are the truth
 pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)

@@ -1,14 +1,9 @@
 import pytest
 import torch
 
-from selfme_lib.errors import UsageError
-from selfme_lib.motion.losses import (
-    FLOOR,
-    contrast_features,
-    local_contrast,
-    reconstruction_loss,
-)
+from selfme_lib.motion.losses import FLOOR, contrast_features, local_contrast, reconstruction_loss
 from selfme_lib.motion.perceptual import features
+from selfme_lib.runtime.errors import UsageError
 
 
 @pytest.mark.parametrize(("floor", "changed"), [(0.0, 1e-4), (FLOOR, 0.03)])

@@ -11,12 +11,12 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from selfme_lib.errors import DataError
-from selfme_lib.files import read_json
 from selfme_lib.motion import checkpoint, pretraining, training
 from selfme_lib.motion.learner import LearnerConfig
 from selfme_lib.motion.pretraining import PretrainingConfig, VoxCeleb, pretrain
 from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json
 
 TINY = LearnerConfig(size=32, largest=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 PEOPLE = ("id10001", "id10002", "id10003")
@@ -122,7 +122,7 @@ def test_a_killed_pretraining_ends_with_the_weights_of_an_uninterrupted_one(root
 
 def test_the_command_trains_in_two_processes(root, tmp_path):
     """`--devices 2` starts a second process of the same command (DDP, gloo); one line says where the result is."""
-    command = [sys.executable, "-m", "selfme_lib.cli", "pretrain", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "selfme_lib.app.cli", "pretrain", str(tmp_path / "out")]
     options = f"--dataset voxceleb --root {root} --size 32 --steps 2 --batch 2 --accelerator cpu --devices 2".split()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfme_lib.errors import UsageError
 from selfme_lib.grids import compose, gaussian_blur, identity_grid, resize_flow, to_normalised, warp
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.dense_motion import (
@@ -21,6 +20,7 @@ from selfme_lib.motion.generator import Generator
 from selfme_lib.motion.hourglass import Stem
 from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax, spread_out
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.runtime.errors import UsageError
 
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 

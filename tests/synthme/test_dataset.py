@@ -11,7 +11,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from selfme_lib.errors import DataError, UsageError
+from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme import VERSION, SynthConfig, fingerprint, write_dataset
 from selfme_lib.synthme.dataset import draw_labels, plan
 from selfme_lib.synthme.truth import load_truth

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from selfme_lib.data import load_clips, read_frame
-from selfme_lib.errors import DataError, UsageError
-from selfme_lib.files import read_json, write_json
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.synthme import SynthConfig, fingerprint, write_dataset
 from selfme_lib.synthme.dataset import stored_config
 from selfme_lib.synthme.excerpts import load_excerpt, render_excerpts

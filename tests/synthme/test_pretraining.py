@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from selfme_lib.errors import DataError
+from selfme_lib.runtime.errors import DataError
 from selfme_lib.synthme import render_pairs
 
 REQUEST = {"pairs_per_identity": 2, "size": 32, "seed": 1}

@@ -7,11 +7,11 @@ import torch
 from nbformat.v4 import new_output
 
 from selfme_lib.data import Clip
-from selfme_lib.diffeo import diffeomorphic_motion
-from selfme_lib.errors import UsageError
 from selfme_lib.grids import jacobian_determinant
+from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.plots.style import flow_to_rgb
+from selfme_lib.runtime.errors import UsageError
 from selfme_lib.widgets import ClipFrames, explore_amplification
 from selfme_lib.widgets.amplification import FULL_COLOUR, VIEWS, draw_view
 from selfme_lib.widgets.canvas import BAR, GAP, mark_folds

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from selfme_lib.errors import UsageError
+from selfme_lib.classifier.symmetry import symmetric_contrastive_loss
 from selfme_lib.plots.results import REGIONS
-from selfme_lib.symmetry import symmetric_contrastive_loss
+from selfme_lib.runtime.errors import UsageError
 from selfme_lib.widgets import contrast, explore_contrast
 
 LABELS = torch.tensor([0, 1, 0, 1, 0])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from selfme_lib.diffeo import exponential
 from selfme_lib.grids import jacobian_determinant
+from selfme_lib.motion.diffeo import exponential
 from selfme_lib.widgets import explore_control_grid
 from selfme_lib.widgets.control_grid import SIZE
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from selfme_lib.errors import UsageError
 from selfme_lib.motion.learner import LearnerConfig, Motion, MotionLearner
+from selfme_lib.runtime.errors import UsageError
 from selfme_lib.widgets import view_keypoints
 
 SIZE, K = 64, 3

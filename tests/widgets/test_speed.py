@@ -5,8 +5,8 @@ import time
 import pytest
 import torch
 
-from selfme_lib.machine import one_thread
 from selfme_lib.motion import checkpoint
+from selfme_lib.runtime.device import one_thread
 from selfme_lib.widgets import explore_amplification, explore_contrast, explore_control_grid, view_keypoints
 
 LIMIT = 0.150  # seconds

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from selfme_lib import experiments, inspection, profiles
-from selfme_lib.errors import DataError, UsageError
-from selfme_lib.explain import grad_cam
-from selfme_lib.results import RunFolder
+from selfme_lib.classifier.grad_cam import grad_cam
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.study import experiments, inspection, profiles
+from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.tables import Row
 from selfme_lib.synthme.truth import load_truth
-from selfme_lib.tables import Row
 from selfme_lib.widgets import explore_loso, explore_timeline, loso
 from selfme_lib.widgets.timeline import LONGEST
 

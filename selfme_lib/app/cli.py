@@ -1,0 +1,97 @@
+"""The `selfme` command.
+
+JSON on standard output is nothing but JSON; words for people go to standard error. Exit codes: 0 all went well, 1
+something is wrong with the user's data, 2 wrong usage. A failure that the user can mend is one line: which file, what
+is wrong, what to do. What is slow to import is imported by the command that needs it.
+"""
+
+import importlib.metadata
+import sys
+from typing import Annotated
+
+import typer
+
+from selfme_lib.runtime.errors import DataError, UsageError
+
+from .commands import bench, datasets, motion, pages, runs
+
+app = typer.Typer(
+    name="selfme",
+    help="SelfME (CVPR 2023) reproduced: learned motion for micro-expression recognition.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+measure = typer.Typer(no_args_is_help=True, help="Measure methods against known truth.")
+app.add_typer(measure, name="bench")
+
+
+def main() -> None:
+    """Entry point: runs the command and turns failures into one line and an exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        code = app(arguments, prog_name="selfme", standalone_mode=False)
+    except DataError as error:
+        return _complain(error, 1)
+    except UsageError as error:
+        return _complain(error, 2)
+    except typer.TyperException as error:  # wrong options; a call without a command has shown its help already
+        return _complain(error.format_message(), error.exit_code)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        return 1
+    except OSError as error:  # a folder that cannot be written, a full disk
+        place = error.filename or "writing failed"
+        return _complain(f"{place}: {error.strerror}; give a place that can be written and has room", 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: object, code: int) -> int:
+    line = " ".join(str(message).split())
+    if line:
+        print(f"selfme: {line}", file=sys.stderr)
+    return code
+
+
+def _show_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"selfme {importlib.metadata.version('selfme')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+for command in (
+    datasets.synth,
+    datasets.doctor,
+    datasets.align,
+    runs.reproduce,
+    runs.sweep,
+    motion.motion,
+    motion.pretrain,
+    pages.explore,
+    pages.student,
+    pages.site,
+    runs.verify,
+    runs.score,
+    runs.report,
+):  # in the order of the help
+    app.command()(command)
+measure.command(name="motion")(bench.bench_motion)
+measure.command(name="train")(bench.bench_train)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Commands that measure: `selfme bench motion`, `selfme bench train`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfme_lib.runtime.errors import UsageError
+
+from .output import print_json
+
+
+def bench_motion(
+    root: Annotated[Path, typer.Option(help="A data set with truth in SynthME's format.", show_default=False)],
+    size: Annotated[int | None, typer.Option(min=32, help="Side at which motion is measured.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE", help="Checkpoint of another learner or of TCAE; repeat for more.", show_default=False
+        ),
+    ] = None,
+    nuisances: Annotated[
+        str, typer.Option(help="What disturbs the frames: some of these and yaw (renders clips again); all; none.")
+    ] = "light,noise,jpeg,grey,drift",
+    every: Annotated[int, typer.Option(min=1, help="Nuisances on one in so many clips of each subject.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of every method.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for bench.json, .csv, .md and .png.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """End-point error, robustness and speed of every motion method."""
+    from selfme_lib.baselines.tcae import is_tcae
+    from selfme_lib.baselines.tcae import load as load_tcae
+    from selfme_lib.bench import NUISANCES, learned
+    from selfme_lib.bench import bench_motion as measure
+    from selfme_lib.bench.output import short_table, write_report
+    from selfme_lib.motion import checkpoint as checkpoints
+
+    others = {}
+    for item in also or []:
+        name, _, path = item.partition("=")
+        if not name or not path or name in others:
+            raise UsageError(f"--also {item}: expected NAME=FILE, each name once")
+        if is_tcae(path):
+            others[name] = load_tcae(path).flow
+            continue
+        learner = checkpoints.load(path)
+        others |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
+    sets = {"all": list(NUISANCES), "none": []}
+    chosen = sets[nuisances] if nuisances in sets else [name.strip() for name in nuisances.split(",")]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)  # so that a name that cannot be is noticed now
+    measured = measure(
+        root, size=size, checkpoint_path=checkpoint, also=others, nuisances=chosen, every=every, threads=threads
+    )
+    if out is not None:
+        for path in write_report(out, measured):
+            print(path, file=sys.stderr)
+    table = f"{short_table(measured)}\n{measured['n_pairs']} pairs at {measured['size']} px"
+    if as_json:
+        print_json(measured)
+        if sys.stderr.isatty():
+            print(table, file=sys.stderr)
+    else:
+        print(table)
+
+
+def bench_train(
+    profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
+    epochs: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements, of which the fastest counts.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Processes side by side; 1 leaves that out.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Speed of the classifier's training, against a plain timm loop and the machine's matrix product."""
+    from selfme_lib.bench.train import bench_train as measure
+    from selfme_lib.bench.train import text
+    from selfme_lib.study import profiles
+
+    measured = measure(profiles.load(profile).classifier, epochs=epochs, rounds=rounds, workers=workers)
+    if as_json:
+        print_json(measured)
+    else:
+        print(text(measured))

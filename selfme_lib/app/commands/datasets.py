@@ -1,0 +1,74 @@
+"""Commands about data sets: render one, check one, cut faces out of recordings."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from selfme_lib.runtime.errors import DataError
+
+from .output import print_json
+
+
+def synth(
+    out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    layout: Annotated[
+        Literal["casme2", "smic", "samm"], typer.Option(help="Whose files and labels it looks like on disk.")
+    ] = "casme2",
+    subjects: Annotated[int, typer.Option(min=1, help="Number of people.")] = 12,
+    clips: Annotated[int, typer.Option(min=1, help="Labelled clips a person.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
+    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
+    yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
+    first_identity: Annotated[
+        int, typer.Option(min=0, help="Number of the first person; other numbers are other people.")
+    ] = 0,
+) -> None:
+    """Render the SynthME data set: faces whose motion is known."""
+    from selfme_lib.synthme import SynthConfig, write_dataset
+
+    people = {"subjects": subjects, "first_identity": first_identity}
+    write_dataset(out, SynthConfig(layout=layout, **people, clips=clips, seed=seed, size=size, yaw=yaw))
+    print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
+
+
+def doctor(
+    dataset: Annotated[
+        str,
+        typer.Option(help="casme2, smic, samm, casme3, composite, synthme, voxceleb or features.", show_default=False),
+    ],
+    root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
+    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
+    from selfme_lib.data import examine
+    from selfme_lib.data.doctor import table
+
+    examination = examine(dataset, root, classes=classes)
+    if as_json:
+        print_json(examination.to_dict())
+    else:
+        if examination.faults:
+            print(table(examination.faults, root))
+        print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
+    if examination.errors:
+        raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
+
+
+def align(
+    source: Annotated[Path, typer.Argument(help="Folder of recorded frames, or a video.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    size: Annotated[int, typer.Option(min=32, help="Side of the crops in pixels.")] = 256,
+) -> None:
+    """Cut faces out of recordings, each folder or video in one fixed place. The same command goes on after an interrupt."""
+    from selfme_lib.data.align_tree import align_tree
+    from selfme_lib.data.doctor import table
+
+    faults = align_tree(source, out, size=size)
+    if faults:
+        print(table(faults, source))
+    if errors := sum(fault.severity == "error" for fault in faults):
+        raise DataError(f"{source}: {errors} of the lines above are errors; mend them and give the same command again")
+    print(f"{out}: faces of {size} x {size} pixels", file=sys.stderr)

@@ -1,0 +1,117 @@
+"""Commands about motion: learned between two images, and a learner trained from scratch."""
+
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from selfme_lib.runtime.errors import DataError, UsageError
+
+
+def motion(
+    onset: Annotated[Path, typer.Argument(help="Image of the face before it moves.", show_default=False)],
+    apex: Annotated[Path, typer.Argument(help="Image of the same face when it has moved most.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write: float32, 2 x H x W, pixels.", show_default=False)],
+    gamma: Annotated[float, typer.Option(help="Motion amplification.")] = 1.0,
+    png: Annotated[Path | None, typer.Option(help="Picture of the motion, too.", show_default=False)] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
+    checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
+) -> None:
+    """Learned motion between two images of a face."""
+    if png is not None and png.suffix.lower() != ".png":
+        raise UsageError(f"--png {png}: expected a name that ends in .png")
+    if not math.isfinite(gamma):
+        raise UsageError(f"--gamma {gamma}: expected a number such as 2")
+    import numpy as np
+
+    from selfme_lib.data import frame_size, read_frame
+    from selfme_lib.motion import checkpoint as checkpoints
+    from selfme_lib.motion.diffeo import diffeomorphic_motion
+    from selfme_lib.runtime.files import atomic_path
+
+    width, height = frame_size(onset)
+    if frame_size(apex) != (width, height):
+        raise DataError(f"{apex}: not of the size of {onset} ({width} x {height}); crop both alike")
+    learner = checkpoints.load(checkpoint)
+    dense = learner.dense_motion(read_frame(onset)[None], read_frame(apex)[None])
+    flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
+    with atomic_path(out) as temporary, temporary.open("wb") as file:
+        np.save(file, flow.numpy())
+    if png is not None:
+        from matplotlib.image import imsave
+
+        from selfme_lib.plots.style import common_scale, flow_to_rgb
+
+        with atomic_path(png) as temporary:
+            imsave(temporary, flow_to_rgb(flow, common_scale(flow)).permute(1, 2, 0).numpy())
+    print(f"{out}: 2 x {height} x {width}, longest motion {flow.norm(dim=0).max():.2f} px", file=sys.stderr)
+
+
+def pretrain(
+    out: Annotated[Path, typer.Argument(help="Folder for faces, state and checkpoint.", show_default=False)],
+    dataset: Annotated[
+        Literal["synthme", "voxceleb"], typer.Option(help="Rendered people, or VoxCeleb's in --root.")
+    ] = "synthme",
+    root: Annotated[
+        Path | None, typer.Option(help="VoxCeleb: folders of face crops, or .mp4 files.", show_default=False)
+    ] = None,
+    persons: Annotated[
+        int | None,
+        typer.Option(min=17, help="Rendered people; 16 of them are for validation.", show_default="200"),
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames of a rendered person.")] = 10,
+    frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: frames taken of each sequence, at most.")] = 8,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="VoxCeleb: leave out what cannot be read.")
+    ] = False,
+    form: Annotated[
+        Literal["selfme", "first-order"], typer.Option(help="Of the networks and of what is asked of them.")
+    ] = "selfme",
+    size: Annotated[int, typer.Option(min=32, help="Largest side of the frames in pixels.")] = 256,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1200,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process; fewer of large frames.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
+    accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What computes.")] = "auto",
+    devices: Annotated[int, typer.Option(min=0, help="Processes, one a device; 0: all GPUs, or 1 on a CPU.")] = 0,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines; start the command on each, as by torchrun.")] = 1,
+    precision: Annotated[
+        Literal["32-true", "bf16-mixed", "16-mixed"], typer.Option(help="Of the networks.")
+    ] = "32-true",
+) -> None:
+    """Train a motion learner from scratch, as the shipped one was. The same command goes on after an interrupt."""
+    if dataset == "voxceleb" and root is None:
+        raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
+    if dataset == "synthme" and root is not None:
+        raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
+    if dataset == "voxceleb" and persons is not None:
+        raise UsageError(f"--persons {persons}: counts rendered people; of VoxCeleb all in --root are learned from")
+    from dataclasses import replace
+
+    from lightning_fabric import Fabric
+
+    from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
+    from selfme_lib.motion.learner import LearnerConfig
+    from selfme_lib.motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
+    from selfme_lib.motion.pretraining import pretrain as train
+
+    voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
+    sizes = sizes_up_to(size)
+    training = TrainingConfig(steps=steps, batch_size=batch, seed=seed, sizes=sizes)
+    learner = LearnerConfig()
+    if form == "first-order":
+        learner, training = FIRST_ORDER, first_order_training(training)
+    learner = replace(learner, size=min(sizes), largest=min(size, learner.largest))
+    if batch == 1 and learner.size == learner.step:
+        raise UsageError(f"--batch 1 at {size} px leaves batch normalisation a single value; take --batch 2 or more")
+    config = PretrainingConfig(
+        persons=persons or PretrainingConfig.persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
+    )
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
+    except (RuntimeError, ValueError) as error:  # what this machine has not
+        raise UsageError(f"--accelerator {accelerator} --devices {devices or 'auto'}: {error}") from None
+    path = train(out, config, fabric=fabric)
+    if fabric.global_rank == 0:
+        print(path, file=sys.stderr)

@@ -1,0 +1,58 @@
+"""Commands that make something to be looked at in a browser, or handed out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from selfme_lib.runtime.errors import UsageError
+
+
+def explore(
+    dataset: Annotated[
+        Literal["synthme", "casme2", "smic", "samm", "casme3", "composite"],
+        typer.Option(help="Whose clips, if --root is given."),
+    ] = "synthme",
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of your own data; default: two rendered people.", show_default=False)
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8866,
+    browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
+) -> None:
+    """Amplify a micro-expression by hand: the explorer as a page of its own (Voila); Ctrl-C ends it."""
+    from selfme_lib.app import explorer as page
+
+    if root is not None:
+        from selfme_lib.data import load_clips
+
+        load_clips(dataset, root, apex_rule=page.apex_rule(dataset))  # what is wrong is said here
+    elif dataset != "synthme":
+        raise UsageError(f"{dataset} does not come with this project: say where it is with --root DIR")
+    print(f"http://localhost:{port}/ (Ctrl-C ends it)", file=sys.stderr)
+    if code := page.serve(page.notebook_of(dataset, root), port=port, browser=browser):
+        raise UsageError(f"--port {port}: the server could not start (exit code {code}); try another port")
+
+
+def student(
+    notebook: Annotated[Path, typer.Argument(help="The teacher's notebook.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="File or folder of the student's copy.", show_default=False)],
+) -> None:
+    """Copy a notebook with its exercises' solutions and all outputs taken out."""
+    from selfme_lib.app.student import write_student_copy
+
+    print(write_student_copy(notebook, out), file=sys.stderr)
+
+
+def site(
+    out: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)],
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Show this run's notebooks and report; default: as published.", show_default=False),
+    ] = None,
+) -> None:
+    """Write the notebooks as web pages that any server can serve."""
+    from selfme_lib.app.site import write_site
+    from selfme_lib.study.run_folder import RunFolder
+
+    print(write_site(out, None if run is None else RunFolder(run)), file=sys.stderr)

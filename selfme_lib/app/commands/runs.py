@@ -1,0 +1,159 @@
+"""Commands that run notebooks, and that look at what a run left."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from selfme_lib.runtime.errors import DataError, UsageError
+
+from .output import print_json
+
+
+def reproduce(
+    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
+    dataset: Annotated[
+        str, typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features, if not the profile's.")
+    ] = "",
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
+    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions, if not the profile's.")] = 0,
+    apex: Annotated[
+        str, typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames, if not the profile's.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
+) -> None:
+    """Run the notebooks in order and write report.html. The same command goes on where an interrupted run stopped."""
+    if more and not only:
+        raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
+    from selfme_lib.app.report import write_report
+    from selfme_lib.app.runner import find_notebooks
+    from selfme_lib.app.runner import reproduce as run_notebooks
+    from selfme_lib.runtime.paths import NOTEBOOKS
+    from selfme_lib.study import profiles
+    from selfme_lib.study.exports import export
+    from selfme_lib.study.run_folder import RunFolder
+
+    data: dict[str, Any] = {"dataset": dataset} if dataset else {}
+    if classes:
+        data["classes"] = classes
+    if apex in ("label", "middle", "largest"):
+        data["apex_rule"] = apex
+    elif apex:
+        if not Path(apex).is_file():
+            raise UsageError(f"--apex {apex}: expected label, middle, largest or a CSV file that exists")
+        data |= {"apex_rule": "list", "apex_list": os.path.relpath(apex, NOTEBOOKS)}
+    elif dataset in ("smic", "composite"):
+        data["apex_rule"] = "middle"  # SMIC labels none
+    if root is not None:
+        if not root.is_dir():
+            raise DataError(f"--root {root}: no such folder; give the folder of the data set")
+        data["root"] = os.path.relpath(root, NOTEBOOKS)  # the notebooks' working directory
+    settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
+    if settings.data.dataset != "synthme" and not settings.data.root:
+        raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
+    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
+    if settings.data.dataset == "features" and any(path.stem[:2] != "08" for path in notebooks):
+        raise UsageError("features have no frames, which the other chapters need: add --only 08")
+    if settings.data.root:  # what is wrong is said now, not by every notebook
+        from selfme_lib.data import examine
+
+        folder = root or NOTEBOOKS / settings.data.root
+        if errors := examine(settings.data.dataset, folder, classes=settings.data.classes).errors:
+            more = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
+            raise DataError(f"{errors[0].line}{more}")
+    if settings.data.dataset in ("smic", "composite") and settings.data.apex_rule == "label":
+        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
+    if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
+        raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
+    folder = RunFolder(out or Path("runs") / settings.name)
+    outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
+    failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
+    if folder.items():
+        export(folder)
+        print(write_report(folder), file=sys.stderr)
+    if failed:
+        print(f"selfme: {len(failed)} of {len(outcomes)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def sweep(
+    notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
+    grid: Annotated[
+        Path, typer.Argument(help="YAML: parameters, lists standing for alternatives.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run side by side.")] = 2,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
+) -> None:
+    """Run a notebook at every point of a grid and collect one table. The same command goes on after an interrupt."""
+    from selfme_lib.app.sweep import read_grid
+    from selfme_lib.app.sweep import sweep as run_points
+    from selfme_lib.runtime.processes import executor
+
+    points = read_grid(grid, notebook)
+    with executor(workers, cluster) as pool:
+        table, outcomes = run_points(notebook, points, out, executor=pool)
+    print(table.round(3).to_string(index=False))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed:
+        print(f"selfme: {outcome.message}", file=sys.stderr)
+    if failed:
+        print(f"selfme: {len(failed)} of {len(outcomes)} points failed", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)],
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Also refresh figures/ and the notebooks' outputs.")
+    ] = False,
+) -> None:
+    """Write report.html and exports/ again from what the notebooks of a run left."""
+    from selfme_lib.app.report import write_report
+    from selfme_lib.study.exports import export
+    from selfme_lib.study.run_folder import RunFolder
+
+    export(RunFolder(folder))
+    print(write_report(RunFolder(folder)), file=sys.stderr)
+    if publish:
+        from selfme_lib.app.publish import publish as publish_run
+
+        for path in publish_run(RunFolder(folder)):
+            print(f"published {path}", file=sys.stderr)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a fresh run.", show_default=False)],
+) -> None:
+    """Compare a fresh run with the published numbers. Exit code 1 when one differs beyond its tolerance."""
+    from selfme_lib.app.verify import compare, key_numbers, same_machine
+    from selfme_lib.runtime.files import read_json
+    from selfme_lib.runtime.paths import NOTEBOOKS
+    from selfme_lib.study.run_folder import RunFolder
+
+    published = NOTEBOOKS / "published.json"
+    if not published.exists():
+        raise DataError(f"{published}: no such file; `selfme report RUN --publish` writes it")
+    before, after = read_json(published), key_numbers(RunFolder(folder))
+    faults = compare(before, after)
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise DataError(f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which")
+    where = "" if same_machine(before, after) else ", within what another machine makes of it"
+    print(f"{folder}: every published number came out again{where}")
+
+
+def score(
+    predictions: Annotated[Path, typer.Argument(help="CSV: subject, clip, label, prediction.", show_default=False)],
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 3,
+) -> None:
+    """Pooled and per-fold scores of predictions, as JSON."""
+    from selfme_lib.evaluation import metrics
+
+    print_json(metrics.score(metrics.read_predictions(predictions, classes=classes), classes=classes))

@@ -1,0 +1,142 @@
+"""`selfme report runs/NAME --publish`: bring a run's pictures and outputs into the repository.
+
+The committed notebooks show results of one real run, and the README and the heads of the notebooks show figures of
+the same run, and so do the README's tables, which stand between `<!-- table NAME -->` and `<!-- end -->`; none of
+them is ever edited by hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`; pictures get the
+descriptions that were saved with them, for those who cannot see; the README's moving picture is made anew.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import atomic_path, read_json
+from selfme_lib.runtime.paths import NOTEBOOKS, PROJECT
+from selfme_lib.study.exports import in_words, markdown
+from selfme_lib.study.run_folder import RunFolder
+
+from .runner import BEYOND, find_appendices, find_notebooks, machine_paths
+from .verify import write_published
+
+ANIMATION = "figures/00_amplification.webp"  # that the README may show
+
+
+def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJECT) -> list[Path]:
+    """Put a run's outputs into the committed notebooks, and the figures that README and notebooks show into `figures/`.
+
+    Appendices are published only if the run has them.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DataError: a notebook is missing in the run, failed, was changed since, or prints a path of this machine.
+    """
+    finished = read_json(run.timings)["notebooks"] if run.timings.exists() else {}
+    appendices = [path for path in find_appendices(notebooks) if finished.get(path.stem, {}).get("status") == "done"]
+    sources = [*find_notebooks(notebooks), *appendices]
+    published = [(source, _with_outputs(source, run)) for source in sources]  # all must be fit before any is written
+    wanted = _wanted_figures(project / "README.md", sources)
+    figures = [(_figure(name, run), project / "figures" / name) for name in wanted]
+    readme = project / "README.md"
+    text = _with_tables(readme.read_text(encoding="utf-8"), run)
+    for source, notebook in published:
+        with atomic_path(source) as temporary:
+            nbformat.write(notebook, temporary)
+    for figure, target in figures:
+        with atomic_path(target) as temporary:
+            shutil.copyfile(figure, temporary)
+    with atomic_path(readme) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    others = [target for _, target in figures]
+    if run.metrics.exists():
+        others.append(write_published(run, notebooks / "published.json"))
+    if ANIMATION in text:
+        others.append(write_amplification(project / ANIMATION))
+    return [readme, *sources, *others]
+
+
+def write_amplification(path: Path) -> Path:
+    """The README's moving picture: two rendered people, amplified by the motion learner that comes with the package."""
+    from selfme_lib.motion import checkpoint  # these take a moment to import, and only this needs them
+    from selfme_lib.plots.animation import amplification_frames, save_animation
+    from selfme_lib.synthme.examples import micro_expressions
+
+    save_animation(path, amplification_frames(checkpoint.load(), micro_expressions(192)))
+    return path
+
+
+def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
+    """Give the pictures among a cell's outputs the descriptions that readers of the page's source and screen readers get.
+
+    They are those that `save_figure` was given in this cell, in this order, or the cell's line `# alt: …`.
+    """
+    names = re.findall(r"save_figure\(\s*\"(\w+)\"", cell.source)
+    saved = [read_json(run.figures / f"{name}.json")["alt"] for name in names]
+    alts = saved or re.findall(r"(?m)^# alt: (.+)$", cell.source)
+    kinds = ("image/png", "image/jpeg")  # of figures, of widgets
+    pictures = [(output, kind) for output in cell.outputs for kind in kinds if kind in output.get("data", {})]
+    for (output, kind), alt in zip(pictures, alts):
+        output.metadata[kind] = {**output.metadata.get(kind, {}), "alt": alt}
+
+
+def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
+    """A committed notebook with the outputs of its executed twin; papermill's own cell and marks stay out."""
+    executed = run.notebooks / source.name
+    timing = read_json(run.timings)["notebooks"].get(source.stem, {}) if run.timings.exists() else {}
+    if timing.get("status") != "done" or not executed.exists():
+        raise DataError(f"{executed}: not finished in this run; run `selfme reproduce` again before publishing")
+    twin = nbformat.read(executed, as_version=4)
+    cells = [cell for cell in twin.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    notebook = nbformat.read(source, as_version=4)
+    if [cell.source for cell in cells] != [cell.source for cell in notebook.cells]:
+        raise DataError(f"{source}: changed since the run; run `selfme reproduce` again before publishing")
+    count = 0
+    for cell, done in zip(notebook.cells, cells):
+        if cell.cell_type == "code":
+            count += 1
+            cell.execution_count = count
+            cell.outputs = done.outputs
+            describe_pictures(cell, run)
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
+    if "widgets" in twin.metadata:  # so that widgets show their first state
+        notebook.metadata["widgets"] = twin.metadata["widgets"]
+    notebook.metadata["selfme"] = {"profile": read_json(run.timings)["profile"], "seconds": timing["seconds"]}
+    if found := machine_paths(notebook):
+        raise DataError(f"{executed}: shows a path of this machine ({found[0]}); change the cell that prints it")
+    return notebook
+
+
+def _with_tables(text: str, run: RunFolder) -> str:
+    """The README with every marked table taken from the run; those of an appendix that it has not stay as they are."""
+
+    saved = {record["name"] for record in run.items()}
+
+    def filled(match: re.Match) -> str:
+        if match[1][:2] >= BEYOND and match[1] not in saved:
+            return match[0]
+        table = run.load(match[1])
+        body = "\n".join(markdown(table["columns"], [list(map(in_words, row)) for row in table["rows"]]))
+        return f"<!-- table {match[1]} -->\n{body}\n\n{table['caption']}\n<!-- end -->"
+
+    return re.sub(r"<!-- table (\w+) -->.*?<!-- end -->", filled, text, flags=re.DOTALL)
+
+
+def _wanted_figures(readme: Path, notebooks: list[Path]) -> list[str]:
+    """Names of the pictures that the README shows by `figures/NAME.png` and notebooks by `(../figures/NAME.png)`."""
+    names = set(re.findall(r"figures/([\w-]+\.png)", readme.read_text(encoding="utf-8")))
+    for notebook in notebooks:
+        names.update(re.findall(r"\(\.\./figures/([\w-]+\.png)\)", notebook.read_text(encoding="utf-8")))
+    return sorted(names)
+
+
+def _figure(name: str, run: RunFolder) -> Path:
+    path = run.figures / name
+    if not path.exists():
+        raise DataError(f"README.md or a notebook shows figures/{name}, which {run.path} does not have")
+    return path

@@ -1,0 +1,183 @@
+"""A grid of parameters, one executed notebook a point: `selfme sweep NOTEBOOK GRID.yaml --out DIR`.
+
+The grid is a YAML file of a notebook's parameters in which a list stands for alternatives; where a parameter itself is a
+list, write a list of lists. All combinations are run:
+
+    profile: quick
+    seed: 0
+    rows: [[SelfME-motion+ViT], [SelfME-motion+SCViT]]
+    classifier: {omega: [0.05, 0.1, 0.2]}
+
+    DIR/points/NAME/        a run folder of each point, with its executed notebook and metrics.json
+    DIR/shared/             motions, folds and checkpoints: computed once, whichever point needs them
+    DIR/sweep.csv .md .tex  one table: what was varied, and every score with its interval
+
+Points are independent tasks for an executor (see `runtime.processes`), and inside a point folds are trained one after
+the other, so processes are full with whole notebooks. A point that is finished is not run again; one that was killed goes
+on with the folds that it lacks.
+"""
+
+import concurrent.futures
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import papermill
+import yaml
+from tqdm import tqdm
+
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.files import digest, read_json
+from selfme_lib.runtime.processes import completed
+from selfme_lib.study.exports import write_table
+from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.tables import METRICS, Result, Row
+
+from .runner import Outcome, reproduce
+
+SHARED = ("fields", "folds", "checkpoints")
+
+
+def read_grid(path: Path, notebook: Path) -> list[dict[str, Any]]:
+    """The points of a grid, in the order of its file, the last parameter changing fastest.
+
+    Raises:
+        UsageError: no such file, not YAML, an empty list, or something that the notebook has no parameter for.
+    """
+    if not notebook.is_file():
+        raise UsageError(f"{notebook}: no such notebook")
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; give a YAML file of parameters, lists standing for alternatives")
+    try:
+        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise UsageError(f"{path}: not valid YAML") from None
+    if not isinstance(grid, Mapping):
+        raise UsageError(f"{path}: expected `name: value` lines")
+    known = set(papermill.inspect_notebook(notebook)) - {"run_dir"}
+    if unknown := sorted(set(map(str, grid)) - known):
+        raise UsageError(f"{path}: {notebook.name} has no parameter {unknown[0]}; there are {', '.join(sorted(known))}")
+    return expand(grid, where=str(path))
+
+
+def expand(grid: Mapping[str, Any], *, where: str = "grid") -> list[dict[str, Any]]:
+    """Every combination of the alternatives of a grid; a grid inside it likewise.
+
+    Raises:
+        UsageError: a list of no alternatives.
+    """
+    alternatives = []
+    for name, value in grid.items():
+        if value == []:
+            raise UsageError(f"{where}: {name} has no alternatives; an empty list as value is written [[]]")
+        choices = (
+            expand(value, where=where) if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        )
+        alternatives.append([(name, choice) for choice in choices])
+    return [dict(point) for point in itertools.product(*alternatives)]
+
+
+def sweep(
+    notebook: Path, points: list[dict[str, Any]], out: Path, *, executor: concurrent.futures.Executor | None = None
+) -> tuple[pd.DataFrame, list[Outcome]]:
+    """Run a notebook at every point and collect the scores.
+
+    Args:
+        notebook: one whose parameters are those of chapter 05: it writes `metrics.json` into its `run_dir`.
+        points: of `read_grid`.
+        out: folder of the sweep.
+        executor: where points run, side by side; None: here, one after the other.
+
+    Returns:
+        The table that is written to `sweep.csv`, and what became of each point.
+    """
+    names = [name_of(point, varied(points)) for point in points]
+    tasks = {name: (notebook.resolve(), _alone(point), out.resolve(), name) for point, name in zip(points, names)}
+    outcomes: dict[str, Outcome] = {}
+    with tqdm(total=len(tasks), desc="sweep", unit="notebook", disable=None) as bar:
+        for name, outcome in completed(run_point, tasks, executor):
+            outcomes[name] = outcome
+            bar.update()
+    table = collect(out, points, names)
+    write_table(out / "sweep", table, caption=f"{notebook.stem}: {', '.join(varied(points)) or 'one point'}")
+    return table, [outcomes[name] for name in names]
+
+
+def run_point(notebook: Path, parameters: dict[str, Any], out: Path, name: str) -> Outcome:
+    """Execute the notebook once, into its own run folder; what is expensive lies in the folder that all points share."""
+    folder = out / "points" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in SHARED:
+        (out / "shared" / part).mkdir(parents=True, exist_ok=True)
+        if not (folder / part).exists():
+            (folder / part).symlink_to(Path("..", "..", "shared", part), target_is_directory=True)
+    (outcome,) = reproduce(parameters, RunFolder(folder), notebooks=[notebook], say=lambda _: None)
+    return outcome
+
+
+def collect(out: Path, points: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
+    """One line per finished point and method: what was varied, number of seeds, scores, deviations and intervals."""
+    lines = []
+    for point, name in zip(points, names):
+        metrics = out / "points" / name / "metrics.json"
+        if metrics.exists():
+            lines += [{**_flat(point, varied(points)), **scores} for scores in _scores(read_json(metrics)["rows"])]
+    return pd.DataFrame(lines)
+
+
+def varied(points: list[dict[str, Any]]) -> list[str]:
+    """The parameters that differ between points, as in `classifier.omega`."""
+    flat = [_flatten(point) for point in points]
+    return [name for name in flat[0] if len({json.dumps(item.get(name)) for item in flat}) > 1]
+
+
+def name_of(point: dict[str, Any], names: list[str]) -> str:
+    """A folder's name for a point: what tells it from the others, for people, and a hash of all of it."""
+    words = [
+        re.sub(r"[^\w.=+-]+", "_", f"{name.split('.')[-1]}={value}") for name, value in _flat(point, names).items()
+    ]
+    return "-".join([*words, digest(point)[:8]])[-120:]
+
+
+def _alone(point: dict[str, Any]) -> dict[str, Any]:
+    """A point whose folds are trained in its own process: processes are shared out among points."""
+    return {
+        "profile": "quick",
+        "seed": 0,
+        **point,
+        "evaluation": {**point.get("evaluation", {}), "workers": 1, "cluster": ""},
+    }
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in tree.items():
+        inside = isinstance(value, Mapping) and value
+        flat.update(_flatten(value, f"{prefix}{name}.") if inside else {f"{prefix}{name}": value})
+    return flat
+
+
+def _flat(point: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    flat = _flatten(point)
+    return {name: ", ".join(map(str, flat[name])) if isinstance(flat[name], list) else flat[name] for name in names}
+
+
+def _scores(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A line for each method of a point, over its seeds."""
+    for method in dict.fromkeys(record["name"] for record in records):
+        own = tuple(record for record in records if record["name"] == method)
+        result = Result(row=Row(method), records=own, fold_seconds=())
+        line: dict[str, Any] = {"method": method, "seeds": len(own)}
+        for metric in METRICS:
+            value, low, high = result.score(metric)
+            line |= {
+                metric: value,
+                f"{metric}_sd": result.deviation(metric),
+                f"{metric}_low": low,
+                f"{metric}_high": high,
+            }
+        yield line

@@ -1,0 +1,186 @@
+"""`selfme verify`: does a fresh run give the numbers that are published?
+
+Publishing a run writes `published.json` with the tables and values that readers see. Another run with the same profile is
+compared with it, number by number; chapters that `make reproduce` leaves out, only if that run has them.
+
+On a machine like the one that made them, with the same packages, they are the same but for times. Another processor rounds
+sums otherwise, and of the same seed the fine-tuning of the motion learner makes a slightly different one. Its errors agree to
+the third decimal; but classifiers that learn for hundreds of steps from few clips make other decisions of it, as another
+seed would. (Between two processors, rows that see TV-L1 or the true motion came out equal, and those of
+the learned motion moved by .03 UF1 on average, .064 at most; A2 gives seeds a deviation of .04.) Hence tolerances, stated
+here and nowhere else:
+
+| what | may differ by |
+|---|---|
+| UF1, UAR, accuracy, and what is made of them | .05 |
+| errors, losses, angles, percentages, any other number | 5 % of the larger, or .01 |
+| whole numbers, names, yes and no | nothing |
+| times, and versions of what it ran on | anything |
+| extremes over clips | anything, on another machine |
+| in chapters that train classifiers, estimates with an interval | what both intervals allow, on another machine |
+| – verdicts | there, what was found may be undecided and the other way round; never the contrary |
+| – p, and numbers of one person or one training | there, anything |
+
+Two intervals allow the root of the sum of squares of their half-widths.
+"""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.study.run_folder import RunFolder
+
+from .runner import BEYOND
+
+KINDS = ("tables", "values")
+SCORES, SHARE, LEAST = 0.05, 0.05, 0.01
+SCORE = re.compile(r"UF1|UAR|accuracy|recall|difference|interval|gain|effect|ours", re.IGNORECASE)
+UNCOUNTED = re.compile(r"\bms\b|seconds|minutes|\bs a |time", re.IGNORECASE)  # columns that depend on the machine
+ENVIRONMENT = "00_environment"
+NUMBER = re.compile(r"[-+]?\d+\.\d+")
+CLASSIFIERS = ("04", "05", "06", "07", "08", "A2")  # chapters that train them
+EXTREME = re.compile(r"smallest|at most|clips that fold")  # columns that a single clip decides
+ESTIMATE = re.compile(rf"({NUMBER.pattern})(?: ± [\d.]+)? \[({NUMBER.pattern}), ({NUMBER.pattern})\]")
+
+
+def key_numbers(run: RunFolder) -> dict[str, Any]:
+    """What of a run is published: every table and value of its chapters; and what it ran on.
+
+    Raises:
+        DataError: the run is not complete.
+    """
+    if not run.metrics.exists() or not run.profile.exists():
+        raise DataError(f"{run.path}: not a finished run; `selfme reproduce --out {run.path}` makes one")
+    records = [item for item in run.items() if item["kind"] != "figure" and item["name"] != ENVIRONMENT]
+    metrics = read_json(run.metrics)
+    return {
+        "profile": read_json(run.profile)["profile"],
+        "ran_on": {key: metrics[key] for key in ("environment", "torch", "device")},
+        "tables": {
+            item["name"]: {"columns": item["columns"], "rows": item["rows"]}
+            for item in records
+            if item["kind"] == "table"
+        },
+        "values": {item["name"]: item["values"] for item in records if item["kind"] == "values"},
+    }
+
+
+def write_published(run: RunFolder, path: Path) -> Path:
+    """Keep the key numbers of a run in a file of the project; those of an appendix that the run has not stay as they are."""
+    numbers = key_numbers(run)
+    if path.exists():
+        earlier, chapters = read_json(path), _chapters(numbers)
+        for kind in KINDS:
+            numbers[kind] |= {name: item for name, item in earlier[kind].items() if _is_appendix(name, chapters)}
+    write_json(path, numbers)
+    return path
+
+
+def _chapters(numbers: dict[str, Any]) -> set[str]:
+    return {name[:2] for kind in KINDS for name in numbers[kind]}
+
+
+def _is_appendix(name: str, chapters: set[str]) -> bool:
+    """Whether a table or value is of a chapter that `make reproduce` leaves out, and that is not among these."""
+    return name[:2] >= BEYOND and name[:2] not in chapters
+
+
+def same_machine(published: dict[str, Any], fresh: dict[str, Any]) -> bool:
+    """Whether both ran on the same kind of machine with the same packages, so that even trainings come out the same."""
+    return published["ran_on"] == fresh["ran_on"]
+
+
+def compare(published: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
+    """What differs beyond the tolerance, a line each; empty if all holds."""
+    if published["profile"] != fresh["profile"]:
+        return [f"published is the profile {published['profile']}, the fresh run is {fresh['profile']}"]
+    faults = []
+    chapters, elsewhere = _chapters(fresh), not same_machine(published, fresh)
+    for kind in KINDS:
+        for name, record in published[kind].items():
+            if _is_appendix(name, chapters):
+                continue
+            if name not in fresh[kind]:
+                faults.append(f"{name}: published, but not in the fresh run")
+            elif kind == "tables":
+                faults += _compare_tables(name, record, fresh[kind][name], elsewhere)
+            else:
+                faults += _compare_values(name, record, fresh[kind][name], elsewhere)
+    return faults
+
+
+def _compare_tables(name: str, published: dict[str, Any], fresh: dict[str, Any], elsewhere: bool) -> list[str]:
+    columns, before, after = published["columns"], published["rows"], fresh["rows"]
+    if columns != fresh["columns"] or [row[0] for row in before] != [row[0] for row in after]:
+        return [f"{name}: another table ({len(after)} rows of {', '.join(fresh['columns'])})"]
+    faults = []
+    for old, new in zip(before, after):
+        faults += _compare_values(f"{name}, {old[0]}", dict(zip(columns, old)), dict(zip(columns, new)), elsewhere)
+    return faults
+
+
+def _compare_values(name: str, published: dict[str, Any], fresh: dict[str, Any], elsewhere: bool) -> list[str]:
+    if list(published) != list(fresh):
+        return [f"{name}: other values ({', '.join(fresh)})"]
+    return [
+        f"{name}, {column}: published {_word(value)}, now {_word(fresh[column])}"
+        for column, value in published.items()
+        if not UNCOUNTED.search(column)
+        and not _agree(column, value, fresh[column])
+        and not (elsewhere and _by_chance(name, column, value, fresh[column]))
+    ]
+
+
+def _by_chance(name: str, column: str, published: Any, fresh: Any) -> bool:
+    """Whether a number may differ as much because another machine's rounding was another training."""
+    if EXTREME.search(column):
+        return True
+    if name[:2] not in CLASSIFIERS:
+        return False
+    if column == "verdict":
+        return "undecided" in (published, fresh)
+    before, after = (_estimate(value) for value in (published, fresh))
+    if before and after:
+        return abs(before[0] - after[0]) <= math.hypot(before[1], after[1])
+    return all(_holds_number(value) for value in (published, fresh)) and not before and not after
+
+
+def _estimate(value: Any) -> tuple[float, float] | None:
+    """The number, and half the width of its interval, of "0.805 [0.731, 0.858]"."""
+    found = ESTIMATE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        return None
+    number, low, high = map(float, found.groups())
+    return number, (high - low) / 2
+
+
+def _holds_number(value: Any) -> bool:
+    """Whether something is a number, holds one in words, or is a list of such."""
+    if isinstance(value, list):
+        return all(_holds_number(part) for part in value)
+    if isinstance(value, str):
+        return any(character.isdigit() for character in value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _agree(column: str, published: Any, fresh: Any) -> bool:
+    if isinstance(published, list) and isinstance(fresh, list):
+        return len(published) == len(fresh) and all(_agree(column, *pair) for pair in zip(published, fresh))
+    if isinstance(published, str) and isinstance(fresh, str):  # "0.805 [0.731, 0.858]": numbers in words
+        words = [NUMBER.sub("#", text) for text in (published, fresh)]
+        numbers = [[float(number) for number in NUMBER.findall(text)] for text in (published, fresh)]
+        return words[0] == words[1] and _agree(column, *numbers)
+    if isinstance(published, float) or isinstance(fresh, float):
+        if published is None or fresh is None or isinstance(published, str) or isinstance(fresh, str):
+            return published == fresh
+        room = max(SHARE * max(abs(published), abs(fresh)), LEAST)
+        return math.isclose(published, fresh, rel_tol=0, abs_tol=max(room, SCORES) if SCORE.search(column) else room)
+    return published == fresh
+
+
+def _word(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

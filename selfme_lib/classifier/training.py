@@ -1,0 +1,202 @@
+r"""How the classifier is trained (paper §4.3), and one fold of it: train on some clips, predict others.
+
+The paper does not say which epoch it reports. Here the number of epochs is fixed and the last one counts, so that nothing is
+chosen by looking at a test subject. Motions are `b 2 h w`, x first, in pixels of their own lattice.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm import tqdm
+
+from selfme_lib.runtime.device import cpu_has_bfloat16, has_compiler, one_thread
+
+from .augmentation import augment
+from .imagenet import pretrained_weights
+from .network import ClassifierConfig, SCViT, build_classifier
+from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastive_loss
+
+
+def resolve_for_device(config: ClassifierConfig, *, device: str = "cpu") -> ClassifierConfig:
+    """The same settings, but without what this machine cannot give, and a line on stderr for each.
+
+    Random weights if the ImageNet weights cannot be had; float32 on a CPU that has no bfloat16 arithmetic, where it
+    would be imitated slowly; nothing compiled where there is no compiler.
+    """
+    if config.precision == "bf16" and device == "cpu" and not cpu_has_bfloat16():
+        print("this CPU has no bfloat16 arithmetic: computing in float32", file=sys.stderr)
+        config = replace(config, precision="fp32")
+    if config.compile and not has_compiler(device):
+        print("torch.compile finds no compiler here: training without it", file=sys.stderr)
+        config = replace(config, compile=False)
+    if not config.pretrained:
+        return config
+    try:
+        pretrained_weights()
+    except Exception as error:  # the classes of network errors differ between versions of the client
+        reason = str(error).splitlines()[0]
+        print(f"ImageNet weights of ViT-S/16 cannot be had ({reason}): starting from random weights", file=sys.stderr)
+        return replace(config, pretrained=False)
+    return config
+
+
+@one_thread()
+def train_classifier(
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    *,
+    seed: int,
+    device: str = "cpu",
+    classes: int = 3,
+    progress: bool = True,
+    after_epoch: Callable[[SCViT], None] | None = None,
+) -> SCViT:
+    """Train for a fixed number of epochs. The same seed gives the same weights, bit for bit on a CPU.
+
+    Args:
+        motion: in px; all samples as one tensor.
+        labels: 0 … classes-1.
+        progress: show a bar over the epochs.
+        after_epoch: is shown the network after each epoch, and must leave it as it is.
+
+    Raises:
+        ValueError: the motion is not of the size in `config`.
+    """
+    if motion.shape[-2:] != (config.image_size, config.image_size):
+        size = " x ".join(map(str, motion.shape[-2:]))
+        raise ValueError(f"expected a motion of {config.image_size} x {config.image_size} px, got {size}")
+    config = resolve_for_device(config, device=device)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = build_classifier(config, classes=classes, weights=pretrained_weights() if config.pretrained else None)
+    model.to(device).train()
+    motion, targets = motion.to(device), labels.to(device)
+    objective = compiled_classification_loss() if config.compile else classification_loss
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    steps_per_epoch = -(-len(motion) // config.batch_size)
+    if config.schedule == "one-cycle":
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, config.epochs * steps_per_epoch)
+    else:
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: config.lr_decay ** (step // steps_per_epoch)
+        )
+    for _ in tqdm(range(config.epochs), desc="SCViT", unit="epoch", disable=None if progress else True):
+        order = epoch_order(labels, balanced=config.balanced, generator=generator)
+        for batch in order.to(device).split(config.batch_size):
+            inputs = motion[batch]
+            if config.flip or config.shift or config.zoom:
+                inputs = augment(inputs, flip=config.flip, shift=config.shift, zoom=config.zoom, generator=generator)
+            loss = objective(config, model, inputs, targets[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        if after_epoch is not None:
+            after_epoch(model)
+    return model.eval()
+
+
+def epoch_order(labels: Int[Tensor, "n"], *, balanced: bool, generator: torch.Generator) -> Int[Tensor, "n"]:
+    """Which samples an epoch shows, in which order; `balanced` as in `ClassifierConfig`. Labels on the CPU."""
+    if not balanced:
+        return torch.randperm(len(labels), generator=generator)
+    rarity = 1 / torch.bincount(labels).clamp(min=1)[labels]
+    return torch.multinomial(rarity, len(labels), replacement=True, generator=generator)
+
+
+def classification_loss(
+    config: ClassifierConfig, model: SCViT, motion: Float[Tensor, "b 2 h w"], labels: Int[Tensor, "b"]
+) -> Float[Tensor, ""]:
+    r"""Eq 16: $L_c = L_{cls} + \omega L_{sc}$."""
+    on_patches = config.contrast_on == "patches"
+    with torch.autocast(motion.device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
+        patches = model.embed_patches(motion)  # (b, n, d)
+        if on_patches or not config.omega:
+            class_token, contrasted = model.encode_class(patches), patches
+        else:
+            tokens = model.encode(patches)  # (b, n+1, d)
+            class_token, contrasted = tokens[:, 0], tokens[:, 1:]
+        logits = model.classify(class_token)  # (b, k)
+        if config.omega and config.mirror:
+            patches = model.embed_patches(mirror_right_half(motion))
+            contrasted = patches if on_patches else model.encode(patches)[:, 1:]
+    loss = F.cross_entropy(logits.float(), labels)
+    if config.omega:
+        loss = loss + config.omega * symmetric_contrastive_loss(
+            region_embeddings(contrasted), labels, tau=config.tau, denominator=config.denominator
+        )
+    return loss
+
+
+@cache
+def compiled_classification_loss() -> Callable[..., Float[Tensor, ""]]:
+    """`classification_loss`, compiled when it is first called, and again for other settings of the losses.
+
+    One form serves every number of samples from two on. So a fold's numbers do not depend on what its process trained
+    before; from those that are not compiled they differ by rounding.
+    """
+    torch._dynamo.config.recompile_limit = 64  # beyond it nothing is compiled; a table has more than 8 rows
+    compiled = torch.compile(classification_loss)
+
+    def objective(config: ClassifierConfig, model: SCViT, motion: Tensor, labels: Tensor) -> Tensor:
+        torch._dynamo.maybe_mark_dynamic(motion, 0)
+        torch._dynamo.maybe_mark_dynamic(labels, 0)
+        return compiled(config, model, motion, labels)
+
+    return objective
+
+
+@one_thread()
+@torch.inference_mode()
+def predict(model: SCViT, motion: Float[Tensor, "n 2 h w"], *, batch_size: int = 64) -> Float[Tensor, "n k"]:
+    """Class probabilities, on the CPU."""
+    device = next(model.parameters()).device
+    return torch.cat([model(batch.to(device)).float().softmax(-1).cpu() for batch in motion.split(batch_size)])
+
+
+def fit_predict(
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    test_motion: Float[Tensor, "m 2 h w"],
+    *,
+    classes: int = 3,
+    seed: int,
+    device: str = "cpu",
+) -> Float[Tensor, "m k"]:
+    """Train on some clips and give the class probabilities of others: one fold of `evaluation.loso`."""
+    model = train_classifier(config, motion, labels, classes=classes, seed=seed, device=device, progress=False)
+    return predict(model, test_motion)
+
+
+def fit_predict_every_epoch(
+    config: ClassifierConfig,
+    motion: Float[Tensor, "n 2 h w"],
+    labels: Int[Tensor, "n"],
+    test_motion: Float[Tensor, "m 2 h w"],
+    *,
+    classes: int = 3,
+    seed: int,
+    device: str = "cpu",
+) -> Float[Tensor, "e m k"]:
+    """As `fit_predict`, with the class probabilities after each epoch; the last ones are those of `fit_predict`."""
+    after: list[Tensor] = []
+    train_classifier(
+        config,
+        motion,
+        labels,
+        classes=classes,
+        seed=seed,
+        device=device,
+        progress=False,
+        after_epoch=lambda model: after.append(predict(model, test_motion)),
+    )
+    return torch.stack(after)

@@ -1,0 +1,87 @@
+"""The motion of clips from onset to apex, by any method behind one call: learned, classical, or the truth of SynthME."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from selfme_lib.baselines.tcae import TCAE
+from selfme_lib.data import Clip, load_onset_apex
+from selfme_lib.flow import CLASSICAL
+from selfme_lib.grids import resize_flow
+from selfme_lib.motion.diffeo import diffeomorphic_motion
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.synthme.truth import load_truth
+
+METHODS = ("selfme", "tcae", *CLASSICAL, "truth")
+BATCH = 16  # clips in memory at a time
+
+
+def extract(
+    method: str,
+    clips: Sequence[Clip],
+    *,
+    size: int,
+    learner: MotionLearner | None = None,
+    tcae: TCAE | None = None,
+    bspline: bool = True,
+    gamma: float = 1.0,
+    root: Path | None = None,
+) -> Float[Tensor, "n 2 s s"]:
+    """Backward flow from onset to apex of every clip, in pixels of frames of `size`.
+
+    Args:
+        method: one of `METHODS`.
+        clips: each with an apex.
+        size: side of the square frames on which motion is measured.
+        learner: for `selfme`; in `eval` mode, on the device to compute on.
+        tcae: for `tcae`, likewise.
+        bspline: for `selfme`: expansion by B-spline and exponential (Eq 9), else bilinear.
+        gamma: amplification; for `selfme` before spline and exponential, for others a factor.
+        root: for `truth`: the SynthME folder.
+
+    Raises:
+        UsageError: there is no such method, or it lacks its argument.
+        DataError: a frame cannot be read, or a clip has no truth.
+    """
+    if method not in METHODS:
+        raise UsageError(f"motion method {method!r} is not one of {', '.join(METHODS)}")
+    if method == "truth":
+        if root is None:
+            raise UsageError("motion method 'truth' needs the folder of the SynthME data set")
+        return gamma * torch.cat([true_motion(clip, root, size) for clip in clips])
+    if method == "selfme" and learner is None:
+        raise UsageError("motion method 'selfme' needs a motion learner")
+    if method == "tcae" and tcae is None:
+        raise UsageError("motion method 'tcae' needs a trained TCAE")
+    flows = []
+    for begin in tqdm(range(0, len(clips), BATCH), desc=f"{method} motion", unit="batch", disable=None):
+        onset, apex = load_onset_apex(clips[begin : begin + BATCH], size)
+        if method == "selfme":
+            device = next(learner.parameters()).device
+            motion = learner.dense_motion(onset.to(device), apex.to(device))
+            flows.append(diffeomorphic_motion(motion, (size, size), gamma=gamma, bspline=bspline).cpu())
+        elif method == "tcae":
+            device = next(tcae.parameters()).device
+            flows.append(gamma * tcae.flow(onset.to(device), apex.to(device)).cpu())
+        else:
+            flows.append(gamma * CLASSICAL[method](onset, apex))
+    return torch.cat(flows)
+
+
+def true_motion(clip: Clip, root: Path, size: int) -> Float[Tensor, "1 2 s s"]:
+    """The exact backward flow of a clip of SynthME.
+
+    Raises:
+        DataError: the clip has no truth, or its apex was chosen by a rule that does not give the true one.
+    """
+    truth = load_truth(root, clip.subject, clip.name)
+    if clip.apex != truth.apex:
+        raise DataError(
+            f"{clip.key}: the true motion ends at frame {truth.apex}, not {clip.apex}; use the labelled apex"
+        )
+    return resize_flow(truth.flow_backward[None].float(), (size, size))

@@ -1,0 +1,188 @@
+"""The folder of one run: where notebooks leave what they found, and where the report finds it.
+
+    runs/NAME/
+        profile.json      the settings of the run
+        notebooks/        executed notebooks
+        results/          tables and values, one JSON file each        (`RunFolder.save_table`, `save_values`)
+        figures/          PNG pictures, each with its caption in JSON  (`RunFolder.save_figure`)
+        fields/ folds/    what was expensive to compute, by a hash of everything that determines it
+        checkpoints/      trained networks
+        timings.json      seconds and peak memory of every notebook
+        metrics.json      the numbers, for machines
+        report.html       all of it, for people
+
+Names begin with the number of the notebook that saves them (`05_loso`): the report sorts by name.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.files import atomic_path, read_json, write_json
+
+if TYPE_CHECKING:  # both take a moment to import, and the command line needs neither to say what it can do
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Place = Literal["headline", "chapter", "paper"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run.
+
+    Attributes:
+        path: `runs/NAME`. It needs not exist.
+    """
+
+    path: Path
+
+    def __post_init__(self):
+        object.__setattr__(self, "path", Path(self.path))
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @property
+    def notebooks(self) -> Path:
+        return self.path / "notebooks"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def fields(self) -> Path:
+        return self.path / "fields"
+
+    @property
+    def folds(self) -> Path:
+        return self.path / "folds"
+
+    @property
+    def progress(self) -> Path:
+        return self.folds / "progress.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def timings(self) -> Path:
+        return self.path / "timings.json"
+
+    @property
+    def profile(self) -> Path:
+        return self.path / "profile.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def save_table(
+        self, name: str, table: "pd.DataFrame", *, title: str, caption: str = "", place: Place = "chapter"
+    ) -> None:
+        """Save a table for the report.
+
+        Args:
+            name: notebook number and a short name, as in `05_loso`.
+            table: its columns as they should read; numbers as numbers, missing ones as NaN. The index is left out.
+            title: one line above the table.
+            caption: what the reader should see in it, and what it does not prove.
+            place: `headline` shows it at the top of the report, `paper` in the chapter that sets the paper beside
+                ours, `chapter` under its notebook.
+        """
+        rows = [[_plain(value) for value in row] for row in table.itertuples(index=False, name=None)]
+        record = {"columns": [str(column) for column in table.columns], "rows": rows}
+        self._save(self.results, name, {"kind": "table", **record}, title, caption, place)
+
+    def save_values(
+        self, name: str, values: dict[str, Any], *, title: str, caption: str = "", place: Place = "chapter"
+    ) -> None:
+        """Save a few named values for the report. Arguments as in `save_table`."""
+        record = {"kind": "values", "values": {str(key): _plain(value) for key, value in values.items()}}
+        self._save(self.results, name, record, title, caption, place)
+
+    def save_figure(
+        self,
+        name: str,
+        figure: "Figure",
+        *,
+        title: str,
+        caption: str,
+        alt: str,
+        place: Place = "chapter",
+        dpi: int = 110,
+    ) -> None:
+        """Save a matplotlib figure and its caption for the report. Arguments as in `save_table`.
+
+        Args:
+            alt: what is in the picture, for those who cannot see it.
+        """
+        _check_name(name)
+        picture = self.figures / f"{name}.png"
+        with atomic_path(picture) as temporary:
+            figure.savefig(temporary, dpi=dpi, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+        self._save(self.figures, name, {"kind": "figure", "alt": alt}, title, caption, place)
+
+    def load(self, name: str) -> dict[str, Any]:
+        """The record of a table, of values or of a figure.
+
+        Raises:
+            UsageError: nothing was saved under this name.
+        """
+        for folder in (self.results, self.figures):
+            if (folder / f"{name}.json").exists():
+                return read_json(folder / f"{name}.json")
+        raise UsageError(f"{self.path}: no result {name!r}; the notebook that saves it has not been run")
+
+    def items(self) -> list[dict[str, Any]]:
+        """Every record, in the order of the notebooks and, within one, in the order in which they were saved."""
+        records = [read_json(path) for folder in (self.results, self.figures) for path in folder.glob("*_*.json")]
+        return sorted(records, key=lambda record: (record["name"][:2], record["order"], record["name"]))
+
+    def forget(self, number: str = "") -> None:
+        """Remove tables, values and figures of one notebook (`05`), or of all. What was expensive stays."""
+        for folder in (self.results, self.figures):
+            for path in folder.glob(f"{number}*"):
+                path.unlink()
+
+    def _save(self, folder: Path, name: str, record: dict, title: str, caption: str, place: str) -> None:
+        _check_name(name)
+        if place not in Place.__args__:
+            raise UsageError(f"place of {name!r}: expected one of {', '.join(Place.__args__)}, got {place!r}")
+        others = [item for item in self.items() if item["name"][:2] == name[:2]]
+        orders = {item["name"]: item["order"] for item in others}
+        order = orders.get(name, max(orders.values(), default=-1) + 1)  # saved again, it keeps its place
+        described = {"name": name, "order": order, "title": title, "caption": caption, "place": place}
+        write_json(folder / f"{name}.json", described | record)
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"(\d\d|A\d)_[a-z0-9_]+", name):
+        raise UsageError(f"result name {name!r}: expected the notebook's number and a short name, as in 05_loso")
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it: NumPy scalars to Python's, NaN to null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

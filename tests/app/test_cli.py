@@ -1,0 +1,247 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from test_runner import write_notebook
+
+from selfme_lib.app import cli
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.study.profiles import SECTIONS
+
+
+def call(capfd, *arguments):
+    """Exit code, standard output, standard error."""
+    code = cli.run(list(map(str, arguments)))
+    captured = capfd.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_help_lists_every_command_and_imports_nothing_slow():
+    """It takes 0.4 s; that stays so as long as only a command that needs them imports the large libraries."""
+    code = (
+        "import sys; from selfme_lib import cli; cli.run(['--help']);"
+        "print(*sorted({'torch', 'pandas', 'numpy', 'cv2', 'papermill', 'matplotlib'} & set(sys.modules)), 'end')"
+    )
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    for command in (
+        "synth",
+        "doctor",
+        "reproduce",
+        "motion",
+        "score",
+        "bench",
+        "report",
+        "pretrain",
+        "explore",
+        "student",
+        "site",
+        "verify",
+    ):
+        assert command in done.stdout
+    assert done.stdout.splitlines()[-1].strip() == "end"
+
+
+def test_the_version(capfd):
+    code, out, _ = call(capfd, "--version")
+    assert code == 0
+    assert out.startswith("selfme 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["synht"], "No such command 'synht'"),
+        (["synth"], "Missing argument"),
+        (["synth", "x", "--subject", 3], "--subject"),
+        (["synth", "x", "--subjects", "many"], "--subjects"),
+        (["synth", "x", "--layout", "mmew"], "--layout"),
+        (["reproduce", "--profile", "quik"], "did you mean quick?"),
+        (["reproduce", "--profile", "mine.yaml"], "mine.yaml: no such file"),
+        (["reproduce", "05"], "did you mean --only 05?"),
+        (["reproduce", "--dataset", "smick"], "did you mean smic?"),
+        (["reproduce", "--dataset", "casme2"], "--root DIR"),
+        (["reproduce", "--apex", "peak"], "--apex peak: expected label, middle, largest or a CSV file"),
+        (["doctor", "--dataset", "smic", "--root", ".", "--classes", 5], "smic in 5 classes"),
+        (["reproduce", "--only", "77"], "--only 77: no such notebook"),
+        (["doctor", "--dataset", "casme4", "--root", "."], "casme4"),
+        (["pretrain", "out", "--size", 100], "size 100 of a motion learner"),
+        (["pretrain", "out", "--size", 32, "--batch", 1], "take --batch 2 or more"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(capfd, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capfd, *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["score", "missing.csv"], "missing.csv: no such file"),
+        (["score", "columns.csv"], "no column prediction"),
+        (["score", "picture.png"], "picture.png"),
+        (["score", "."], "cannot be read"),
+        (["reproduce", "--root", "missing"], "missing: no such folder"),
+        (["synth", "picture.png"], "picture.png"),
+        (["synth", "picture.png/deeper"], "picture.png"),
+        (["report", "missing"], "missing: no such folder"),
+        (["report", "."], "not a run with results"),
+        (["motion", "missing.png", "picture.png", "--out", "flow.npy"], "missing.png"),
+        (["motion", "picture.png", "picture.png", "--out", "flow.npy"], "picture.png"),
+        (["bench", "motion", "--root", "missing", "--json"], "missing"),
+    ],
+)
+def test_bad_data_is_one_line_and_exit_code_1(capfd, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "columns.csv").write_text("subject,clip,label\n1,a,0\n")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really\xff")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = call(capfd, *arguments)
+    assert (code, out) == (1, "")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def faces(tmp_path, monkeypatch):
+    """Two pictures of noise, 48 pixels high and 40 wide, and an untrained motion learner."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 41, 3), dtype=np.uint8)
+    cv2.imwrite("onset.png", noise[:, :-1])
+    cv2.imwrite("apex.png", noise[:, 1:])
+    cv2.imwrite("wide.png", noise)
+    sizes = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+    checkpoint.save(MotionLearner(sizes), "learner.safetensors")
+    return ["--checkpoint", "learner.safetensors"]
+
+
+def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces):
+    code, out, err = call(capfd, "motion", "onset.png", "apex.png", "--out", "one.npy", "--raw", *faces)
+    assert (code, out) == (0, "")
+    assert "2 x 48 x 40" in err
+    one = np.load("one.npy")
+    assert (one.shape, one.dtype) == ((2, 48, 40), np.float32)
+    assert call(capfd, "motion", "onset.png", "apex.png", "--out", "b/two.npy", "--gamma", 2, "--raw", *faces)[0] == 0
+    np.testing.assert_allclose(np.load("b/two.npy"), 2 * one, rtol=1e-4, atol=1e-6)
+    code, *_ = call(capfd, "motion", "onset.png", "apex.png", "--out", "smooth.npy", "--png", "flow.png", *faces)
+    assert code == 0
+    assert not np.allclose(np.load("smooth.npy"), one)
+    assert cv2.imread("flow.png").shape == (48, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["onset.png", "wide.png", "--out", "a.npy"], 1, "wide.png: not of the size of onset.png"),
+        (["onset.png", "apex.png", "--out", "a.npy", "--png", "a.jpg"], 2, "ends in .png"),
+        (["onset.png", "apex.png", "--out", "onset.png/a.npy"], 1, "onset.png"),
+        (["onset.png", "apex.png", "--out", "a.npy", "--checkpoint", "onset.png"], 1, "not a checkpoint"),
+    ],
+)
+def test_motion_says_what_is_wrong(capfd, faces, arguments, code, words):
+    given = ["--checkpoint", "learner.safetensors"] if "--checkpoint" not in arguments else []
+    found, out, err = call(capfd, "motion", *arguments, *given)
+    assert (found, out) == (code, "")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert not Path("a.npy").exists()
+
+
+def test_bench_prints_json_alone(capfd, tmp_path, faces):
+    assert call(capfd, "synth", "data", "--subjects", 2, "--clips", 2, "--size", 32)[0] == 0
+    code, out, _ = call(capfd, "bench", "motion", "--root", "data", "--checkpoint", "learner.safetensors", "--json")
+    measured = json.loads(out)
+    assert (code, measured["size"], measured["n_pairs"]) == (0, 32, 4)
+    assert {"zero", "tvl1", "farneback", "dis", "selfme"} <= set(measured["methods"])
+    for method in measured["methods"].values():
+        assert {"epe", "epe_moving", "ms_per_pair"} <= set(method)
+    code, out, _ = call(capfd, "bench", "motion", "--root", "data", "--checkpoint", "learner.safetensors")
+    assert code == 0
+    assert "tvl1" in out and "{" not in out
+
+
+@pytest.mark.notebooks
+def test_reproduce_runs_what_it_can_and_reports(capfd, tmp_path, monkeypatch):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    declared = [f"{name} = None" for name in ("profile", "seed", "run_dir", *SECTIONS)]
+    saving = (
+        "from selfme_lib.study.run_folder import RunFolder\n"
+        "RunFolder(run_dir).save_values('01_answer', {'seed': seed, 'epochs': classifier['epochs']}, title='Answer')"
+    )
+    write_notebook(folder / "00_broken.ipynb", "int('x')", declared=declared)
+    write_notebook(folder / "01_sound.ipynb", saving, declared=declared)
+    monkeypatch.setattr("selfme_lib.runtime.paths.NOTEBOOKS", folder)
+    monkeypatch.chdir(tmp_path)
+
+    code, out, err = call(capfd, "reproduce", "--profile", "smoke", "--out", "runs/a")
+    assert (code, out) == (1, "")
+    assert "1 of 2 notebooks failed: 00_broken" in err.splitlines()[-1]
+    assert "ValueError" in err
+    page = Path("runs/a/report.html").read_text()
+    assert "Answer" in page and "This run is not complete" in page
+
+    write_notebook(folder / "00_broken.ipynb", "int('1')", declared=declared)
+    code, _, err = call(capfd, "reproduce", "--profile", "smoke", "--out", "runs/a", "--only", "0", "1")
+    assert code == 0
+    assert "01_sound … finished earlier" in err
+    assert "This run is not complete" not in Path("runs/a/report.html").read_text()
+    assert call(capfd, "report", "runs/a")[0] == 0
+
+    code, _, err = call(capfd, "reproduce", "--profile", "quick", "--out", "runs/a", "--only", "1")
+    assert code == 2 and "other settings" in err
+    write_notebook(folder / "01_sound.ipynb", saving)
+    code, _, err = call(capfd, "reproduce", "--profile", "smoke", "--out", "runs/b")
+    assert code == 2 and "01_sound.ipynb has no parameter" in err
+    assert not Path("runs/b").exists()
+
+
+def test_doctor_shows_every_fault_and_fails(capfd, tmp_path):
+    code, out, err = call(capfd, "doctor", "--dataset", "casme2", "--root", tmp_path / "missing")
+    assert code == 1
+    assert out.splitlines()[1].startswith("error")
+    assert "1 of the lines above are errors" in err
+
+
+def test_score_prints_json_alone(capfd, tmp_path):
+    """STSTNet's published confusion matrix on CASME II is an oracle: its pooled UF1 and UAR are known."""
+    confusion = [[83, 5, 0], [12, 19, 1], [2, 0, 23]]
+    rows = [
+        (label, prediction)
+        for label in range(3)
+        for prediction in range(3)
+        for _ in range(confusion[label][prediction])
+    ]
+    lines = [f"{i % 24:02},clip{i},{label},{prediction}" for i, (label, prediction) in enumerate(rows)]
+    path = tmp_path / "predictions.csv"
+    path.write_text("\n".join(["subject,clip,label,prediction", *lines]))
+    code, out, _ = call(capfd, "score", path)
+    score = json.loads(out)
+    assert code == 0
+    assert set(score) == {"pooled", "fold_mean", "confusion", "n_clips", "n_subjects"}
+    assert score["confusion"] == confusion
+    assert (round(score["pooled"]["uf1"], 4), round(score["pooled"]["uar"], 4)) == (0.8382, 0.8190)
+    assert (score["n_clips"], score["n_subjects"]) == (145, 24)
+    path.write_text("subject,clip,label,prediction\n01,a,4,4\n01,b,0,3\n")
+    assert call(capfd, "score", path)[2].strip().endswith("label 4 is not a class; expected whole numbers 0 to 2")
+    assert json.loads(call(capfd, "score", path, "--classes", 5)[1])["pooled"]["uar"] == 1 / 5
+
+
+def test_an_interrupt_is_quiet(capfd, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("selfme_lib.evaluation.metrics.read_predictions", interrupted)
+    code, out, err = call(capfd, "score", "predictions.csv")
+    assert (code, out, err) == (130, "", "")

@@ -1,0 +1,168 @@
+import shutil
+
+import nbformat
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from test_runner import write_notebook
+
+from selfme_lib.app import publish as publish_module
+from selfme_lib.app.publish import describe_pictures, publish
+from selfme_lib.app.runner import source_hash
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.study.run_folder import RunFolder
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with one notebook, and a run in which papermill would have executed it."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "README.md").write_text("![a](figures/05_confusion.png) and again figures/05_confusion.png")
+    source = tmp_path / "notebooks" / "05_scvit.ipynb"
+    write_notebook(source, "1 + 1")
+    run = RunFolder(tmp_path / "runs" / "quick")
+    run.figures.mkdir(parents=True)
+    (run.figures / "05_confusion.png").write_bytes(b"picture")
+    execute(source, run)
+    timing = {"status": "done", "seconds": 12.5, "peak_memory_mb": 1, "key": "", "message": ""}
+    write_json(run.timings, {"profile": "quick", "notebooks": {"05_scvit": timing}})
+    return tmp_path
+
+
+def execute(source, run, text="2"):
+    cells = nbformat.read(source, as_version=4).cells
+    cells[-1].outputs = [new_output("execute_result", {"text/plain": text}, execution_count=3)]
+    cells[-1].metadata["papermill"] = {"duration": 1.0}
+    injected = new_code_cell("run_dir = '../runs/quick'", metadata={"tags": ["injected-parameters"]})
+    cells = [*cells[:2], injected, *cells[2:]]
+    run.notebooks.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=cells), run.notebooks / source.name)
+
+
+def publish_project(project):
+    return publish(RunFolder(project / "runs" / "quick"), notebooks=project / "notebooks", project=project)
+
+
+def test_outputs_and_figures_come_into_the_project(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    before = source_hash(source)
+    written = publish_project(project)
+    assert [path.name for path in written] == ["README.md", "05_scvit.ipynb", "05_confusion.png"]
+    assert (project / "figures" / "05_confusion.png").read_bytes() == b"picture"
+    notebook = nbformat.read(source, as_version=4)
+    nbformat.validate(notebook)
+    assert source_hash(source) == before  # what was run is still what is there, so the run stays valid
+    assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == [1, 2]
+    assert notebook.cells[-1].outputs[0].data["text/plain"] == "2"
+    assert notebook.cells[-1].outputs[0].execution_count == 2
+    assert notebook.metadata["selfme"] == {"profile": "quick", "seconds": 12.5}
+    assert "papermill" not in str(notebook)
+
+    text = source.read_bytes()
+    publish_project(project)
+    assert source.read_bytes() == text
+
+
+def test_nothing_is_published_when_anything_is_unfit(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    run = RunFolder(project / "runs" / "quick")
+    untouched = source.read_bytes()
+
+    execute(source, run, text=f"see {project}/runs")
+    with pytest.raises(DataError, match="shows a path of this machine"):
+        publish_project(project)
+    execute(source, run)
+
+    (project / "README.md").write_text("figures/09_missing.png")
+    with pytest.raises(DataError, match=r"shows figures/09_missing\.png"):
+        publish_project(project)
+    assert source.read_bytes() == untouched
+    (project / "README.md").write_text("")
+
+    write_notebook(source, "1 + 2")
+    with pytest.raises(DataError, match="changed since the run"):
+        publish_project(project)
+    write_notebook(project / "notebooks" / "06_new.ipynb", "1")
+    write_notebook(source, "1 + 1")
+    with pytest.raises(DataError, match=r"06_new\.ipynb: not finished in this run"):
+        publish_project(project)
+    assert not (project / "figures").exists()
+
+
+def test_a_markdown_change_counts_as_a_change(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[0] = new_markdown_cell("# 05 · Another title")
+    nbformat.write(notebook, source)
+    with pytest.raises(DataError, match="changed since the run"):
+        publish_project(project)
+
+
+def test_a_notebooks_title_picture_is_published_too(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[0].source += "\n![b](../figures/05_head.png)"
+    nbformat.write(notebook, source)
+    run = RunFolder(project / "runs" / "quick")
+    execute(source, run)
+    with pytest.raises(DataError, match="05_head"):
+        publish_project(project)
+    (run.figures / "05_head.png").write_bytes(b"head")
+    publish_project(project)
+    assert (project / "figures" / "05_head.png").read_bytes() == b"head"
+
+
+def test_tables_of_the_readme_come_from_the_run(project):
+    run, readme = RunFolder(project / "runs" / "quick"), project / "README.md"
+    table = pd.DataFrame({"row": ["a|b", "c"], "UF1": [0.51234, float("nan")], "seeds": [1, 2]})
+    run.save_table("05_scores", table, title="Scores", caption="On SynthME.")
+    rivals = "<!-- table 08_scores -->\nof another run\n<!-- end -->"
+    readme.write_text(f"Before\n<!-- table 05_scores -->\nstale\n<!-- end -->\nafter\n{rivals}")
+    publish_project(project)
+    published = readme.read_text()
+    assert "| a\\|b | 0.512 | 1 |" in published and "| c | – | 2 |" in published and "On SynthME." in published
+    assert "stale" not in published and published.endswith(f"<!-- end -->\nafter\n{rivals}")
+    publish_project(project)
+    assert readme.read_text() == published
+
+
+def test_an_appendix_is_published_if_it_was_run(project):
+    run = RunFolder(project / "runs" / "quick")
+    chapter = project / "notebooks" / "05_scvit.ipynb"
+    appendix = chapter.with_name("A1_choices.ipynb")
+    shutil.copyfile(chapter, appendix)
+    assert appendix not in publish_project(project)
+    execute(appendix, run, text="3")
+    timings = read_json(run.timings)
+    timings["notebooks"]["A1_choices"] = timings["notebooks"]["05_scvit"]
+    write_json(run.timings, timings)
+    assert appendix in publish_project(project)
+    assert nbformat.read(appendix, as_version=4).cells[-1].outputs[0].data["text/plain"] == "3"
+
+
+def test_pictures_get_the_descriptions_that_were_saved_with_them(project):
+    run = RunFolder(project / "runs" / "quick")
+    for name, alt in (("05_first", "one"), ("05_second", "two")):
+        run.save_figure(name, Figure(figsize=(1, 1)), title=name, caption="", alt=alt)
+    run.save_table("05_first", pd.DataFrame({"a": [1]}), title="a table may have a figure's name")
+    picture = {"image/png": "aGk="}
+    outputs = [new_output("display_data", picture), new_output("stream", text="x"), new_output("display_data", picture)]
+    saved = new_code_cell('run.save_figure(\n    "05_first", f)\nrun.save_figure("05_second", g)', outputs=outputs)
+    describe_pictures(saved, run)
+    assert [out.metadata["image/png"]["alt"] for out in (saved.outputs[0], saved.outputs[2])] == ["one", "two"]
+    widget = new_output("display_data", {"image/jpeg": "aGk="})
+    shown = new_code_cell("# alt: a slider\ndisplay(explorer)", outputs=[widget])
+    describe_pictures(shown, run)
+    assert shown.outputs[0].metadata["image/jpeg"]["alt"] == "a slider"
+
+
+def test_the_moving_picture_is_made_anew_if_the_readme_shows_it(project, monkeypatch):
+    monkeypatch.setattr(publish_module, "write_amplification", lambda path: path.write_bytes(b"moving") and path)
+    publish_project(project)
+    assert not (project / publish_module.ANIMATION).exists()
+    (project / "README.md").write_text(f"![it moves]({publish_module.ANIMATION})")
+    (project / "figures").mkdir(exist_ok=True)
+    assert project / publish_module.ANIMATION in publish_project(project)
+    assert (project / publish_module.ANIMATION).read_bytes() == b"moving"

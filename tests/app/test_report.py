@@ -1,0 +1,134 @@
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from selfme_lib.app.report import clock, decimals_of, render, show, write_report
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import write_json
+from selfme_lib.study import profiles
+from selfme_lib.study.records import loso_row, run_record
+from selfme_lib.study.run_folder import RunFolder
+
+SETTINGS = profiles.to_dict(profiles.load("quick"))
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunFolder(tmp_path / "quick")
+    write_json(run.profile, SETTINGS)
+    table = pd.DataFrame({"method": ["tvl1", "<b>ours</b>"], "epe": [0.21, 12.3456], "clips": [7, 144]})
+    run.save_table("03_epe", table, title="Motion error", caption="In pixels.", place="headline")
+    run.save_figure("05_confusion", Figure(figsize=(1, 1)), title="Confusion", caption="Rows: truth.", alt="a matrix")
+    run.save_values("05_counts", {"clips": 144, "mirror": True}, title="Counts")
+    run.save_table("06_paper", pd.DataFrame({"row": ["SC"], "paper": [0.8903]}), title="Table 1", place="paper")
+    return run
+
+
+class Page(HTMLParser):
+    """Tags, text, and every address that a browser would fetch."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.text, self.open = [], [], "", []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href", "action")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"{tag} closes something else"
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_stands_alone(run):
+    page = Page(write_report(run).read_text())
+    assert page.open == []
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in page.addresses)
+    assert sum(address.startswith("data:") for address in page.addresses) == 1
+
+
+def test_every_result_is_on_the_page_in_its_place(run):
+    text = Page(render(run)).text
+    places = [text.index(part) for part in ("Results in brief", "Motion error", "Confusion", "Counts", "Table 1")]
+    assert places == sorted(places)
+    assert text.index("Table 1") > text.index("The paper beside ours", text.index("Counts"))
+    for part in ("In pixels.", "<b>ours</b>", "0.21", "12.35", "144", "0.890", "The faces are rendered, not real."):
+        assert part in text
+
+
+def test_what_may_not_be_concluded_depends_on_the_data(run):
+    data = {"dataset": "smic", "apex_rule": "middle"}
+    write_json(run.profile, profiles.to_dict(profiles.load("paper", data=data)))
+    assert "Transductive" not in Page(render(run)).text  # rendered faces are nobody's who is evaluated
+    write_json(run.profile, profiles.to_dict(profiles.load("paper", data=data, motion={"frames": "clips"})))
+    text = Page(render(run)).text
+    assert "The faces are rendered" not in text
+    assert "smaller networks" not in text
+    for part in ("--dataset smic --root DIR", "The apex is a guess", "Transductive"):
+        assert part in text
+
+
+def test_a_failed_notebook_is_named_at_the_top(run):
+    timing = {"seconds": 75.0, "peak_memory_mb": 500, "key": "", "message": ""}
+    failed = {**timing, "status": "failed", "message": "cell 3 raised ValueError"}
+    notebooks = {"03_motion": {**timing, "status": "done"}, "05_x": failed}
+    write_json(run.timings, {"profile": "quick", "notebooks": notebooks})
+    text = Page(render(run)).text
+    assert text.index("This run is not complete") < text.index("What this is\n")
+    assert "05_x: cell 3 raised ValueError" in text
+    assert "2:30 min" in text  # together
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        write_report(RunFolder(tmp_path / "nothing"))
+    with pytest.raises(DataError, match="not a run with results"):
+        write_report(RunFolder(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_row_of_the_metrics_is_listed_with_its_confusion_matrix(run):
+    labels = [0] * 5 + [1] * 3 + [2] * 2
+    predictions = pd.DataFrame({"subject": ["01", "02"] * 5, "clip": list("abcdefghij"), "label": labels})
+    row = loso_row("TV-L1+ViT", predictions.assign(prediction=[0] * 6 + [1] * 2 + [2] * 2), seed=7, settings={})
+    given = {"profile": SETTINGS, "dataset": "synthme", "fingerprint": "f00d", "seed": 7, "wall_seconds": 1.0}
+    write_json(run.metrics, run_record(rows=[row], fold_seconds=[{}], **given))
+    text = Page(render(run)).text.replace("\N{NO-BREAK SPACE}", " ")
+    for part in (
+        "Every score",
+        "TV-L1+ViT",
+        "5 0 0 | 1 2 0 | 0 0 2",
+        f"{row['pooled']['uf1']:.3f}",
+        "f00d",
+        "2 subjects",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (True, "✓"), (False, "–"), (0.12345, "0.123"), (-2.5, "-2.500"), (12, "12"), ([1, 0.5], "1, 0.500")],
+)
+def test_how_values_read(value, text):
+    assert show(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [([2.0, 1.0, None], 0), ([0.5, 3.0], 3), ([12.5, 0.1], 2), ([260.25, 0.1], 1), ([1, 144], 0), (["a", True], 0)],
+)
+def test_decimals_of_a_column(values, decimals):
+    assert decimals_of(values) == decimals
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3.21, "3.2 s"), (75.2, "1:15 min"), (3700, "1:01:40 h")])
+def test_how_times_read(seconds, text):
+    assert clock(seconds) == text

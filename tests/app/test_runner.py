@@ -1,0 +1,156 @@
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from selfme_lib.app.runner import find_appendices, find_notebooks, library_hash, machine_paths, reproduce, source_hash
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.files import read_json
+from selfme_lib.study.run_folder import RunFolder
+
+PARAMETERS = {"profile": "tiny", "seed": 3, "data": {"size": 64}}
+DECLARED = ('profile: str = "x"', 'run_dir: str = "."', "seed: int = 0", "data: dict = {}")
+
+
+def write_notebook(path, *code, declared=DECLARED):
+    cells = [
+        new_markdown_cell(f"# {path.stem[:2]} · A title"),
+        new_code_cell("\n".join(declared), metadata={"tags": ["parameters"]}),
+        *map(new_code_cell, code),
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Two notebooks; the first counts its executions in `count.txt`, the second works with the parameters."""
+    monkeypatch.setattr("selfme_lib.app.runner.library_hash", lambda: "the library as it was")
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    write_notebook(folder / "00_first.ipynb", "with open('../count.txt', 'a') as file:\n    _ = file.write('x')")
+    write_notebook(
+        folder / "01_second.ipynb",
+        "from pathlib import Path\nPath(run_dir).mkdir(parents=True, exist_ok=True)\n"
+        "_ = Path(run_dir, 'seen.txt').write_text(f'{seed} {data[\"size\"]} {profile}')",
+    )
+    return tmp_path
+
+
+def run_all(project, parameters=PARAMETERS, only=None, run="quick"):
+    said = []
+    folder = RunFolder(project / "runs" / run)
+    outcomes = reproduce(parameters, folder, notebooks=find_notebooks(project / "notebooks", only), say=said.append)
+    return folder, outcomes, "".join(said)
+
+
+@pytest.mark.notebooks
+def test_a_run_executes_in_order_then_resumes_then_notices_changes(project):
+    run, outcomes, said = run_all(project)
+    assert [(outcome.name, outcome.status) for outcome in outcomes] == [("00_first", "done"), ("01_second", "done")]
+    assert (run.path / "seen.txt").read_text() == "3 64 tiny"
+    assert said.count("\n") == 2 and said.startswith("[1/2] 00_first")
+    timings = read_json(run.timings)
+    assert timings["notebooks"]["00_first"]["seconds"] > 0
+    assert timings["notebooks"]["00_first"]["peak_memory_mb"] > 50  # a kernel is a Python process at least
+
+    executed = nbformat.read(run.notebooks / "01_second.ipynb", as_version=4)
+    assert executed.metadata.papermill.parameters["run_dir"] == "../runs/quick"
+    assert machine_paths(executed) == []
+    assert sorted(path.name for path in run.notebooks.iterdir()) == ["00_first.ipynb", "01_second.ipynb"]
+
+    _, outcomes, _ = run_all(project)
+    assert [outcome.status for outcome in outcomes] == ["kept", "kept"]
+    assert (project / "count.txt").read_text() == "x"
+
+    write_notebook(project / "notebooks" / "01_second.ipynb", "changed = True")
+    _, outcomes, _ = run_all(project)
+    assert [outcome.status for outcome in outcomes] == ["kept", "done"]
+
+    with pytest.raises(UsageError, match="other settings"):
+        run_all(project, {**PARAMETERS, "seed": 4}, only=["01"])
+    _, outcomes, said = run_all(project, {**PARAMETERS, "seed": 4})
+    assert [outcome.status for outcome in outcomes] == ["done", "done"]
+    assert "left" in said.splitlines()[0]  # how long the second takes is known from the run before
+
+
+@pytest.mark.notebooks
+def test_a_failing_notebook_is_explained_and_does_not_stop_the_others(project):
+    write_notebook(project / "notebooks" / "00_first.ipynb", "1 / 0")
+    run, outcomes, said = run_all(project)
+    assert [outcome.status for outcome in outcomes] == ["failed", "done"]
+    message = outcomes[0].message
+    assert "\n" not in message
+    for part in ("'1 / 0'", "ZeroDivisionError", "division by zero", "00_first.unfinished.ipynb"):
+        assert part in message
+    assert message in said
+    assert (run.notebooks / "00_first.unfinished.ipynb").exists()
+    assert not (run.notebooks / "00_first.ipynb").exists()
+
+    write_notebook(project / "notebooks" / "00_first.ipynb", "1 / 1")
+    run, outcomes, _ = run_all(project)
+    assert [outcome.status for outcome in outcomes] == ["done", "kept"]
+    assert not (run.notebooks / "00_first.unfinished.ipynb").exists()
+
+
+def test_a_parameter_that_a_notebook_does_not_declare_is_an_error(project):
+    with pytest.raises(UsageError, match=r"00_first.ipynb has no parameter gama; .*seed"):
+        run_all(project, {**PARAMETERS, "gama": 2})
+    assert not (project / "runs").exists()
+
+
+def test_only_chooses_notebooks_by_number_or_name(project):
+    folder = project / "notebooks"
+    assert [path.stem for path in find_notebooks(folder, ["1"])] == ["01_second"]
+    assert [path.stem for path in find_notebooks(folder, ["01_second", "00"])] == ["00_first", "01_second"]
+    with pytest.raises(UsageError, match=r"--only 07: no such notebook; there are 00_first, 01_second"):
+        find_notebooks(folder, ["07"])
+    with pytest.raises(UsageError, match="no notebooks in"):
+        find_notebooks(project)
+
+
+def test_chapters_beyond_the_paper_and_appendices_have_to_be_asked_for(project):
+    folder = project / "notebooks"
+    for name in ("07_last", "08_more", "A1_appendix"):
+        write_notebook(folder / f"{name}.ipynb")
+    assert [path.stem for path in find_notebooks(folder)] == ["00_first", "01_second", "07_last"]
+    assert [path.stem for path in find_notebooks(folder, ["8", "a1"])] == ["08_more", "A1_appendix"]
+    assert [path.stem for path in find_appendices(folder)] == ["08_more", "A1_appendix"]
+
+
+def test_the_librarys_hash_knows_what_can_change_a_result(tmp_path):
+    (tmp_path / "motion").mkdir()
+    (tmp_path / "motion" / "weights.safetensors").write_bytes(b"1")
+    (tmp_path / "report.py").write_text("1")
+    before = library_hash(tmp_path)
+    (tmp_path / "report.py").write_text("2")
+    (tmp_path / "motion" / "README.md").write_text("a model card")
+    assert library_hash(tmp_path) == before
+    (tmp_path / "motion" / "weights.safetensors").write_bytes(b"2")
+    assert library_hash(tmp_path) != before
+
+
+def test_outputs_do_not_change_a_notebooks_hash_but_tags_do(project):
+    path = project / "notebooks" / "00_first.ipynb"
+    before = source_hash(path)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="hello")]
+    notebook.cells[2].execution_count = 5
+    nbformat.write(notebook, path)
+    assert source_hash(path) == before
+    notebook.cells[2].metadata["tags"] = ["raises-exception"]
+    nbformat.write(notebook, path)
+    assert source_hash(path) != before
+
+
+def test_paths_of_this_machine_are_found(tmp_path):
+    clean = new_notebook(cells=[new_code_cell("x", outputs=[nbformat.v4.new_output("stream", text="../runs/quick")])])
+    assert machine_paths(clean) == []
+    text = json.dumps(str(tmp_path / "a.py"))
+    dirty = new_notebook(cells=[new_code_cell("x", outputs=[nbformat.v4.new_output("stream", text=text)])])
+    assert machine_paths(dirty) == [str(tmp_path / "a.py")]
+    picture = nbformat.v4.new_output(
+        "display_data", {"image/png": "iVBOR" * 100 + "/tmp7CNYU3j" + "ASUVO" * 100 + "=="}
+    )
+    assert machine_paths(new_notebook(cells=[new_code_cell("x", outputs=[picture])])) == []

@@ -1,0 +1,117 @@
+import concurrent.futures
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from selfme_lib.classifier.training import fit_predict
+from selfme_lib.evaluation.loso import Experiment, run_experiments, run_fold
+from selfme_lib.runtime import processes as executors
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.processes import executor
+from toy_motion import TINY, moving_blobs
+
+MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(3, 4)
+ROWS = [
+    Experiment(
+        replace(TINY, epochs=2, omega=omega), MOTION, LABELS.tolist(), SUBJECTS, CLIPS, seed, fit_predict=fit_predict
+    )
+    for omega, seed in ((0.0, 0), (0.1, 0), (0.1, 1))
+]
+
+
+def run(store, *where):
+    with executor(*where) as pool:
+        return run_experiments(ROWS, store=store, executor=pool)
+
+
+def test_a_dask_cluster_of_processes_gives_the_same_bits(tmp_path):
+    """As a pool of processes does: see `test_loso`."""
+    pytest.importorskip("distributed")
+    here = run(tmp_path / "here", 1)
+    assert not here[0].equals(here[1]) and not here[1].equals(here[2])
+    for expected, found in zip(here, run(tmp_path / "dask", 2, "local")):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_processes_share_one_file_of_motions(tmp_path):
+    class Watching(concurrent.futures.ThreadPoolExecutor):
+        def submit(self, function, *arguments, **options):
+            submitted.append(arguments)
+            return super().submit(function, *arguments, **options)
+
+    submitted = []
+    with Watching(1) as pool:
+        run_experiments(ROWS, store=tmp_path, executor=pool)
+    assert len(submitted) == 9
+    assert {arguments[2] for arguments in submitted} == {next(tmp_path.glob("motion-*.npy"))}
+    with pytest.raises(DataError, match=r"not seen by the worker .*; choose a run folder that all workers share"):
+        run_fold(*submitted[0][:2], tmp_path / "elsewhere.npy", *submitted[0][3:])
+
+
+def test_the_same_fold_of_two_rows_is_computed_once(tmp_path):
+    twice = run_experiments([ROWS[1], ROWS[0], ROWS[1]], store=tmp_path)
+    assert len(list(tmp_path.glob("fold-*.json"))) == 6
+    pd.testing.assert_frame_equal(twice[0], twice[2], check_exact=True)
+
+
+def test_the_bar_counts_the_folds_of_all_rows(tmp_path, monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self, **options):
+            self.options, self.updates = options, 0
+            bars.append(self)
+
+        def update(self):
+            self.updates += 1
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda *_: None  # noqa: E731
+
+    monkeypatch.setattr("selfme_lib.evaluation.loso.tqdm", Bar)
+    run_experiments(ROWS[:1], store=tmp_path)
+    run_experiments(ROWS, store=tmp_path)
+    assert [(bar.options["total"], bar.options["initial"], bar.updates) for bar in bars] == [(3, 0, 3), (9, 3, 6)]
+
+
+def test_every_worker_takes_a_gpu_of_its_own(monkeypatch):
+    taken = []
+    monkeypatch.setattr(executors.torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(executors.torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(executors.multiprocessing, "parent_process", lambda: NeverEnding)
+
+    class Watching(concurrent.futures.ProcessPoolExecutor):
+        def __init__(self, workers, *, mp_context, initializer, initargs):
+            self.start = [lambda: initializer(*initargs)] * workers
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda *_: None  # noqa: E731
+
+    class NeverEnding:
+        join = staticmethod(executors.threading.Event().wait)
+
+    monkeypatch.setattr(executors.concurrent.futures, "ProcessPoolExecutor", Watching)
+    with executor(2) as pool:
+        for start in pool.start:
+            start()
+    assert taken == [0, 1, 2]
+
+
+def test_a_scheduler_that_is_not_there_is_named():
+    pytest.importorskip("distributed")
+    with (
+        pytest.raises(UsageError, match=r"--cluster carrier-pigeon://x: no Dask scheduler answers there"),
+        executor(1, "carrier-pigeon://x"),
+    ):
+        pass
+
+
+def test_killed_at_random_instants_a_run_ends_as_if_nothing_had_happened():
+    tool = Path(__file__).parents[2] / "tools" / "kill_and_resume.py"
+    done = subprocess.run([sys.executable, str(tool), "--kills", "5"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "killed 0 times" not in done.stdout

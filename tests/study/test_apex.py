@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import torch
+
+from selfme_lib.data import load_clips
+from selfme_lib.data.frame_cache import FrameCache
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.study import apex
+from selfme_lib.study.apex import largest_motion, motion_since
+from selfme_lib.synthme import SynthConfig, write_dataset
+from selfme_lib.synthme.truth import load_truth
+
+TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    config = SynthConfig(subjects=1, clips=3, size=64, seed=4, layout="smic")
+    return write_dataset(tmp_path_factory.mktemp("apex") / "smic", config, workers=1)
+
+
+def bump(size, amplitude):
+    """A picture, and the same with its middle moved to the right and all of it moved down."""
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    moved = x - amplitude * np.exp(-((x - size / 2) ** 2 + (y - size / 2) ** 2) / 60)
+    texture = 128 + 50 * np.sin(moved / 3) + 50 * np.cos(y / 4)
+    return np.repeat(texture[..., None], 3, axis=2).astype(np.uint8)
+
+
+def test_motion_grows_with_the_motion_and_a_shift_of_everything_does_not_count():
+    still = bump(48, 0)
+    moved = motion_since(still, np.stack([still, bump(48, 1), bump(48, 2)]), "farneback")
+    assert moved[0] < 0.02 < moved[1] < moved[2]
+    shifted = motion_since(still, np.roll(still, 1, axis=0)[None], "farneback")
+    assert shifted[0] < moved[1]
+
+
+def test_the_apex_is_where_the_face_has_moved_most(root, tmp_path):
+    clips = load_clips("smic", root)
+    found = largest_motion(clips, method="dis", cache=FrameCache(tmp_path, 64))
+    assert set(found) == {clip.key for clip in clips}
+    for clip in clips:
+        assert clip.onset < found[clip.key] <= clip.offset
+        middle, true = clip.middle, load_truth(root, clip.subject, clip.name).apex
+        assert abs(found[clip.key] - true) <= max(3, abs(middle - true))
+
+
+def test_what_was_found_is_kept_for_each_method(root, tmp_path, monkeypatch):
+    clips, cache = load_clips("smic", root), FrameCache(tmp_path, 48)
+    found = largest_motion(clips, method="farneback", cache=cache)
+    learner = MotionLearner(TINY).eval()
+    torch.manual_seed(0)
+    by_learner = largest_motion(clips, method="selfme", cache=cache, learner=learner)
+    assert set(by_learner) == set(found)
+    monkeypatch.setattr(apex, "motion_since", lambda *_: pytest.fail("measured again"))
+    assert largest_motion(clips, method="farneback", cache=cache) == found
+    assert largest_motion(clips, method="selfme", cache=cache, learner=learner) == by_learner
+
+
+def test_methods_that_cannot_be(root, tmp_path):
+    for method, words in (("truth", "not one of"), ("zero", "not one of"), ("selfme", "needs a motion learner")):
+        with pytest.raises(UsageError, match=words):
+            largest_motion(load_clips("smic", root), method=method, cache=FrameCache(tmp_path, 48))

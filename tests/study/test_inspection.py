@@ -1,0 +1,67 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from selfme_lib.classifier.training import fit_predict, predict
+from selfme_lib.data import Clip
+from selfme_lib.evaluation.loso import run_loso
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.study import inspection, profiles
+from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.tables import Row
+from toy_motion import TINY, moving_blobs
+
+MOTION, LABELS, SUBJECTS, NAMES = moving_blobs(3, 4)
+ROW = Row("toy")
+SHORT = replace(TINY, epochs=2)
+
+
+def clip(subject, name, label):
+    return Clip(
+        dataset="synthme", subject=subject, name=name, frames=(), frame_numbers=(), onset=1, apex=2, offset=3,
+        emotion="", label=int(label), action_units="", fps=200.0,
+    )  # fmt: skip
+
+
+CLIPS = [clip(*each) for each in zip(SUBJECTS, NAMES, LABELS)]
+
+
+def refuse(*_, **__):
+    raise AssertionError("computed again")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_network_of_a_fold_is_the_one_that_predicted(tmp_path, monkeypatch, workers):
+    settings = replace(profiles.load("smoke", seed=3, evaluation={"workers": workers}), classifier=SHORT)
+    run = RunFolder(tmp_path)
+    monkeypatch.setattr(inspection, "classifier_inputs", lambda *_: MOTION)
+    monkeypatch.setattr(inspection, "dataset_fingerprint", lambda _: "toy")
+    config = ROW.classifier(SHORT)
+    expected = run_loso(
+        config, MOTION, LABELS.tolist(), SUBJECTS, NAMES, seed=3, store=tmp_path / "folds", fit_predict=fit_predict
+    )
+
+    networks = inspection.fold_classifiers(settings, run, CLIPS, [ROW], ["02", "03"])
+    for (name, subject), network in networks.items():
+        held_out = torch.tensor([other == subject for other in SUBJECTS])
+        probabilities = expected[expected.subject == subject][["p0", "p1", "p2"]].to_numpy()
+        assert name == "toy"
+        assert torch.equal(predict(network, MOTION[held_out]).double(), torch.from_numpy(probabilities))
+    assert {subject for _, subject in networks} == {"02", "03"}
+
+    monkeypatch.setattr(inspection, "train_classifier", refuse)
+    (again,) = inspection.fold_classifiers(settings, run, CLIPS, [ROW], ["02"]).values()
+    assert torch.equal(predict(again, MOTION), predict(networks["toy", "02"], MOTION))
+
+
+def test_a_subject_without_clips_is_named(tmp_path):
+    with pytest.raises(DataError, match="subject 99 has no clips"):
+        inspection.fold_classifiers(profiles.load("smoke"), RunFolder(tmp_path), CLIPS, [ROW], ["02", "99"])
+
+
+def test_the_richest_subjects_show_most_classes_then_most_clips():
+    shown = {"01": (0, 0, 0, 0), "02": (0, 1, 2), "03": (0, 1, 1), "04": (0, 1, 1, 0)}
+    people = [clip(subject, str(n), label) for subject, labels in shown.items() for n, label in enumerate(labels)]
+    assert inspection.richest_subjects(people, 3) == ["02", "04", "03"]
+    assert inspection.richest_subjects(people, 9)[-1] == "01"

@@ -1,0 +1,109 @@
+import getpass
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from selfme_lib.evaluation.metrics import score
+from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.study.records import SCHEMA_VERSION, environment, git_state, loso_row, run_record
+
+
+@pytest.fixture
+def predictions():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([1, 1, 1], 12)
+    table = pd.DataFrame(
+        {
+            "subject": [f"{number // 4 + 1:02d}" for number in range(12)],
+            "clip": [f"EP{number:02d}" for number in range(12)],
+            "label": rng.integers(0, 3, 12),
+            "prediction": probabilities.argmax(1),
+        }
+    )
+    for column in range(3):
+        table[f"p{column}"] = probabilities[:, column]
+    return table
+
+
+def record(predictions, seconds=1.0):
+    row = loso_row("tvl1", predictions, seed=3, settings={"motion": "tvl1", "omega": 0.1}, bootstrap=50)
+    return run_record(
+        profile={"profile": "smoke"},
+        dataset="synthme",
+        fingerprint="abc",
+        seed=0,
+        rows=[row],
+        fold_seconds=[{"01": seconds}],
+        wall_seconds=seconds,
+    )
+
+
+def test_a_row_holds_all_that_is_needed_to_check_it(predictions):
+    row = loso_row("tvl1", predictions, seed=3, settings={"motion": "tvl1"}, bootstrap=50)
+    assert {key: row[key] for key in score(predictions)} == score(predictions)
+    assert (row["name"], row["seed"], row["settings"]) == ("tvl1", 3, {"motion": "tvl1"})
+    assert [fold["subject"] for fold in row["folds"]] == ["01", "02", "03"]
+    assert sum(fold["n_clips"] for fold in row["folds"]) == 12
+    assert np.sum([fold["confusion"] for fold in row["folds"]], axis=0).tolist() == row["confusion"]
+    assert row["fold_mean"]["uf1"] == pytest.approx(np.mean([fold["uf1"] for fold in row["folds"]]))
+    low, high = row["intervals"]["uf1"]
+    assert low <= row["pooled"]["uf1"] <= high
+    again = pd.DataFrame(row["predictions"])
+    assert score(again) == score(predictions)
+    np.testing.assert_array_equal(np.stack(again["probabilities"]), predictions[["p0", "p1", "p2"]].to_numpy())
+
+
+def test_two_runs_are_equal_but_for_the_times(predictions, tmp_path):
+    for name, seconds in (("a", 1.0), ("b", 2.0)):
+        write_json(tmp_path / f"{name}.json", record(predictions, seconds))
+    first, second = read_json(tmp_path / "a.json"), read_json(tmp_path / "b.json")
+    assert first != second
+    assert first.pop("times") != second.pop("times")
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_the_record_says_what_was_run(predictions):
+    run = record(predictions)
+    assert run["schema_version"] == SCHEMA_VERSION == 1
+    assert set(run) == {
+        *("schema_version", "profile", "dataset", "seed", "git", "environment", "torch", "device", "rows", "times")
+    }
+    assert run["dataset"] == {"name": "synthme", "fingerprint": "abc"}
+
+
+def test_the_record_does_not_say_whose_machine_it_was(predictions):
+    text = json.dumps(record(predictions))
+    for private in (str(Path.cwd()), str(Path.home()) + "/", platform.node()):
+        assert private not in text
+    assert f'"{getpass.getuser()}"' not in text
+
+
+def test_environment_names_versions():
+    versions = environment()["packages"]
+    assert {"torch", "timm", "numpy", "opencv-contrib-python-headless"} <= set(versions)
+    assert all(version[0].isdigit() for version in versions.values())
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
+
+
+def test_git_state(tmp_path, monkeypatch):
+    assert git_state(tmp_path) is None  # no repository
+    git(tmp_path, "init")
+    (tmp_path / "code.py").write_text("1")
+    assert git_state(tmp_path) is None  # a repository, but not of this code
+    git(tmp_path, "add", "code.py")
+    git(tmp_path, "commit", "-m", "first")
+    state = git_state(tmp_path)
+    assert len(state["commit"]) == 40 and state["dirty"] is False
+    (tmp_path / "code.py").write_text("2")
+    assert git_state(tmp_path) == {"commit": state["commit"], "dirty": True}
+    monkeypatch.setenv("PATH", "")
+    assert git_state(tmp_path) is None  # no git

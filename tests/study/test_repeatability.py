@@ -1,0 +1,46 @@
+"""The same seed gives the same numbers: the core of a run, made twice from the same faces, in one process and in two."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.runtime.files import read_json
+from selfme_lib.study import experiments, profiles
+from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.tables import Row
+
+
+def core_of_a_run(place, start, *, workers=1, seed=0):
+    """Fine-tune, extract, two folds, metrics, in a new run folder; what `metrics.json` says but for times."""
+    settings = profiles.load(
+        "smoke",
+        seed=seed,
+        data={"subjects": 2, "clips": 2},
+        motion={"checkpoint": str(start), "steps": 2, "lr": 1e-3},
+        evaluation={"workers": workers},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiments, "DATA", place.parent / "data")
+        run = RunFolder(place)
+        clips = experiments.prepare_data(settings)
+        row = Row("SelfME", motion="selfme", sc=True, gamma=2.0)
+        experiments.record(settings, run, clips, experiments.evaluate(settings, run, clips, [row]))
+    metrics = read_json(run.metrics)
+    assert [len(item["predictions"]) for item in metrics["rows"]] == [4]
+    weights = load_file(next(run.checkpoints.glob("*.safetensors")))  # its header has its names in any order
+    learner = {name: value.numpy().tobytes() for name, value in weights.items()}
+    return metrics["rows"], metrics["dataset"], learner
+
+
+def test_two_runs_give_the_same_metrics_bit_for_bit(tmp_path):
+    start = tmp_path / "start.safetensors"
+    torch.manual_seed(3)
+    sizes = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
+    checkpoint.save(MotionLearner(sizes), start)
+    once = core_of_a_run(tmp_path / "once", start)
+    torch.rand(5)  # the state of the global generator must not matter
+    assert core_of_a_run(tmp_path / "again", start) == once
+    assert core_of_a_run(tmp_path / "workers", start, workers=2) == once
+    assert core_of_a_run(tmp_path / "seed", start, seed=1) != once
