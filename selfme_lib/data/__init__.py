@@ -6,9 +6,9 @@ onset, apex = load_onset_apex(clips, size=224)
 """
 
 from .clips import (
-    CASME2_FIVE,
     CLASS_NAMES,
-    CLASSES,
+    FIVE_CLASSES,
+    THREE_CLASSES,
     Clip,
     Fault,
     LeftOut,
@@ -21,10 +21,10 @@ from .images import frame_size, load_onset_apex, read_clip_frame, read_frame
 from .readers import DATASETS, load_clips, selection_report
 
 __all__ = [
-    "CASME2_FIVE",
-    "CLASSES",
     "CLASS_NAMES",
     "DATASETS",
+    "FIVE_CLASSES",
+    "THREE_CLASSES",
     "Clip",
     "Examination",
     "Fault",

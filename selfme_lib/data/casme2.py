@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .clips import CASME2_FIVE, CLASSES, Fault, FaultyData, Reading
+from .clips import FIVE_CLASSES, THREE_CLASSES, Fault, FaultyData, Reading
 from .coding import Scheme, read_coding
 from .labelled import FramesOnDisk, bring_together
 from .tree import (
@@ -59,14 +59,14 @@ _SUBJECT = re.compile(r"sub([0-9]{1,4})", re.IGNORECASE)
 _LABEL_FILE = re.compile(r"casme.*coding.*", re.IGNORECASE)
 
 
-def read(root: Path, *, dataset: str = "casme2", fps: float = 200.0, classes: Sequence[str] = CLASSES) -> Reading:
+def read(root: Path, *, dataset: str = "casme2", fps: float = 200.0, classes: Sequence[str] = THREE_CLASSES) -> Reading:
     """Read CASME II, or a data set that lies on disk as CASME II does.
 
     Args:
         root: the data set's folder, or the folder that holds `sub01`, `sub02`, …
         dataset: the name that the clips get.
         fps: their frame rate.
-        classes: the three of MEGC 2019, or `CASME2_FIVE`: emotions as they are, sadness and fear left out.
+        classes: the three of MEGC 2019, or `FIVE_CLASSES`: emotions as they are, sadness and fear left out.
 
     Raises:
         DataError: no frames or no label file, or one that is useless as a whole. What is wrong with single rows and
@@ -74,7 +74,7 @@ def read(root: Path, *, dataset: str = "casme2", fps: float = 200.0, classes: Se
     """
     folder, notes = _find_frames(root)
     scheme = SCHEME
-    if classes == CASME2_FIVE:
+    if classes == FIVE_CLASSES:
         scheme = replace(SCHEME, classes={emotion: emotion if emotion in classes else None for emotion in EMOTIONS})
     label_file = find_label_file(root, folder, _LABEL_FILE, example="CASME2-coding-….xlsx")
     subjects, strays = subject_folders(folder, _SUBJECT)

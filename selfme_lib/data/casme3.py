@@ -13,7 +13,7 @@ surprise, others left out. There is no official list for this data set.
 import re
 from pathlib import Path
 
-from .clips import CLASSES, FaultyData, Reading
+from .clips import THREE_CLASSES, FaultyData, Reading
 from .coding import Scheme, read_coding
 from .labelled import FramesOnDisk, bring_together
 from .tree import choose_folder, find_label_file, folders_of_subjects, is_marked_cropped, list_folder, subject_folders
@@ -82,4 +82,4 @@ def read(root: Path, *, dataset: str = "casme3", fps: float = 30.0) -> Reading:
         notes=notes,
     )
     coding, cropped = read_coding(label_file, SCHEME), is_marked_cropped(folder)
-    return bring_together(disk, coding, classes=CLASSES, dataset=dataset, fps=fps, cropped=cropped)
+    return bring_together(disk, coding, classes=THREE_CLASSES, dataset=dataset, fps=fps, cropped=cropped)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from selfme_lib.runtime.errors import DataError
 
-CLASSES = ("negative", "positive", "surprise")
+THREE_CLASSES = ("negative", "positive", "surprise")
 """The three classes of the MEGC 2019 protocol; a clip's `label` is an index into them."""
 
-CASME2_FIVE = ("happiness", "disgust", "repression", "surprise", "others")
+FIVE_CLASSES = ("happiness", "disgust", "repression", "surprise", "others")
 """The five emotions of CASME II that are frequent enough; `label` is an index into them where they are asked for."""
 
-CLASS_NAMES = {len(names): names for names in (CLASSES, CASME2_FIVE)}
+CLASS_NAMES = {len(names): names for names in (THREE_CLASSES, FIVE_CLASSES)}
 """What the labels of a protocol mean, by their number."""
 
 
@@ -159,7 +159,7 @@ class SelectionReport:
         return dict(Counter(clip.reason for clip in self.left_out).most_common())
 
 
-def count_classes(clips: Sequence[Clip], classes: Sequence[str] = CLASSES) -> dict[str, int]:
+def count_classes(clips: Sequence[Clip], classes: Sequence[str] = THREE_CLASSES) -> dict[str, int]:
     """Clips of each class, in the order of `classes`."""
     return {name: sum(clip.label == label for clip in clips) for label, name in enumerate(classes)}
 

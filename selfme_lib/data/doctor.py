@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from . import voxceleb
-from .clips import CLASSES, Clip, Fault, FaultyData, LeftOut, Reading, count_classes
+from .clips import THREE_CLASSES, Clip, Fault, FaultyData, LeftOut, Reading, count_classes
 from .images import check_frame, frame_size
 from .readers import class_names, read
 from .video import check_boxes
@@ -57,7 +57,7 @@ class Examination(NamedTuple):
         return {"ok": not self.errors, "summary": self.summary, "faults": faults, "left_out": left_out}
 
 
-def examine(dataset: str, root: Path | str, *, classes: int = len(CLASSES)) -> Examination:
+def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)) -> Examination:
     """Look for every fault of a data set: its folder, its labels and every frame of its clips.
 
     Raises:
@@ -91,7 +91,7 @@ def examine(dataset: str, root: Path | str, *, classes: int = len(CLASSES)) -> E
         "left_out": len(reading.left_out),
         "frames": frames,
     }
-    faults += _selection_notes(dataset if names == CLASSES else "", Path(root), reading, summary)
+    faults += _selection_notes(dataset if names == THREE_CLASSES else "", Path(root), reading, summary)
     return Examination(_errors_first(faults), summary, reading.left_out)
 
 
@@ -183,7 +183,7 @@ def _selection_notes(dataset: str, root: Path, reading: Reading, summary: dict[s
 
 
 def _in_words(counted: dict[str, int]) -> str:
-    classes = "/".join(str(counted[name]) for name in CLASSES)
+    classes = "/".join(str(counted[name]) for name in THREE_CLASSES)
     return f"{counted['clips']} clips of {counted['subjects']} subjects ({classes})"
 
 
@@ -218,7 +218,7 @@ def _examine_voxceleb(root: Path) -> Examination:
     return Examination(_errors_first(faults), summary)
 
 
-def table(faults: Sequence[Fault], root: Path) -> str:
+def fault_table(faults: Sequence[Fault], root: Path) -> str:
     """Faults as a table of plain text: severity, file (seen from `root`), row, what is wrong, what to do."""
     rows = [("", "file", "row", "what is wrong", "what to do")]
     for fault in faults:

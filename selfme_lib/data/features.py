@@ -22,7 +22,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from .clips import CLASSES, Clip, Fault, FaultyData, Reading
+from .clips import THREE_CLASSES, Clip, Fault, FaultyData, Reading
 from .images import frame_size, read_frame
 from .tree import list_folder
 
@@ -112,9 +112,9 @@ def _clip(root: Path, file: Path, row: int, line: dict[str, str], pictures: dict
     subject, name, text = (line[column].strip() for column in COLUMNS)
     if not subject or not name:
         raise FaultyData(file=file, problem="no subject or no clip", remedy="fill it in or take the row out", row=row)
-    label = CLASSES.index(text.lower()) if text.lower() in CLASSES else {"0": 0, "1": 1, "2": 2}.get(text)
+    label = THREE_CLASSES.index(text.lower()) if text.lower() in THREE_CLASSES else {"0": 0, "1": 1, "2": 2}.get(text)
     if label is None:
-        remedy = f"use {', '.join(CLASSES)}, or 0, 1, 2"
+        remedy = f"use {', '.join(THREE_CLASSES)}, or 0, 1, 2"
         raise FaultyData(file=file, problem=f"label {text!r} is not one of the three classes", remedy=remedy, row=row)
     given = line.get("image", "").strip()
     if given:
@@ -136,7 +136,7 @@ def _clip(root: Path, file: Path, row: int, line: dict[str, str], pictures: dict
         onset=0,
         apex=0,
         offset=0,
-        emotion=CLASSES[label],
+        emotion=THREE_CLASSES[label],
         label=label,
         action_units="",
         fps=0.0,

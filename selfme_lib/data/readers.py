@@ -10,7 +10,17 @@ from selfme_lib.runtime.files import read_json
 
 from . import casme2, casme3, composite, features, samm, smic
 from .apex_list import read_apex_list
-from .clips import CASME2_FIVE, CLASS_NAMES, CLASSES, Clip, Fault, FaultyData, Reading, SelectionReport, count_classes
+from .clips import (
+    CLASS_NAMES,
+    FIVE_CLASSES,
+    THREE_CLASSES,
+    Clip,
+    Fault,
+    FaultyData,
+    Reading,
+    SelectionReport,
+    count_classes,
+)
 
 APEX_RULES = ("label", "middle", "list")
 
@@ -21,7 +31,7 @@ def load_clips(
     *,
     apex_rule: str = "label",
     apex_list: Path | str | None = None,
-    classes: int = len(CLASSES),
+    classes: int = len(THREE_CLASSES),
 ) -> list[Clip]:
     """The clips of a protocol, sorted by subject and name.
 
@@ -33,7 +43,7 @@ def load_clips(
             have no label, alone. The rule does not change which clips are used. One more rule, the frame of the largest
             motion, needs a motion method: `selfme_lib.study.apex`.
         apex_list: for "list": CSV with the columns subject, clip, apex.
-        classes: 3, or 5 for CASME II's emotions as they are (`CASME2_FIVE`).
+        classes: 3, or 5 for CASME II's emotions as they are (`FIVE_CLASSES`).
 
     Raises:
         UsageError: unknown data set, rule or number of classes.
@@ -62,7 +72,7 @@ def with_apexes(clips: list[Clip], apexes: Mapping[str, int]) -> list[Clip]:
     return [replace(clip, apex=apexes.get(clip.key, clip.apex)) for clip in clips]
 
 
-def selection_report(dataset: str, root: Path | str, *, classes: int = len(CLASSES)) -> SelectionReport:
+def selection_report(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)) -> SelectionReport:
     """How many clips of each class `load_clips` uses, and every clip that it leaves out, with the reason.
 
     Raises:
@@ -83,12 +93,12 @@ def class_names(dataset: str, classes: int) -> tuple[str, ...]:
     Raises:
         UsageError: the data set has no protocol of so many classes.
     """
-    if classes == len(CLASSES) or (classes == len(CASME2_FIVE) and dataset == "casme2"):
+    if classes == len(THREE_CLASSES) or (classes == len(FIVE_CLASSES) and dataset == "casme2"):
         return CLASS_NAMES[classes]
-    raise UsageError(f"{dataset} in {classes} classes: every data set has 3, casme2 also {len(CASME2_FIVE)}")
+    raise UsageError(f"{dataset} in {classes} classes: every data set has 3, casme2 also {len(FIVE_CLASSES)}")
 
 
-def read(dataset: str, root: Path | str, *, classes: int = len(CLASSES)) -> Reading:
+def read(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)) -> Reading:
     """Everything there is to know about a folder, faults included.
 
     Raises:

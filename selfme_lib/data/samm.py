@@ -13,7 +13,7 @@ surprise surprise; only `other` is left out.
 import re
 from pathlib import Path
 
-from .clips import CLASSES, FaultyData, Reading
+from .clips import THREE_CLASSES, FaultyData, Reading
 from .coding import Scheme, canonical, read_coding
 from .labelled import FramesOnDisk, bring_together
 from .tree import choose_folder, find_label_file, folders_of_subjects, is_marked_cropped, list_folder, subject_folders
@@ -88,7 +88,7 @@ def read(root: Path, *, dataset: str = "samm", fps: float = 200.0) -> Reading:
         notes=notes,
     )
     coding, cropped = read_coding(label_file, SCHEME), is_marked_cropped(folder)
-    return bring_together(disk, coding, classes=CLASSES, dataset=dataset, fps=fps, cropped=cropped)
+    return bring_together(disk, coding, classes=THREE_CLASSES, dataset=dataset, fps=fps, cropped=cropped)
 
 
 def _holds_clips(folder: Path) -> bool:

@@ -11,7 +11,7 @@ of them is read. Subjects are `s3` in one release and `s03` in the next. The off
 import re
 from pathlib import Path
 
-from .clips import CLASSES, Clip, Fault, FaultyData, Reading
+from .clips import THREE_CLASSES, Clip, Fault, FaultyData, Reading
 from .tree import (
     FrameFolder,
     choose_folder,
@@ -120,7 +120,7 @@ def _read_name(folder: Path, subject: str, subject_folder: Path) -> tuple[str, i
         problem = f"a clip of subject {int(match[1])} in the folder of subject {int(subject)}"
         raise FaultyData(file=folder, problem=problem, remedy="move it to its own subject")
     emotion = _EMOTIONS[match[2].lower()]
-    around = {part.lower() for part in folder.relative_to(subject_folder).parts[:-1]} & set(CLASSES)
+    around = {part.lower() for part in folder.relative_to(subject_folder).parts[:-1]} & set(THREE_CLASSES)
     if around - {emotion}:
         problem = f"named {emotion} but lies in a folder {min(around)}"
         raise FaultyData(file=folder, problem=problem, remedy="move it where it belongs")
@@ -146,7 +146,7 @@ def _clip(subject: str, name: str, emotion: str, frames: FrameFolder, dataset: s
         apex=None,
         offset=frames.numbers[-1],
         emotion=emotion,
-        label=CLASSES.index(emotion),
+        label=THREE_CLASSES.index(emotion),
         action_units="",
         fps=fps,
         cropped=cropped,

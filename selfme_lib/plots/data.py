@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from selfme_lib.data import CLASSES, Clip
+from selfme_lib.data import THREE_CLASSES, Clip
 from selfme_lib.synthme.action_units import NAMES
 from selfme_lib.synthme.truth import Truth
 
@@ -61,7 +61,7 @@ def show_timeline(ax: Axes, truth: Truth, labelled: Sequence[int]) -> None:
     ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
 
 
-def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = CLASSES) -> None:
+def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = THREE_CLASSES) -> None:
     """Clips of each class for every subject, as stacked bars; a subject that lacks a class is marked."""
     subjects = sorted({clip.subject for clip in clips})
     counts = torch.zeros(len(subjects), len(classes), dtype=torch.int64)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from selfme_lib.data import CLASSES
+from selfme_lib.data import THREE_CLASSES
 from selfme_lib.grids import warp
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
@@ -71,5 +71,5 @@ def _draw_classes(ax: Axes) -> None:
     ax.set_ylim(1, 0)
     ax.set_box_aspect(1)
     ax.set_title("ViT → class (Eq 15-16)")
-    for place, name in enumerate(CLASSES):
+    for place, name in enumerate(THREE_CLASSES):
         ax.text(0.5, 0.25 + 0.25 * place, name, ha="center", va="center", fontsize=10, color=CLASS_COLOURS[name])

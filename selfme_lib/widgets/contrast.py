@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from selfme_lib.classifier.symmetry import contrast, symmetric_contrastive_loss
-from selfme_lib.data import CLASSES
+from selfme_lib.data import THREE_CLASSES
 from selfme_lib.grids import resize_flow
 from selfme_lib.plots.results import REGION_COLOURS, REGIONS
 from selfme_lib.plots.style import CLASS_COLOURS, common_scale, flow_to_rgb
@@ -32,7 +32,7 @@ def explore_contrast(
     motion: Float[Tensor, "n 2 h w"],
     labels: Int[Tensor, "n"],
     regions: Float[Tensor, "n 4 d"],
-    classes: Sequence[str] = CLASSES,
+    classes: Sequence[str] = THREE_CLASSES,
 ) -> "ContrastExplorer":
     """A widget: an anchor, its region and that of the others, the temperature, the denominator.
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import trees
 
-from selfme_lib.data import CLASSES, Fault, dataset_fingerprint, examine, load_clips
+from selfme_lib.data import THREE_CLASSES, Fault, dataset_fingerprint, examine, load_clips
 from selfme_lib.data.clips import FaultyData
 
 
 def test_classes():
-    assert CLASSES == ("negative", "positive", "surprise")
+    assert THREE_CLASSES == ("negative", "positive", "surprise")
 
 
 def test_a_fault_is_one_line():

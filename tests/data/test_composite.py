@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 import trees
 
-from selfme_lib.data import CASME2_FIVE, examine, load_clips, selection_report
+from selfme_lib.data import FIVE_CLASSES, examine, load_clips, selection_report
 from selfme_lib.runtime.errors import DataError, UsageError
 
 
@@ -134,7 +134,7 @@ def test_five_classes_of_casme2(tmp_path):
     root = trees.casme2(tmp_path)
     report = selection_report("casme2", root, classes=5)
     assert report.per_class == {"happiness": 2, "disgust": 1, "repression": 2, "surprise": 1, "others": 1}
-    assert [CASME2_FIVE[clip.label] for clip in load_clips("casme2", root, classes=5)] == [
+    assert [FIVE_CLASSES[clip.label] for clip in load_clips("casme2", root, classes=5)] == [
         "disgust", "happiness", "repression", "surprise", "others", "happiness", "repression",
     ]  # fmt: skip
     assert examine("casme2", root, classes=5).summary["others"] == 1

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from data import recordings, trees
-from selfme_lib.data import CASME2_FIVE, dataset_fingerprint, load_onset_apex
+from selfme_lib.data import FIVE_CLASSES, dataset_fingerprint, load_onset_apex
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.runtime.errors import DataError, UsageError
@@ -304,7 +304,7 @@ def test_the_five_emotions_of_casme2_go_from_the_frames_to_the_tables(folder, ru
     results = [experiments.majority(settings, clips), *experiments.evaluate(settings, run, clips, rows)]
     for result in results:
         assert result.confusion.shape == (5, 5) and result.confusion.sum() == len(clips) == 7
-        assert per_class([result])["class"].tolist() == list(CASME2_FIVE)
+        assert per_class([result])["class"].tolist() == list(FIVE_CLASSES)
         assert per_class([result])["clips"].tolist() == [2, 1, 2, 1, 1]
         assert 0 <= result.score("uar")[0] <= 1
     assert {len(one["probabilities"]) for result in results[1:] for one in result.records[0]["predictions"]} == {5}

@@ -44,14 +44,14 @@ def doctor(
 ) -> None:
     """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
     from selfme_lib.data import examine
-    from selfme_lib.data.doctor import table
+    from selfme_lib.data.doctor import fault_table
 
     examination = examine(dataset, root, classes=classes)
     if as_json:
         print_json(examination.to_dict())
     else:
         if examination.faults:
-            print(table(examination.faults, root))
+            print(fault_table(examination.faults, root))
         print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
     if examination.errors:
         raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
@@ -64,11 +64,11 @@ def align(
 ) -> None:
     """Cut faces out of recordings, each folder or video in one fixed place. The same command goes on after an interrupt."""
     from selfme_lib.data.align_tree import align_tree
-    from selfme_lib.data.doctor import table
+    from selfme_lib.data.doctor import fault_table
 
     faults = align_tree(source, out, size=size)
     if faults:
-        print(table(faults, source))
+        print(fault_table(faults, source))
     if errors := sum(fault.severity == "error" for fault in faults):
         raise DataError(f"{source}: {errors} of the lines above are errors; mend them and give the same command again")
     print(f"{out}: faces of {size} x {size} pixels", file=sys.stderr)
