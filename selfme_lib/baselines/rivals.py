@@ -35,7 +35,7 @@ Sees = Literal["clip", "apex frame", "flow", "flow and strain", "action vectors"
 
 @dataclass(frozen=True)
 class RivalsConfig:
-    """Settings of every rival; the names are those of `METHODS`. `tcae` is the autoencoder, which comes before `tcae_fc`."""
+    """Settings of every rival; the names are those of `RIVALS`. `tcae` is the autoencoder, which comes before `tcae_fc`."""
 
     lbp_top: LBPTOPConfig
     bi_woof: BiWOOFConfig
@@ -67,7 +67,7 @@ class Method:
     network: type[Network] | None = None
 
 
-METHODS: dict[str, Method] = {
+RIVALS: dict[str, Method] = {
     "lbp_top": Method("LBP-TOP", 2, "clip"),
     "capsule_net": Method("CapsuleNet", 2, "apex frame", CapsuleNet),
     "bi_woof": Method("Bi-WOOF", 2, "flow and strain"),
@@ -87,7 +87,7 @@ class Rival:
     """One rival with its settings: all that determines its folds, beside data and seed.
 
     Attributes:
-        method: of `METHODS`.
+        method: of `RIVALS`.
         settings: its field of `RivalsConfig`.
         moves: augmentation of the training clips, for networks on pictures of any kind.
     """
@@ -98,12 +98,12 @@ class Rival:
 
     @property
     def sees(self) -> Sees:
-        return METHODS[self.method].sees
+        return RIVALS[self.method].sees
 
 
 def build(rival: Rival, *, channels: int, classes: int = 3) -> Network:
     """The network of a rival, not trained yet. `channels` of its input count for `TCAE+FC` only."""
-    method = METHODS[rival.method]
+    method = RIVALS[rival.method]
     if method.network is TCAEHead:
         return TCAEHead(vector=channels, classes=classes)
     network = method.network(size=rival.settings.size, width=rival.settings.width, classes=classes)
@@ -127,7 +127,7 @@ def train(
         inputs: what the rival sees (see `inputs`); descriptors of support vector machines are `n d 1 1`.
         classes: number of classes.
     """
-    method = METHODS[rival.method]
+    method = RIVALS[rival.method]
     if method.network is None:
         return train_svm(inputs, labels, c=rival.settings.c, classes=classes)
     return train_network(
@@ -164,7 +164,7 @@ def with_available_weights(rival: Rival) -> Rival:
         imagenet_state(rival.method)
     except OSError as error:
         reason = str(error).splitlines()[0]
-        title = METHODS[rival.method].title
+        title = RIVALS[rival.method].title
         print(f"ImageNet weights of {title} cannot be had ({reason}): starting from random weights", file=sys.stderr)
         return replace(rival, settings=replace(rival.settings, pretrained=False))
     return rival

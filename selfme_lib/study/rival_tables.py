@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from selfme_lib.baselines.rivals import METHODS, Rival, build
+from selfme_lib.baselines.rivals import RIVALS, Rival, build
 from selfme_lib.baselines.training import Moves, count_parameters
 from selfme_lib.classifier.network import build_classifier
 
@@ -27,7 +27,7 @@ CAUTIONS = {
 def rival(settings: Profile, method: str) -> Rival:
     """A rival with the profile's settings. Its clips are moved at random as SCViT's are, by the same share of the image."""
     config, classifier = getattr(settings.evaluation.rivals, method), settings.classifier
-    if METHODS[method].network is None:
+    if RIVALS[method].network is None:
         return Rival(method, config)
     shift = classifier.shift * config.size / classifier.image_size
     return Rival(method, config, Moves(flip=classifier.flip, shift=shift, zoom=classifier.zoom))
@@ -45,7 +45,7 @@ def rival_rows(settings: Profile) -> list[Row]:
             gamma=1.0,
             rival=rival(settings, name),
         )
-        for name, method in METHODS.items()
+        for name, method in RIVALS.items()
         if method.sees.startswith("flow") or not given
     ]
 
@@ -74,7 +74,7 @@ def crossed_rows(settings: Profile) -> list[Row]:
     known = settings.data.dataset == "synthme"
     return [
         Row(
-            name=f"{TITLES[motion]}+{METHODS[name].title}",
+            name=f"{TITLES[motion]}+{RIVALS[name].title}",
             motion=motion,
             bspline=motion == "selfme" and settings.motion.bspline,
             sc=False,
@@ -88,7 +88,7 @@ def crossed_rows(settings: Profile) -> list[Row]:
 
 def crossed(results: Sequence[Result]) -> pd.DataFrame:
     """UF1 with its interval of ViT, SCViT and `CROSSED` (rows) on TV-L1, SelfME's motion and the true one (columns)."""
-    classifiers = ["ViT", "SCViT", *(METHODS[name].title for name in CROSSED)]
+    classifiers = ["ViT", "SCViT", *(RIVALS[name].title for name in CROSSED)]
     cells = {(classifier_of(result.row), result.row.motion): _cell(result, "uf1") for result in results}
     motions = [motion for motion in ("tvl1", "selfme", "truth") if (classifiers[0], motion) in cells]
     return pd.DataFrame(
@@ -99,7 +99,7 @@ def crossed(results: Sequence[Result]) -> pd.DataFrame:
 
 def classifier_of(row: Row) -> str:
     """What looks at the motion of a row."""
-    return METHODS[row.rival.method].title if row.rival is not None else "SCViT" if row.sc else "ViT"
+    return RIVALS[row.rival.method].title if row.rival is not None else "SCViT" if row.sc else "ViT"
 
 
 def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:
@@ -111,7 +111,7 @@ def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:
     Args:
         channels: of the row's input.
     """
-    if row.rival is not None and METHODS[row.rival.method].network is None:
+    if row.rival is not None and RIVALS[row.rival.method].network is None:
         return {"parameters": np.nan, "flops": np.nan}
     classes = settings.data.classes
     if row.rival is None:
@@ -143,7 +143,7 @@ def readable(results: Sequence[Result]) -> pd.DataFrame:
 
 def _table(row: Row) -> str:
     if row.rival is not None:
-        return str(METHODS[row.rival.method].table)
+        return str(RIVALS[row.rival.method].table)
     return "–" if row.motion == "none" else "2, 3" if row.name == "SelfME-motion+SCViT" else "3"
 
 

@@ -5,7 +5,7 @@ import torch
 
 from selfme_lib.baselines import rivals
 from selfme_lib.baselines import torchvision_weights as imagenet
-from selfme_lib.baselines.rivals import METHODS, Rival, RivalsConfig, fit_predict, train
+from selfme_lib.baselines.rivals import RIVALS, Rival, RivalsConfig, fit_predict, train
 from selfme_lib.baselines.training import Moves
 from selfme_lib.evaluation.loso import run_loso
 from selfme_lib.runtime.errors import UsageError
@@ -17,20 +17,20 @@ MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(3, 4, size=32)
 
 
 def seen_by(method, size):
-    if METHODS[method].network is None:
+    if RIVALS[method].network is None:
         return MOTION.flatten(1)[:, :64, None, None].contiguous()
-    if METHODS[method].sees == "action vectors":
+    if RIVALS[method].sees == "action vectors":
         return MOTION.flatten(1)[:, :16, None, None].contiguous()
     inputs = torch.nn.functional.interpolate(MOTION, size=size)
-    return inputs if METHODS[method].sees == "flow" else torch.cat([inputs, inputs[:, :1].abs()], dim=1)
+    return inputs if RIVALS[method].sees == "flow" else torch.cat([inputs, inputs[:, :1].abs()], dim=1)
 
 
 def test_settings_and_methods_have_the_same_names():
     names = {field.name for field in fields(RivalsConfig)} - {"tcae"}
-    assert names == set(METHODS)
+    assert names == set(RIVALS)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", RIVALS)
 def test_every_rival_trains_and_gives_probabilities(method):
     settings = getattr(SETTINGS, method)
     inputs = seen_by(method, settings.size)

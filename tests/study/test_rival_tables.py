@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from selfme_lib.baselines.rivals import METHODS
+from selfme_lib.baselines.rivals import RIVALS
 from selfme_lib.baselines.training import Moves
 from selfme_lib.study import profiles, rival_tables, tables
 from selfme_lib.study.records import loso_row
@@ -26,7 +26,7 @@ def test_every_row_of_tables_2_and_3_is_there_under_its_name(settings):
     ours = {row.name for row in (*rival_tables.rival_rows(settings), *rival_tables.motion_rows(settings))}
     second, third = (set(tables.paper_table(number).method) for number in (2, 3))
     assert second - {"SelfME"} <= ours and third <= ours
-    assert len(ours) == len(METHODS) + 6
+    assert len(ours) == len(RIVALS) + 6
 
 
 def test_every_crossed_classifier_meets_every_motion(settings):
@@ -46,7 +46,7 @@ def test_given_motion_goes_through_all_that_look_at_a_flow():
     rows = [*rival_tables.rival_rows(given), *rival_tables.motion_rows(given)]
     assert {row.motion for row in rows} == {"features"} and {row.gamma for row in rows} == {1.0}
     left_out = {"LBP-TOP", "CapsuleNet", "TCAE+FC"}
-    assert {row.name for row in rows if row.rival} == {method.title for method in METHODS.values()} - left_out
+    assert {row.name for row in rows if row.rival} == {method.title for method in RIVALS.values()} - left_out
 
 
 def test_clips_are_moved_as_scvits_by_the_same_share_of_the_image():
