@@ -22,6 +22,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import Experiment, run_experiments
 from selfme_lib.runtime.processes import executor
 from toy_motion import TINY, moving_blobs
@@ -33,7 +34,7 @@ def evaluate(store: Path, workers: int, rows: int) -> list[pd.DataFrame]:
     """Rows of a table: the same clips, other weights of the contrastive loss."""
     motion, labels, subjects, clips = moving_blobs(SUBJECTS, 6)
     configs = [replace(TINY, omega=0.1 * row, epochs=3) for row in range(rows)]
-    trials = [Experiment(config, motion, labels.tolist(), subjects, clips, 0) for config in configs]
+    trials = [Experiment(config, motion, labels.tolist(), subjects, clips, 0, fit_predict) for config in configs]
     with executor(workers) as pool:
         return run_experiments(trials, store=store, executor=pool)
 

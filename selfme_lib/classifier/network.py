@@ -23,6 +23,7 @@ from jaxtyping import Float
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from selfme_lib.grids import optical_strain
 from selfme_lib.runtime.errors import UsageError
 
 from .imagenet import VIT_SMALL_WEIGHTS

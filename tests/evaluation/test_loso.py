@@ -110,6 +110,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from dataclasses import replace
 from toy_motion import TINY, moving_blobs
+from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation import loso
 from selfme_lib.runtime.processes import process_pool
 
@@ -121,7 +122,7 @@ def write_json_and_die(path, value):
 write_json, loso.write_json = loso.write_json, write_json_and_die
 motion, labels, *names = moving_blobs(4, 6)
 executor = process_pool(2)
-arguments = {"seed": 7, "store": Path(sys.argv[2]), "executor": executor, "fit_predict": loso_fit}
+arguments = {"seed": 7, "store": Path(sys.argv[2]), "executor": executor, "fit_predict": fit_predict}
 loso.run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, **arguments)
 """
 
