@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
-from selfme_lib.app.runner import find_appendices, find_notebooks, machine_paths
+from selfme_lib.app.chapters import find_appendices, find_notebooks, machine_paths
 from selfme_lib.app.student import GIVEN, SOLUTION, is_solution
 from selfme_lib.runtime.paths import PROJECT
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfme_lib.app.runner import find_appendices, find_notebooks, machine_paths
+from selfme_lib.app.chapters import find_appendices, find_notebooks, machine_paths
 from selfme_lib.runtime.files import read_json
 from selfme_lib.runtime.paths import PROJECT
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from selfme_lib.app.runner import find_appendices, find_notebooks
+from selfme_lib.app.chapters import find_appendices, find_notebooks
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import PROJECT

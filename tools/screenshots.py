@@ -20,7 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "tests"))
 
 from browser import WINDOW, jupyterlab, open_browser, open_notebook  # noqa: E402
-from selfme_lib.app.runner import find_appendices, find_notebooks  # noqa: E402
+from selfme_lib.app.chapters import find_appendices, find_notebooks  # noqa: E402
 from selfme_lib.app.site import write_site  # noqa: E402
 from selfme_lib.study.run_folder import RunFolder  # noqa: E402
 

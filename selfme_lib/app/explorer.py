@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from .extras import extra
+
 TITLE = """\
 # Amplify a micro-expression
 
@@ -29,7 +31,7 @@ explore_amplification(micro_expressions(128))
 FROM_DISK = """\
 from selfme_lib.data import load_clips
 from selfme_lib.data.frame_cache import FrameCache
-from selfme_lib.study.experiments import DATA
+from selfme_lib.runtime.paths import DATA
 from selfme_lib.widgets import ClipFrames, explore_amplification
 
 clips = load_clips({dataset!r}, {root!r}, apex_rule={rule!r})
@@ -64,7 +66,8 @@ def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool) -> int:
         port: on this machine; nobody else can reach it.
         browser: open the page in the reader's browser.
     """
-    from voila.app import Voila  # takes a moment to import, and only this needs it
+    with extra("notebooks"):
+        from voila.app import Voila
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "explorer.ipynb")

@@ -18,7 +18,7 @@ from selfme_lib.runtime.paths import NOTEBOOKS, PROJECT
 from selfme_lib.study.exports import in_words, markdown
 from selfme_lib.study.run_folder import RunFolder
 
-from .runner import BEYOND, find_appendices, find_notebooks, machine_paths
+from .chapters import BEYOND, find_appendices, find_notebooks, machine_paths
 from .verify import write_published
 
 ANIMATION = "figures/00_amplification.webp"  # that the README may show

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import nbformat
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path, read_json
@@ -41,7 +40,7 @@ def write_report(run: RunFolder) -> Path:
 def render(run: RunFolder) -> str:
     """The page as text."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("selfme_lib"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("selfme_lib.app"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= {"show": show, "clock": clock}
     profile = read_json(run.profile)
@@ -168,9 +167,9 @@ def _chapters(records: list[dict[str, Any]], run: RunFolder) -> list[dict[str, A
 def _title(number: str, run: RunFolder) -> str:
     """The first heading of an executed notebook."""
     for path in sorted(run.notebooks.glob(f"{number}_*.ipynb")):
-        for cell in nbformat.read(path, as_version=4).cells:
-            for line in cell.source.splitlines():
-                if cell.cell_type == "markdown" and line.startswith("# "):
+        for cell in read_json(path)["cells"]:
+            for line in "".join(cell["source"]).splitlines():
+                if cell["cell_type"] == "markdown" and line.startswith("# "):
                     return line.removeprefix("# ").removeprefix(number).strip(" ·:.-–")
     return "Notebook"
 

@@ -28,8 +28,8 @@ from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import NOTEBOOKS, PROJECT
 from selfme_lib.study.run_folder import RunFolder
 
+from .chapters import find_appendices, find_notebooks
 from .publish import describe_pictures
-from .runner import find_appendices, find_notebooks
 from .student import is_solution
 
 TEMPLATES = Path(__file__).parent / "templates"

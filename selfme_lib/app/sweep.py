@@ -26,18 +26,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import papermill
 import yaml
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import digest, read_json
+from selfme_lib.runtime.files import read_json
+from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.processes import completed
 from selfme_lib.study.exports import write_table
 from selfme_lib.study.run_folder import RunFolder
 from selfme_lib.study.tables import METRICS, Result, Row
 
-from .runner import Outcome, reproduce
+from .execution import Outcome, declared_parameters
+from .runner import reproduce
 
 SHARED = ("fields", "folds", "checkpoints")
 
@@ -58,7 +59,7 @@ def read_grid(path: Path, notebook: Path) -> list[dict[str, Any]]:
         raise UsageError(f"{path}: not valid YAML") from None
     if not isinstance(grid, Mapping):
         raise UsageError(f"{path}: expected `name: value` lines")
-    known = set(papermill.inspect_notebook(notebook)) - {"run_dir"}
+    known = declared_parameters(notebook) - {"run_dir"}
     if unknown := sorted(set(map(str, grid)) - known):
         raise UsageError(f"{path}: {notebook.name} has no parameter {unknown[0]}; there are {', '.join(sorted(known))}")
     return expand(grid, where=str(path))
@@ -140,7 +141,7 @@ def name_of(point: dict[str, Any], names: list[str]) -> str:
     words = [
         re.sub(r"[^\w.=+-]+", "_", f"{name.split('.')[-1]}={value}") for name, value in _flat(point, names).items()
     ]
-    return "-".join([*words, digest(point)[:8]])[-120:]
+    return "-".join([*words, fingerprint(code=[], point=point)[:8]])[-120:]
 
 
 def _alone(point: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.study.run_folder import RunFolder
 
-from .runner import BEYOND
+from .chapters import BEYOND
 
 KINDS = ("tables", "values")
 SCORES, SHARE, LEAST = 0.05, 0.05, 0.01

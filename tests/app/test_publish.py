@@ -8,8 +8,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from test_runner import write_notebook
 
 from selfme_lib.app import publish as publish_module
+from selfme_lib.app.chapters import notebook_fingerprint
 from selfme_lib.app.publish import describe_pictures, publish
-from selfme_lib.app.runner import source_hash
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.study.run_folder import RunFolder
@@ -47,13 +47,13 @@ def publish_project(project):
 
 def test_outputs_and_figures_come_into_the_project(project):
     source = project / "notebooks" / "05_scvit.ipynb"
-    before = source_hash(source)
+    before = notebook_fingerprint(source, {})
     written = publish_project(project)
     assert [path.name for path in written] == ["README.md", "05_scvit.ipynb", "05_confusion.png"]
     assert (project / "figures" / "05_confusion.png").read_bytes() == b"picture"
     notebook = nbformat.read(source, as_version=4)
     nbformat.validate(notebook)
-    assert source_hash(source) == before  # what was run is still what is there, so the run stays valid
+    assert notebook_fingerprint(source, {}) == before  # what was run is still what is there, so the run stays valid
     assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == [1, 2]
     assert notebook.cells[-1].outputs[0].data["text/plain"] == "2"
     assert notebook.cells[-1].outputs[0].execution_count == 2

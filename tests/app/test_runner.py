@@ -4,7 +4,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from selfme_lib.app.runner import find_appendices, find_notebooks, library_hash, machine_paths, reproduce, source_hash
+from selfme_lib.app.chapters import find_appendices, find_notebooks, machine_paths, notebook_fingerprint
+from selfme_lib.app.runner import reproduce
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_json
 from selfme_lib.study.run_folder import RunFolder
@@ -24,9 +25,8 @@ def write_notebook(path, *code, declared=DECLARED):
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path):
     """Two notebooks; the first counts its executions in `count.txt`, the second works with the parameters."""
-    monkeypatch.setattr("selfme_lib.app.runner.library_hash", lambda: "the library as it was")
     folder = tmp_path / "notebooks"
     folder.mkdir()
     write_notebook(folder / "00_first.ipynb", "with open('../count.txt', 'a') as file:\n    _ = file.write('x')")
@@ -119,29 +119,51 @@ def test_chapters_beyond_the_paper_and_appendices_have_to_be_asked_for(project):
     assert [path.stem for path in find_appendices(folder)] == ["08_more", "A1_appendix"]
 
 
-def test_the_librarys_hash_knows_what_can_change_a_result(tmp_path):
-    (tmp_path / "motion").mkdir()
-    (tmp_path / "motion" / "weights.safetensors").write_bytes(b"1")
-    (tmp_path / "report.py").write_text("1")
-    before = library_hash(tmp_path)
-    (tmp_path / "report.py").write_text("2")
-    (tmp_path / "motion" / "README.md").write_text("a model card")
-    assert library_hash(tmp_path) == before
-    (tmp_path / "motion" / "weights.safetensors").write_bytes(b"2")
-    assert library_hash(tmp_path) != before
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of two modules that a notebook imports, directly and through each other, and one that it does not."""
+    folder = tmp_path / "selfme_lib"
+    (folder / "motion").mkdir(parents=True)
+    (folder / "motion" / "warp.py").write_text("from selfme_lib.grids import SIZE\n")
+    (folder / "grids.py").write_text("SIZE = 1\n")
+    (folder / "report.py").write_text("TITLE = 1\n")
+    (folder / "motion" / "weights.safetensors").write_bytes(b"1")
+    for module in ("app.chapters", "runtime.fingerprint"):
+        monkeypatch.setattr(f"selfme_lib.{module}.PACKAGE", folder)
+    return folder
 
 
-def test_outputs_do_not_change_a_notebooks_hash_but_tags_do(project):
+def test_a_fingerprint_knows_what_can_change_a_result(package, tmp_path):
+    path = tmp_path / "00_a.ipynb"
+    write_notebook(path, "%matplotlib inline\nif True:\n    from selfme_lib.motion import warp")
+    before = notebook_fingerprint(path, PARAMETERS)
+    (package / "report.py").write_text("TITLE = 2\n")
+    (package / "motion" / "README.md").write_text("a model card")
+    (package / "grids.py").write_text('"""A docstring."""\n\nSIZE = 1  # a comment\n')
+    assert notebook_fingerprint(path, PARAMETERS) == before
+    assert notebook_fingerprint(path, {**PARAMETERS, "seed": 4}) != before
+    for changed, content in (("grids.py", "SIZE = 2\n"), ("motion/weights.safetensors", "2")):
+        (package / changed).write_text(content)
+        after = notebook_fingerprint(path, PARAMETERS)
+        assert after != before
+        before = after
+
+
+def test_outputs_do_not_change_a_notebooks_fingerprint_but_text_and_tags_do(project):
     path = project / "notebooks" / "00_first.ipynb"
-    before = source_hash(path)
+    before = notebook_fingerprint(path, {})
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="hello")]
     notebook.cells[2].execution_count = 5
     nbformat.write(notebook, path)
-    assert source_hash(path) == before
+    assert notebook_fingerprint(path, {}) == before
     notebook.cells[2].metadata["tags"] = ["raises-exception"]
     nbformat.write(notebook, path)
-    assert source_hash(path) != before
+    tagged = notebook_fingerprint(path, {})
+    assert tagged != before
+    notebook.cells[0].source += "!"
+    nbformat.write(notebook, path)
+    assert notebook_fingerprint(path, {}) != tagged
 
 
 def test_paths_of_this_machine_are_found(tmp_path):

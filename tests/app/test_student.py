@@ -8,7 +8,7 @@ import pytest
 from test_runner import write_notebook
 
 from selfme_lib.app import cli
-from selfme_lib.app.runner import find_appendices, find_notebooks
+from selfme_lib.app.chapters import find_appendices, find_notebooks
 from selfme_lib.app.student import EMPTY, GIVEN, is_solution, student_copy, write_student_copy
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.paths import PROJECT

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from selfme_lib.app.extras import extra
 from selfme_lib.runtime.errors import UsageError
 
 
@@ -21,7 +22,8 @@ def explore(
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
 ) -> None:
     """Amplify a micro-expression by hand: the explorer as a page of its own (Voila); Ctrl-C ends it."""
-    from selfme_lib.app import explorer as page
+    with extra("notebooks"):
+        from selfme_lib.app import explorer as page
 
     if root is not None:
         from selfme_lib.data import load_clips
@@ -39,7 +41,8 @@ def student(
     out: Annotated[Path, typer.Argument(help="File or folder of the student's copy.", show_default=False)],
 ) -> None:
     """Copy a notebook with its exercises' solutions and all outputs taken out."""
-    from selfme_lib.app.student import write_student_copy
+    with extra("notebooks"):
+        from selfme_lib.app.student import write_student_copy
 
     print(write_student_copy(notebook, out), file=sys.stderr)
 
@@ -52,7 +55,8 @@ def site(
     ] = None,
 ) -> None:
     """Write the notebooks as web pages that any server can serve."""
-    from selfme_lib.app.site import write_site
+    with extra("docs"):
+        from selfme_lib.app.site import write_site
     from selfme_lib.study.run_folder import RunFolder
 
     print(write_site(out, None if run is None else RunFolder(run)), file=sys.stderr)

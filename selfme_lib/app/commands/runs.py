@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from selfme_lib.app.extras import extra
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .output import print_json
@@ -30,9 +31,10 @@ def reproduce(
     """Run the notebooks in order and write report.html. The same command goes on where an interrupted run stopped."""
     if more and not only:
         raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
+    with extra("notebooks"):
+        from selfme_lib.app.runner import reproduce as run_notebooks
+    from selfme_lib.app.chapters import find_notebooks
     from selfme_lib.app.report import write_report
-    from selfme_lib.app.runner import find_notebooks
-    from selfme_lib.app.runner import reproduce as run_notebooks
     from selfme_lib.runtime.paths import NOTEBOOKS
     from selfme_lib.study import profiles
     from selfme_lib.study.exports import export
@@ -91,8 +93,9 @@ def sweep(
     cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
 ) -> None:
     """Run a notebook at every point of a grid and collect one table. The same command goes on after an interrupt."""
-    from selfme_lib.app.sweep import read_grid
-    from selfme_lib.app.sweep import sweep as run_points
+    with extra("notebooks"):
+        from selfme_lib.app.sweep import read_grid
+        from selfme_lib.app.sweep import sweep as run_points
     from selfme_lib.runtime.processes import executor
 
     points = read_grid(grid, notebook)
@@ -121,7 +124,8 @@ def report(
     export(RunFolder(folder))
     print(write_report(RunFolder(folder)), file=sys.stderr)
     if publish:
-        from selfme_lib.app.publish import publish as publish_run
+        with extra("notebooks"):
+            from selfme_lib.app.publish import publish as publish_run
 
         for path in publish_run(RunFolder(folder)):
             print(f"published {path}", file=sys.stderr)
