@@ -23,7 +23,7 @@ NOTES = """\
 over turn orange. Arrows and colours show where the skin goes. For teaching and research; not a tool to judge anyone.
 """
 RENDERED = """\
-from selfme_lib.synthme.examples import micro_expressions
+from selfme_lib.synthme.studio import micro_expressions
 from selfme_lib.widgets import explore_amplification
 
 explore_amplification(micro_expressions(128))

@@ -63,7 +63,7 @@ def write_amplification(path: Path) -> Path:
     """The README's moving picture: two rendered people, amplified by the motion learner that comes with the package."""
     from selfme_lib.motion import checkpoint  # these take a moment to import, and only this needs them
     from selfme_lib.plots.animation import amplification_frames, save_animation
-    from selfme_lib.synthme.examples import micro_expressions
+    from selfme_lib.synthme.studio import micro_expressions
 
     save_animation(path, amplification_frames(checkpoint.load(), micro_expressions(192)))
     return path

@@ -1,11 +1,11 @@
-r"""A pinhole camera in front of a head, and the pose of the head.
+r"""A pinhole camera in front of a head, and the head's pose.
 
 A vertex $V$ is turned about the neck joint $p$ by $R = R_z R_y R_x$ and projected,
 
 $$Q = R(V - p) + p - c, \qquad
   (x, y) = \tfrac{S - 1}{2} + \frac{s\,d}{d - Q_z}\,(Q_x, -Q_y) + (t_x, t_y),$$
 
-with $c$ the centre of the view, $d$ the distance of the camera and $s$ the pixels a unit in the plane of $c$.
+with $c$ the centre of the view, $d$ the camera's distance and $s$ the pixels per unit in the plane of $c$.
 Pixel centres have integer coordinates, as everywhere in the project.
 """
 
@@ -27,6 +27,10 @@ class Pose:
     def as_array(self) -> np.ndarray:
         return np.array([self.pitch, self.yaw, self.roll, self.shift_x, self.shift_y])
 
+    def shifted(self, change: np.ndarray) -> "Pose":
+        """This pose plus a change of its five numbers, in the order of `as_array`."""
+        return Pose(*(self.as_array() + change).tolist())
+
     def rotation(self) -> np.ndarray:
         """The 3x3 matrix $R_z R_y R_x$."""
         (cx, cy, cz), (sx, sy, sz) = (f([self.pitch, self.yaw, self.roll]) for f in (np.cos, np.sin))
@@ -41,14 +45,9 @@ FRONTAL = Pose()
 
 @dataclass(frozen=True)
 class Camera:
-    """Where the camera stands.
+    """A camera `distance` units away from `centre` (3,), the middle of its view.
 
-    Attributes:
-        centre: (3,) the point in the middle of the view.
-        pivot: (3,) the joint about which the head turns.
-        scale: pixels a unit, in the plane of `centre`, for a frame of `size` pixels.
-        distance: from `centre`, in units.
-        size: width and height of the frame in pixels.
+    The head turns about `pivot` (3,). The frame has `size` x `size` pixels, `scale` of them per unit in the plane of `centre`.
     """
 
     centre: np.ndarray

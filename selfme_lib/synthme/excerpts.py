@@ -1,27 +1,26 @@
-"""Onset, apex and true motion of clips, rendered without the frames between: what a benchmark looks at.
+"""Onset, apex and true motion of clips, rendered without the frames between, for benchmarks.
 
-The frames are those of the folder that `write_dataset` would write, pixel by pixel.
+The frames equal those of the folder that `write_dataset` would write, pixel by pixel.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from tqdm import tqdm
 
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import atomic_path
-from selfme_lib.runtime.processes import in_parallel
 
-from .dataset import PlannedClip, SynthConfig, plan_by_number, renderer_of
 from .ground_truth import exact_flow
-from .sensor import expose
+from .plan import PlannedClip, SynthConfig, plan_clips
+from .render import Renderer
+from .sensor import decode
+from .studio import film, film_clips
+from .truth import flow_arrays, save_arrays
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class Excerpt:
 def render_excerpts(
     folder: Path | str, config: SynthConfig, clips: Collection[tuple[str, str]], *, workers: int | None = None
 ) -> dict[tuple[str, str], Path]:
-    """Render excerpts of some clips of a configuration; those that are in the folder already are not rendered again.
+    """Render excerpts of some clips of a configuration, except those that are in the folder already.
 
     Args:
-        folder: where they are kept, one `.npz` a clip; it serves one configuration only, so name it by its fingerprint.
+        folder: where they are kept, one `.npz` per clip; it serves one configuration only, so name it by its fingerprint.
         config: of the whole data set.
         clips: subject and name of each clip.
-        workers: processes; by default one a core.
+        workers: processes; by default one per core.
 
     Returns:
         The file of each clip, for `load_excerpt`.
@@ -51,18 +50,16 @@ def render_excerpts(
     Raises:
         UsageError: the configuration has no such clip.
     """
-    paths = {clip: Path(folder) / f"sub{clip[0]}" / f"{clip[1]}.npz" for clip in clips}
+    paths = {clip: _path(folder, *clip) for clip in clips}
     missing = {clip for clip, path in paths.items() if not path.is_file()}
     if not missing:
         return paths
-    numbers = {(clip.files.subject, clip.files.name): key for key, clip in plan_by_number(config).items()}
-    for clip in missing - set(numbers):
-        raise UsageError(f"the configuration has no clip {'/'.join(clip)}")
-    wanted = sorted((*numbers[clip], paths[clip]) for clip in missing)  # subject, number, path
-    jobs = [(config, list(some)) for _, some in groupby(wanted, key=lambda item: item[0])]  # a person is painted once
-    with tqdm(total=len(missing), desc=f"rendering at yaw {config.yaw:g}°", unit="clip", disable=None) as bar:
-        for done in in_parallel(_render_some, jobs, workers):
-            bar.update(done)
+    planned = {(clip.files.subject, clip.files.name): clip for clip in plan_clips(config)}
+    for unknown in missing - set(planned):
+        raise UsageError(f"the configuration has no clip {'/'.join(unknown)}")
+    chosen = [clip for key, clip in planned.items() if key in missing]
+    title = f"rendering at yaw {config.yaw:g}°"
+    film_clips(partial(_render_excerpt, folder), chosen, config.size, workers, title=title, total=len(chosen))
     return paths
 
 
@@ -73,31 +70,15 @@ def load_excerpt(path: Path) -> Excerpt:
         return Excerpt(onset=stored["onset"], apex=stored["apex"], flow_backward=action + head, au_flow_backward=action)
 
 
-def _render_some(config: SynthConfig, clips: list[tuple[str, int, Path]]) -> int:
-    cv2.setNumThreads(1)
-    for subject, number, path in clips:
-        arrays = _render(config, plan_by_number(config)[subject, number])
-        with atomic_path(path) as temporary:
-            np.savez_compressed(temporary, **arrays)
-    return len(clips)
+def _path(folder: Path | str, subject: str, name: str) -> Path:
+    return Path(folder) / f"sub{subject}" / f"{name}.npz"
 
 
-def _render(config: SynthConfig, clip: PlannedClip) -> dict[str, np.ndarray]:
-    renderer, script = renderer_of(clip.identity, config.size), clip.script
-    generator = np.random.default_rng(script.seed)
-    frames = {}
-    for frame in range(script.apex + 1):
-        if frame not in (script.onset, script.apex):
-            generator.standard_normal((config.size, config.size, 3), dtype=np.float32)  # the noise of a frame not taken
-            continue
-        picture = renderer.render(script.expression(frame), script.poses[frame], gain=script.gain[frame])
-        encoded = clip.files.encode(expose(picture, generator, noise=script.noise), script.jpeg_quality)
-        frames[frame] = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    onset, apex = ((script.expression(index), script.poses[index]) for index in (script.onset, script.apex))
-    motion = exact_flow(renderer, apex, onset)
-    return {
-        "onset": frames[script.onset],
-        "apex": frames[script.apex],
-        "au_flow_backward": motion.action_unit.astype(np.float16),
-        "head_flow_backward": motion.head.astype(np.float16),
-    }
+def _render_excerpt(folder: Path | str, renderer: Renderer, clip: PlannedClip) -> None:
+    script, files = clip.script, clip.files
+    frames = film(renderer, script, wanted=(script.onset, script.apex))
+    onset, apex = (decode(files.encode(picture, script.jpeg_quality)) for _, picture in frames)
+    flow = exact_flow(renderer, script.state(script.apex), script.state(script.onset))
+    save_arrays(
+        _path(folder, files.subject, files.name), {"onset": onset, "apex": apex, **flow_arrays(flow, "backward")}
+    )

@@ -1,13 +1,13 @@
 r"""Exact motion between two renderings of one head.
 
-A pixel `here` shows a point of the surface with known barycentric coordinates. The same point of the mesh `there`,
-projected, is where it went; so the flow is exact, not estimated. It is split in two:
+A pixel `here` shows a point of the surface with known barycentric coordinates. The projection of the same point of the mesh
+`there` is where it went, so the flow is exact, not estimated. It has two parts:
 
 $$\underbrace{\pi_t(X_t) - \pi_h(X_h)}_{\text{total}} =
   \underbrace{\pi_t(X_t) - \pi_t(X_h)}_{\text{action units}} + \underbrace{\pi_t(X_h) - \pi_h(X_h)}_{\text{head}},$$
 
 with $X$ the point on the unposed head and $\pi$ the projection by pose and camera, $h$ here and $t$ there. The first part
-is everything that the face does (distractors, blinks and gaze included), the second what a rigid mask would do.
+is everything the face does (distractors, blinks and gaze included), the second what a rigid mask would do.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ DEPTH_TOLERANCE = 0.02  # decimetres
 
 @dataclass(frozen=True)
 class ExactFlow:
-    """Motion on the lattice of one picture, pixels; zero where the wall is seen.
+    """Motion on the lattice of one picture, in pixels; zero where the wall is seen.
 
     Attributes:
         action_unit, head: (2, size, size) float32, x first; their sum is the whole motion.
         surface: (size, size) bool, where the head is seen.
-        visible: (size, size) bool, where the point seen is also seen in the other picture.
+        visible: (size, size) bool, where the point is seen in the other picture, too.
     """
 
     action_unit: np.ndarray
@@ -45,32 +45,19 @@ def exact_flow(renderer: Renderer, here: tuple[Expression, Pose], there: tuple[E
 
     With `here` the apex and `there` the onset this is the backward flow: apex(u) = onset(u + flow(u)).
     """
-    size = renderer.size
     vertices_here, vertices_there = renderer.vertices(here[0]), renderer.vertices(there[0])
     seen = renderer.surface(vertices_here, here[1])
     point_here, point_there = seen.weights @ vertices_here, seen.weights @ vertices_there
-    start = np.stack([seen.pixel % size, seen.pixel // size], axis=1)
-    masked, _ = renderer.camera.project(point_here, there[1])
+    start = np.stack([seen.pixel % seen.size, seen.pixel // seen.size], axis=1)
+    rigid, _ = renderer.camera.project(point_here, there[1])
     end, depth = renderer.camera.project(point_there, there[1])
 
-    # seen in the other picture? its depth is looked up on a lattice three times as fine
-    fine = 3
+    fine = 3  # whether it is visible there is looked up on a lattice three times as fine
     other = renderer.surface(vertices_there, there[1], supersampling=fine)
-    nearest = np.zeros(other.size**2)
-    nearest[other.pixel] = 1 / other.inverse_depth
-    column, row = np.round((end + 0.5) * fine - 0.5).astype(int).T
-    inside = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < other.size)
-    where = np.where(inside, row * other.size + column, 0)
-    visible = inside & (depth <= nearest[where] + DEPTH_TOLERANCE)
-
-    def image(values: np.ndarray) -> np.ndarray:
-        flat = np.zeros((*values.shape[1:], size * size), values.dtype)
-        flat[..., seen.pixel] = values.T
-        return flat.reshape(*values.shape[1:], size, size)
-
+    visible = depth <= other.depth_at((end + 0.5) * fine - 0.5, background=0) + DEPTH_TOLERANCE
     return ExactFlow(
-        action_unit=image((end - masked).astype(np.float32)),
-        head=image((masked - start).astype(np.float32)),
-        surface=image(np.ones(len(start), bool)),
-        visible=image(visible),
+        action_unit=seen.image((end - rigid).astype(np.float32)),
+        head=seen.image((rigid - start).astype(np.float32)),
+        surface=seen.image(np.ones(len(start), bool)),
+        visible=seen.image(visible),
     )

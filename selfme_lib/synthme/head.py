@@ -1,15 +1,15 @@
-"""The head: vertices, triangles and shape targets of the MakeHuman base mesh, cut off at the neck.
+"""The head: vertices, triangles and shape targets of the MakeHuman base mesh, cut at the neck.
 
 Source: MakeHuman/MPFB base mesh hm08, targets and ARKit-style face units (CC0, Data Collection AB, Joel Palmius,
 Jonas Hauquier and the MakeHuman community), extracted by `tools/build_head_asset.py` into `head.npz`.
 
 Axes: x to the subject's left (the right of the picture), y up, z towards the camera; the unit is the decimetre.
-A *target* is a sparse field of displacements; a shape is the base mesh plus a weighted sum of targets.
+A *target* is a sparse field of displacements; a face is the base mesh plus a weighted sum of targets.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ class Head:
         triangles: (t, 3) vertex numbers, counter-clockwise seen from outside.
         part: (t,) index into `PARTS`.
         vertex_part: (n,) the same for vertices.
-        openness: (n,) the part of the sky that a vertex of the base mesh sees (ambient occlusion), in [0, 1].
+        openness: (n,) the share of the sky that a vertex of the base mesh sees (ambient occlusion), in [0, 1].
         targets: name -> (vertex numbers (k,), displacements (k, 3)). Names are `folder/target`, e.g. `nose/nose-hump-incr`,
             `unit/mouthSmileLeft`.
     """
@@ -48,7 +48,7 @@ class Head:
         return total
 
     def reach(self, *names: str) -> np.ndarray:
-        """How far each vertex is moved at most by the named targets: (n,). Handy as a soft mask of a region."""
+        """The furthest that any of the named targets moves each vertex: (n,). Serves as a soft mask of a region."""
         furthest = np.zeros(len(self.vertices))
         for name in names:
             index, delta = self.targets[name]
@@ -67,16 +67,23 @@ class Head:
         """Vertex numbers of a part."""
         return np.flatnonzero(self.vertex_part == PARTS.index(part))
 
+    @cached_property
+    def eyes(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """Vertex numbers and centre (3,) of the subject's left and right eyeball."""
+        both = self.of_part("eye")
+        halves = both[self.vertices[both, 0] > 0], both[self.vertices[both, 0] < 0]
+        return tuple((ball, (self.vertices[ball].max(0) + self.vertices[ball].min(0)) / 2) for ball in halves)
+
 
 def smoothstep(low: np.ndarray | float, high: np.ndarray | float, x: np.ndarray) -> np.ndarray:
-    """0 below `low`, 1 above `high`, smooth between; `low > high` turns it round."""
+    """0 below `low`, 1 above `high`, smooth between; reversed if `low > high`."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 @lru_cache(maxsize=1)
 def load_head() -> Head:
-    """The head that ships with the package (read once a process)."""
+    """The head that ships with the package, read once per process."""
     with np.load(Path(__file__).with_name("head.npz")) as asset:
         quads = asset["quads"].astype(np.int64)
         quad_part = asset["part"].astype(np.int64)

@@ -1,9 +1,9 @@
-"""People: a seed becomes a face of its own, with shape, skin, hair, eyes, and a personal way of moving.
+"""People: a seed becomes a face with its own shape, skin, hair, eyes, and way of moving.
 
-Identities of the evaluation set and identities for pre-training are drawn from different random streams, so no face
-can be in both, whatever the seeds.
+Every population has a random stream of its own, so no face can be in two of them, whatever the seeds.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,26 +16,22 @@ from .head import Head, load_head, smoothstep
 from .shading import vertex_normals
 
 Population = Literal["evaluation", "pretraining"]
-STREAM: dict[str, int] = {"evaluation": 1, "pretraining": 2}
+POPULATIONS: dict[Population, int] = {"evaluation": 1, "pretraining": 2}  # random streams
 ANCESTRIES = ("african", "asian", "caucasian")
 
-# how far the local shape targets of a folder go: standard deviation of the weight
+# standard deviation of the weights of a folder's local shape targets
 SHAPE_SPREAD = {
-    "head": 0.16,
-    "forehead": 0.2,
-    "eyebrows": 0.3,
-    "nose": 0.26,
-    "mouth": 0.24,
-    "chin": 0.26,
-    "cheek": 0.3,
-    "eyes": 0.24,
+    "head": 0.16, "forehead": 0.2, "eyebrows": 0.3, "nose": 0.26, "mouth": 0.24, "chin": 0.26, "cheek": 0.3, "eyes": 0.24,
     "ears": 0.2,
-}
+}  # fmt: skip
 LARGEST_SHAPE = 0.6
 NARROWEST_EYE = 0.075  # decimetres between the lids
-# targets that move or tilt features as a whole, or that other parameters control already
-LEFT_OUT = ("head-angle", "head-trans", "head-age", "head-back", "nose-trans", "mouth-trans", "chin-triangle", "ear-shape",
-            "mouth-scale-depth", "nose-septumangle", "chin-cleft")  # fmt: skip
+# targets that move or tilt whole features, or that other parameters control already
+LEFT_OUT = (
+    "head-angle", "head-trans", "head-age", "head-back", "nose-trans", "mouth-trans", "chin-triangle", "ear-shape",
+    "mouth-scale-depth", "nose-septumangle", "chin-cleft",
+)  # fmt: skip
+EYE_ROW, MOUTH_ROW = 0.40, 0.74  # shares of the frame's height
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Appearance:
     lashes: float
 
     def hair_begins(self, angle: np.ndarray) -> np.ndarray:
-        """Height of the hairline by angle: high on the forehead, receding at the temples, low behind the ears."""
+        """Height of the hairline at an angle: high on the forehead, receding at the temples, low behind the ears."""
         turned = np.abs(angle)
         front = 7.93 + self.hairline + self.temples * 0.5 * np.exp(-(((turned - 0.45) / 0.18) ** 2))
         if self.long_hair:
@@ -78,11 +74,11 @@ class Identity:
     """A person.
 
     Attributes:
-        key: what the person was drawn from; also seeds the details of the skin.
+        key: the seed the person was drawn from; also seeds the details of the skin.
         vertices: (n, 3) the neutral face.
         sex: 0 female … 1 male; age: 0 young … 1 old; ancestry: weights of `ANCESTRIES`.
-        appearance: what is painted on it.
-        style: action unit -> (left, right) gain, the person's way of making it.
+        appearance: what is painted on the head.
+        style: action unit -> (left, right) gain, the person's habit.
     """
 
     key: tuple[int, ...]
@@ -94,7 +90,7 @@ class Identity:
     style: dict[int, tuple[float, float]]
 
     def camera(self, size: int) -> Camera:
-        """A view cropped to the face as CASME II crops: eyes at .40 and mouth at .74 of the height."""
+        """A view cropped to the face as in CASME II: eyes at .40 and mouth at .74 of the height."""
         head = load_head()
         eyes = self.vertices[head.of_part("eye")].mean(0)
         mouth = self.vertices[head.reach("mouth/mouth-upperlip-volume-incr") > 0.02].mean(0)
@@ -105,12 +101,9 @@ class Identity:
         return Camera(centre=centre, pivot=pivot, scale=size * (MOUTH_ROW - EYE_ROW) / height, distance=11.0, size=size)
 
 
-EYE_ROW, MOUTH_ROW = 0.40, 0.74
-
-
 def create_identity(seed: int | Sequence[int], population: Population = "evaluation") -> Identity:
-    """The person that belongs to a seed (or to a tuple of seeds) in a population."""
-    key = (STREAM[population], *np.atleast_1d(seed).tolist())
+    """The person with a seed (or a tuple of seeds) in a population."""
+    key = (POPULATIONS[population], *np.atleast_1d(seed).tolist())
     generator = np.random.default_rng(key)
     sex = float(np.clip(generator.choice([0.0, 1.0]) + generator.normal(0, 0.15), 0, 1))
     age = float(np.clip(generator.beta(1.2, 3.0), 0, 0.8))
@@ -120,22 +113,14 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
     for folder, spread in SHAPE_SPREAD.items():
         weights |= _local_weights(generator, head, folder, spread)
     weights |= _asymmetry_weights(generator, head)
-    style = {
-        unit: (float(gain * np.exp(generator.normal(0, 0.08))), float(gain * np.exp(generator.normal(0, 0.08))))
-        for unit in FACE_UNITS
-        for gain in [np.exp(generator.normal(0, 0.25))]
-    }
+    style = {}
+    for unit in FACE_UNITS:
+        gain = np.exp(generator.normal(0, 0.25))
+        left, right = (float(gain * np.exp(generator.normal(0, 0.08))) for _ in "LR")
+        style[unit] = (left, right)
     appearance = _appearance(generator, sex, age, ancestry)
-    vertices = _open_eyes(head.vertices + head.displacement(weights))
-    return Identity(
-        key=key,
-        vertices=_grow_hair(vertices, appearance),
-        sex=sex,
-        age=age,
-        ancestry=ancestry,
-        appearance=appearance,
-        style=style,
-    )
+    vertices = _grow_hair(_open_eyes(head.vertices + head.displacement(weights)), appearance)
+    return Identity(key=key, vertices=vertices, sex=sex, age=age, ancestry=ancestry, appearance=appearance, style=style)
 
 
 def _grow_hair(vertices: np.ndarray, look: Appearance) -> np.ndarray:
@@ -151,20 +136,13 @@ def _grow_hair(vertices: np.ndarray, look: Appearance) -> np.ndarray:
 
 
 def _open_eyes(vertices: np.ndarray) -> np.ndarray:
-    """Lift lids that nearly hide the eye: shape targets for lids and ancestry add up, and sometimes add up to sleep."""
+    """Lift lids that nearly hide the eye: shape targets of lids and of ancestry add up, sometimes to closed eyes."""
     head = load_head()
-    for side, name in ((1, "Left"), (-1, "Right")):
-        closing = head.displacement({f"unit/eyeBlink{name}": 1.0})
-        eye = head.of_part("eye")
-        eye = eye[head.vertices[eye, 0] * side > 0]
-        centre = (head.vertices[eye].max(0) + head.vertices[eye].min(0)) / 2
+    for (_, centre), side in zip(head.eyes, ("Left", "Right")):
+        closing = head.displacement({f"unit/eyeBlink{side}": 1.0})
         offset = head.vertices - centre
-        lid = (
-            (head.vertex_part == 0)
-            & (np.linalg.norm(offset, axis=1) < 0.165)
-            & (np.abs(offset[:, 0]) < 0.05)
-            & (offset[:, 2] > 0.1)
-        )
+        before_pupil = (np.linalg.norm(offset, axis=1) < 0.165) & (np.abs(offset[:, 0]) < 0.05) & (offset[:, 2] > 0.1)
+        lid = before_pupil & (head.vertex_part == 0)
         upper, lower = (np.flatnonzero(lid & (np.sign(offset[:, 1]) == sign)) for sign in (1, -1))
         gap = vertices[upper, 1].min() - vertices[lower, 1].max()
         speed = closing[lower, 1].max() - closing[upper, 1].min()
@@ -174,7 +152,7 @@ def _open_eyes(vertices: np.ndarray) -> np.ndarray:
 
 
 def _macro_weights(generator: np.random.Generator, sex: float, age: float, ancestry: np.ndarray) -> dict[str, float]:
-    """Sex, age, ancestry, weight and muscle, blended as MakeHuman blends them: products of the marginal weights."""
+    """Sex, age, ancestry, weight and muscle, blended as in MakeHuman: products of the marginal weights."""
     sexes = {"male": sex, "female": 1 - sex}
     ages = {"young": 1 - age, "old": age}
     weight, muscle = np.clip(generator.normal(0, 0.3, 2), -0.8, 0.8)
@@ -183,19 +161,16 @@ def _macro_weights(generator: np.random.Generator, sex: float, age: float, ances
         for m, a in {"min": max(-muscle, 0), "average": 1 - abs(muscle), "max": max(muscle, 0)}.items()
         for w, b in {"min": max(-weight, 0), "average": 1 - abs(weight), "max": max(weight, 0)}.items()
     }
-    weights = {}
-    for s, a in sexes.items():
-        for y, b in ages.items():
-            for race, c in zip(ANCESTRIES, ancestry):
-                weights[f"macro/{race}-{s}-{y}"] = a * b * c
-            for body, c in bodies.items():
-                weights[f"macro/universal-{s}-{y}-{body}"] = a * b * c
+    weights: dict[str, float] = {}
+    for (s, a), (y, b) in itertools.product(sexes.items(), ages.items()):
+        weights |= {f"macro/{race}-{s}-{y}": a * b * c for race, c in zip(ANCESTRIES, ancestry)}
+        weights |= {f"macro/universal-{s}-{y}-{body}": a * b * c for body, c in bodies.items()}
     known = load_head().targets
     return {name: weight for name, weight in weights.items() if weight and name in known}
 
 
 def _local_weights(generator: np.random.Generator, head: Head, folder: str, spread: float) -> dict[str, float]:
-    """Each shape parameter of a folder (such as nose-hump) goes some way towards one of its two targets."""
+    """Each shape parameter of a folder, such as nose-hump, goes some way towards one of its two targets."""
     directions: dict[str, list[str]] = {}
     for name in head.names(folder):
         stem, _, direction = name.rpartition("-")
@@ -206,7 +181,7 @@ def _local_weights(generator: np.random.Generator, head: Head, folder: str, spre
         name = f"{stem}-{choices[generator.integers(len(choices))]}"
         weight = min(abs(generator.normal(0, spread)), LARGEST_SHAPE)
         if name == "head/head-scale-vert-incr":
-            weight *= 0.3  # skulls that are too tall look odd at once
+            weight *= 0.3  # tall skulls soon look odd
         mirrored = name.replace("/l-", "/r-")
         unevenness = generator.normal(0, 0.03) if mirrored != name else 0.0
         weights[name] = weight + unevenness

@@ -1,6 +1,6 @@
-"""Faces to learn motion from before any micro-expression is seen: pairs of states of many persons, without labels.
+"""Faces to learn motion from before any micro-expression is seen: pairs of states of many people, without labels.
 
-These persons come from a random stream of their own; none of them is in any evaluation set. What VoxCeleb is to the paper.
+They stand in for the paper's VoxCeleb. The people are a population of their own; none of them is in any evaluation set.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.runtime.processes import in_parallel
 
 from .camera import Pose
-from .dataset import VERSION
 from .identity import Identity, create_identity
+from .plan import VERSION
 from .render import Expression, Renderer
 from .sensor import expose, through_jpeg
 from .studio import set_up
@@ -41,18 +41,18 @@ def render_pairs(
     seed: int = 0,
     workers: int | None = None,
 ) -> Path:
-    """Render two states of each person, again and again, into one `.npy` file: uint8 (N, 2, size, size, 3) RGB.
+    """Render pairs of states of each person into one `.npy` file: uint8 (N, 2, size, size, 3) RGB.
 
-    Pairs of one person lie together, persons in the order of `identity_seeds`. The same arguments give the same bytes. An
-    interrupted run goes on where it stopped; a finished file is left alone.
+    Pairs of one person lie together, people in the order of `identity_seeds`. The same arguments give the same bytes. An
+    interrupted run resumes where it stopped; a finished file is left alone.
 
     Args:
         path: of the `.npy` file; `numpy.load(path, mmap_mode="r")` reads it.
-        identity_seeds: persons of the pre-training population.
-        pairs_per_identity: N is this times the number of persons.
+        identity_seeds: people of the pre-training population.
+        pairs_per_identity: N is this times the number of people.
         size: of a frame in pixels.
         seed: of expressions, poses and noise.
-        workers: processes; by default one a core.
+        workers: processes; by default one per core.
 
     Raises:
         DataError: the file was made with other arguments.
@@ -86,8 +86,7 @@ def _render(path: Path, request: dict, identity_seeds: list[int], workers: int |
     if not partial.is_file():
         shape = (len(identity_seeds) * pairs, 2, size, size, 3)
         np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
-    missing = [index for index in range(len(identity_seeds)) if index not in finished]
-    jobs = [(partial, index, identity_seeds[index], pairs, size, seed) for index in missing]
+    jobs = [(partial, i, person, pairs, size, seed) for i, person in enumerate(identity_seeds) if i not in finished]
     with tqdm(total=len(identity_seeds), initial=len(finished), desc="faces", unit="person", disable=None) as bar:
         for index in in_parallel(_render_person, jobs, workers):
             finished.add(index)
@@ -98,8 +97,7 @@ def _render(path: Path, request: dict, identity_seeds: list[int], workers: int |
 
 def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int) -> int:
     cv2.setNumThreads(1)
-    identity = create_identity(identity_seed, "pretraining")
-    renderer = set_up(identity, size)
+    renderer = set_up(create_identity(identity_seed, "pretraining"), size)
     frames = np.load(path, mmap_mode="r+")
     for pair in range(pairs):
         generator = np.random.default_rng((STREAM, seed, identity_seed, pair))
@@ -110,34 +108,33 @@ def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size:
 
 def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:
     """Two states of a person that differ by a motion between micro and large: uint8 (2, size, size, 3)."""
-    identity = renderer.identity
     resting = Pose(*generator.normal(0, [0.05, 0.10, 0.04, 3, 3]).tolist())
     turn = np.exp(generator.uniform(np.log(0.0005), np.log(0.012)))
     drift = generator.normal(0, [turn, turn, turn, 200 * turn, 200 * turn])
-    states = [_draw_state(generator, identity, _draw_peak(generator)) for _ in range(2)]
-    if generator.random() < 0.5:  # half of the pairs start from rest, as clips of micro-expressions do
+    states = [_draw_state(generator, renderer.identity) for _ in range(2)]
+    if generator.random() < 0.5:  # half of the pairs start from rest, like clips of micro-expressions
         states[0] = replace(states[1], action_units={})
     noise, blur = generator.uniform(0.003, 0.02), generator.uniform(0, 0.5) * renderer.size / 128
     gain, quality = np.exp(generator.normal(0, 0.1)), int(generator.integers(70, 98))
     pictures = []
-    for expression, offset in zip(states, (0, 1)):
-        pose = Pose(*(resting.as_array() + offset * drift).tolist())
+    for expression, pose in zip(states, (resting, resting.shifted(drift))):
         picture = renderer.render(expression, pose, gain=gain * np.exp(generator.normal(0, 0.015)))
         picture = expose(picture, generator, noise=noise, blur=blur)
         pictures.append(through_jpeg(picture, quality))
     return np.stack(pictures)
 
 
-def _draw_peak(generator: np.random.Generator) -> float:
-    return float(np.exp(generator.uniform(np.log(0.3), np.log(LARGEST_PEAK))))
-
-
-def _draw_state(generator: np.random.Generator, identity: Identity, peak: float) -> Expression:
-    """One to four random action units at once, now and then on one side only; a blink or a glance at times."""
+def _draw_state(generator: np.random.Generator, identity: Identity) -> Expression:
+    """One to four random action units at once, sometimes on one side only; sometimes a blink, and a small gaze."""
+    peak = float(np.exp(generator.uniform(np.log(0.3), np.log(LARGEST_PEAK))))
     chosen = generator.choice(MOVING_UNITS, generator.integers(1, 5), replace=False).tolist()
     sides = np.array([[1, 1], [1, 0.1], [0.1, 1]])[generator.choice(3, p=[0.7, 0.15, 0.15])]
-    units = {unit: tuple(sides * generator.uniform(0.3, 1) * np.exp(generator.normal(0, 0.15, 2))) for unit in chosen}
+    units = {}
+    for unit in chosen:
+        left, right = sides * generator.uniform(0.3, 1) * np.exp(generator.normal(0, 0.15, 2))
+        units[unit] = (left, right)
     units = scaled_to(identity, units, peak)
     if generator.random() < 0.2:
         units[45] = (generator.uniform(0, 1),) * 2
-    return Expression(action_units=units, gaze=tuple(generator.normal(0, 0.05, 2).tolist()))
+    across, up = generator.normal(0, 0.05, 2).tolist()
+    return Expression(action_units=units, gaze=(across, up))

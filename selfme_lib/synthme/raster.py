@@ -1,8 +1,10 @@
 r"""Which triangle is seen at each pixel, and where in it: a z-buffer in plain NumPy.
 
+Written here because the exact flow needs each pixel's barycentric coordinates, identical on every machine and without a GPU.
+
 A triangle is the intersection of three half planes $a_i x + b_i y + c_i \ge 0$. On a row of pixels each of them bounds
-$x$ from one side, so a triangle becomes *spans*, one a row, and a span becomes *fragments*, one a pixel; both steps are one
-`np.repeat`. Inverse depth $1/z$ is linear on the screen, so the nearest fragment is the one with the largest.
+$x$ from one side, so a triangle becomes *spans*, one per row, and a span becomes *fragments*, one per pixel; both steps are
+one `np.repeat`. Inverse depth $1/z$ is linear on the screen, so the nearest fragment is the one with the largest.
 The half-plane functions, divided by their sum, are the barycentric coordinates; perspective turns them into
 $\beta_i \propto \lambda_i / z_i$ on the surface.
 """
@@ -17,28 +19,33 @@ EDGE_TOLERANCE = 1e-7  # pixels; neighbours then never leave a crack between the
 
 @dataclass(frozen=True)
 class Surface:
-    """What a camera sees, pixel by pixel; k pixels show something.
+    """What a camera sees; k pixels show something.
 
     Attributes:
         pixel: (k,) flat numbers (row * size + column), each once, ascending.
-        triangle: (k,) the triangle seen.
-        weights: (k, n) sparse, three barycentric coordinates a row: `weights @ values` carries anything that is known
-            at vertices to pixels.
+        weights: (k, n) sparse, three barycentric coordinates per row: `weights @ values` carries anything known at vertices to
+            pixels.
         inverse_depth: (k,)
         size: of the frame.
     """
 
     pixel: np.ndarray
-    triangle: np.ndarray
     weights: csr_matrix
     inverse_depth: np.ndarray
     size: int
 
-    def paint(self, values: np.ndarray, background: float = 0.0) -> np.ndarray:
-        """Values at vertices (n,) or (n, c) -> image (size, size) or (size, size, c) of the same type."""
-        image = np.full((self.size * self.size, *values.shape[1:]), background, values.dtype)
-        image[self.pixel] = self.weights @ values
-        return image.reshape(self.size, self.size, *values.shape[1:])
+    def image(self, values: np.ndarray, background: float = 0.0) -> np.ndarray:
+        """Values at the k pixels, (k,) or (k, c) -> image (size, size) or (c, size, size) of the same type."""
+        image = np.full((*values.shape[1:], self.size * self.size), background, values.dtype)
+        image[..., self.pixel] = values.T
+        return image.reshape(*values.shape[1:], self.size, self.size)
+
+    def depth_at(self, points: np.ndarray, background: float) -> np.ndarray:
+        """Depth of what is seen at the pixels nearest to points (n, 2); `background` where there is nothing: (n,)."""
+        nearest = self.image(1 / self.inverse_depth, background)
+        column, row = np.round(points).astype(int).T
+        inside = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < self.size)
+        return np.where(inside, nearest[row * inside, column * inside], background)
 
 
 def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: int) -> Surface:
@@ -47,7 +54,7 @@ def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
     Args:
         points: (n, 2) pixel coordinates of vertices.
         depth: (n,) positive distances.
-        triangles: (t, 3); those that turn their back to the camera are left out, as are slivers without area.
+        triangles: (t, 3); those that face away from the camera are left out, as are slivers without area.
         size: of the frame.
     """
     # arrays over corners are kept as (3, t): NumPy is slow along a last axis of three
@@ -59,12 +66,12 @@ def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
     last = np.minimum(np.floor(y.max(0) + EDGE_TOLERANCE), size - 1).astype(np.int32)
     seen = np.flatnonzero((area > 1e-9) & (last >= first) & (x.max(0) >= 0) & (x.min(0) <= size - 1))
     inverse = 1 / depth[triangles[seen].T]
-    order = np.argsort(inverse.sum(0), kind="stable")  # far to near: few fragments then need a second look
+    order = np.argsort(inverse.sum(0), kind="stable")  # far to near: few fragments then need correcting
     seen, inverse = seen[order], inverse[:, order]
     first, last = first[seen], last[seen]
     a, b, c = (edge[:, seen] / area[seen] for edge in (a, b, c))
 
-    # spans: one for each row of each triangle
+    # spans: one per row of each triangle
     rows = last - first + 1
     owner = np.repeat(np.arange(len(seen), dtype=np.int32), rows)
     row = np.repeat(first, rows) + _counters(rows)
@@ -80,7 +87,7 @@ def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
     crossed = stop >= start
     owner, row, start, stop = owner[crossed], row[crossed], start[crossed], stop[crossed]
 
-    # fragments: one for each pixel of each span. Numerators of the barycentric coordinates sum to 1/z
+    # fragments: one per pixel of each span. Numerators of the barycentric coordinates sum to 1/z
     a, b, c = a * inverse, b * inverse, c * inverse
     length = stop - start + 1
     column = np.repeat(start, length) + _counters(length)
@@ -101,15 +108,13 @@ def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
     for corner in range(3):
         numerator = a[corner][owner] * column + b[corner][owner] * row + c[corner][owner]
         barycentric[:, corner] = numerator / inverse_depth
-    triangle = seen[owner]
-    corners = triangles.astype(np.int32).take(triangle, axis=0)
+    corners = triangles.astype(np.int32).take(seen[owner], axis=0)
     start_of_row = np.arange(0, 3 * len(pixel) + 1, 3, dtype=np.int32)
     weights = csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(pixel), len(points)))
-    return Surface(pixel=pixel, triangle=triangle, weights=weights, inverse_depth=inverse_depth, size=size)
+    return Surface(pixel=pixel, weights=weights, inverse_depth=inverse_depth, size=size)
 
 
 def _counters(lengths: np.ndarray) -> np.ndarray:
     """[3, 2] -> [0, 1, 2, 0, 1]."""
-    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat(
-        (np.cumsum(lengths) - lengths).astype(np.int32), lengths
-    )
+    starts = (np.cumsum(lengths) - lengths).astype(np.int32)
+    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat(starts, lengths)

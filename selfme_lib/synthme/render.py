@@ -1,11 +1,12 @@
 """A person before a camera: from action units, gaze and pose to a picture.
 
-Per person once: the painted atlas, the tints of the vertices and how open they are to the sky. Per frame: move the
-vertices, light them, find what each pixel sees on a lattice twice as fine, look its colour up, and average down.
+Once per person: paint the atlas, tint the vertices, cast the shadows. Per frame: move the vertices, light them, find what each
+pixel of a lattice twice as fine sees, look its colour up, and average down.
 """
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,9 +20,9 @@ from .shading import Light, gloss, irradiance, soft_visibility, vertex_normals
 from .texture import EYE_RADIUS, lip_cover, paint
 
 SUPERSAMPLING = 2
-MOUTH_LIGHT = 0.4  # the part of the light that reaches the teeth
+MOUTH_LIGHT = 0.4  # share of the light that reaches the teeth
 LID_GAP = 0.008  # decimetres between eyeball and lid
-LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units a radian of gaze
+LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units per radian of gaze
 ENCODING_GAMMA = 1 / 1.8
 
 
@@ -42,8 +43,8 @@ class Renderer:
     Args:
         identity: who.
         size: of the frame in pixels; texture detail is matched to it.
-        light: the lamps. Their shadows are cast once, by the neutral face, and move with the skin.
-        backdrop: linear RGB of the wall behind, (3,).
+        light: the lamps. The neutral face casts their shadows, which then move with the skin.
+        backdrop: linear RGB of the wall, (3,).
     """
 
     def __init__(self, identity: Identity, *, size: int, light: Light, backdrop: np.ndarray):
@@ -59,20 +60,18 @@ class Renderer:
         self._position = atlas.position
         self._tint, self._gloss = _vertex_material(head, identity.appearance)
         # closed lips hide the mouth from every lamp; some light gets in as soon as they part
-        self._openness = np.maximum(head.openness**0.8, MOUTH_LIGHT * _inside_mouth(head))
-        self._lit = np.stack(
-            [soft_visibility(identity.vertices, self.triangles, direction) for direction in light.directions]
-        )
-        self._lit = np.maximum(self._lit, MOUTH_LIGHT * _inside_mouth(head))
-        fade = 1.06 - 0.2 * np.linspace(0, 1, size * SUPERSAMPLING)
-        self._backdrop = np.broadcast_to(
-            backdrop * fade[:, None, None], (size * SUPERSAMPLING, size * SUPERSAMPLING, 3)
-        ).astype(np.float32)
+        in_mouth = MOUTH_LIGHT * _inside_mouth(head)
+        self._openness = np.maximum(head.openness**0.8, in_mouth)
+        shadows = [soft_visibility(identity.vertices, self.triangles, direction) for direction in light.directions]
+        self._lit = np.maximum(shadows, in_mouth)
+        side = size * SUPERSAMPLING
+        fade = 1.06 - 0.2 * np.linspace(0, 1, side)
+        self._backdrop = np.broadcast_to(backdrop * fade[:, None, None], (side, side, 3)).astype(np.float32)
 
     def vertices(self, expression: Expression) -> np.ndarray:
         """The head with an expression, before it is posed: (n, 3)."""
         across, up = expression.gaze
-        units = {**expression.action_units}
+        units = dict(expression.action_units)
         for unit, amount in ((63, LIDS_FOLLOW * max(up, 0)), (64, LIDS_FOLLOW * max(-up, 0))):
             if amount:
                 units[unit] = (amount, amount)
@@ -82,13 +81,13 @@ class Renderer:
             centre, radius = (low + high) / 2, (high[0] - low[0]) / 2
             if across or up:
                 vertices[eye] = (vertices[eye] - centre) @ Pose(pitch=-up, yaw=across).rotation().T + centre
-            offset = vertices[lids] - centre  # lids slide over the eyeball, never through it
+            offset = vertices[lids] - centre  # lids slide over the eyeball, never through
             distance = np.linalg.norm(offset, axis=1, keepdims=True)
             vertices[lids] = centre + offset * np.maximum(1, (radius + LID_GAP) / distance)
         return vertices
 
     def surface(self, vertices: np.ndarray, pose: Pose, *, supersampling: int = 1) -> Surface:
-        """What each pixel sees: at `supersampling` 1 exactly at the pixel centres of the picture."""
+        """What each pixel sees; with `supersampling` 1, exactly at the pixel centres of the picture."""
         camera = self.camera.supersampled(supersampling)
         points, depth = camera.project(vertices, pose)
         return rasterise(points, depth, self.triangles, camera.size)
@@ -104,46 +103,43 @@ class Renderer:
         surface = self.surface(vertices, pose, supersampling=SUPERSAMPLING)
         seen = surface.weights @ at_vertices  # (k, 6)
         colour = _look_up(self._colour, seen[:, :2])
-        picture = self._backdrop.reshape(-1, 3).copy()
-        picture[surface.pixel] = colour * seen[:, 2:5] + seen[:, 5:]
-        side = surface.size
-        picture = cv2.resize(picture.reshape(side, side, 3), (self.size, self.size), interpolation=cv2.INTER_AREA)
-        return encode(gain * picture)
+        picture = self._backdrop.copy()
+        picture.reshape(-1, 3)[surface.pixel] = colour * seen[:, 2:5] + seen[:, 5:]
+        return encode(gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA))
 
 
 def _look_up(image: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Bilinear samples of an image (h, w, 3) at texel coordinates (k, 2): (k, 3)."""
-    width = 512  # OpenCV wants the list of positions as an image
+    width = 512  # OpenCV takes the list of positions as an image
     rows = -(-len(position) // width)
     positions = np.zeros((rows * width, 2), np.float32)
     positions[: len(position)] = position
-    samples = cv2.remap(image, positions.reshape(rows, width, 2), None, cv2.INTER_LINEAR)
+    no_second_map: Any = None  # x and y share the first; OpenCV's stubs do not know
+    samples = cv2.remap(image, positions.reshape(rows, width, 2), no_second_map, cv2.INTER_LINEAR)
     return samples.reshape(-1, 3)[: len(position)]
 
 
 def encode(linear: np.ndarray) -> np.ndarray:
-    """A camera's response: highlights roll off softly, then gamma; into [0, 1]."""
+    """A camera's response, to [0, 1]: highlights roll off softly, then gamma."""
     return np.clip(linear * 1.05 / (1 + 0.18 * linear), 0, 1) ** np.float32(ENCODING_GAMMA)
 
 
 @lru_cache(maxsize=1)
 def _eyes() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Vertex numbers of the eyeball and of the lids before it, for the left and the right eye."""
+    """Vertex numbers of the eyeball and of the lids in front of it, for the left and the right eye."""
     head = load_head()
-    balls = head.of_part("eye")
     pairs = []
-    for ball in (balls[head.vertices[balls, 0] > 0], balls[head.vertices[balls, 0] < 0]):
-        offset = head.vertices - (head.vertices[ball].max(0) + head.vertices[ball].min(0)) / 2
+    for ball, centre in head.eyes:
+        offset = head.vertices - centre
         near = (np.linalg.norm(offset, axis=1) < 1.8 * EYE_RADIUS) & (offset[:, 2] > 0.02)
         pairs.append((ball, np.flatnonzero(near & (head.vertex_part == PARTS.index("skin")))))
     return tuple(pairs)
 
 
-def lid_margin(head: Head) -> np.ndarray:
-    """Where the lashes grow, on the edges of the lids: (n,) in [0, 1], the lower lid weaker."""
+def _lid_margin(head: Head) -> np.ndarray:
+    """Where the lashes grow, on the edges of the lids: (n,) in [0, 1], weaker on the lower lid."""
     cover = np.zeros(len(head.vertices))
-    for eye, _ in _eyes():
-        centre = (head.vertices[eye].max(0) + head.vertices[eye].min(0)) / 2
+    for _, centre in head.eyes:
         offset = head.vertices - centre
         distance = np.linalg.norm(offset, axis=1)
         edge = smoothstep(EYE_RADIUS + 0.022, EYE_RADIUS + 0.008, distance) * (offset[:, 2] > 0)
@@ -164,11 +160,11 @@ def _inside_mouth(head: Head) -> np.ndarray:
 
 
 def _vertex_material(head: Head, look: Appearance) -> tuple[np.ndarray, np.ndarray]:
-    """Tint (n, 3), multiplied with the atlas, and strength of highlights (n,)."""
+    """Tint (n, 3), which multiplies the atlas, and strength of highlights (n,)."""
     tint = np.ones((len(head.vertices), 3))
     x, y, z = head.vertices.T
     lips = lip_cover(head.angle(), y) * (z > 1.3)
-    tint *= 1 - (0.85 * look.lashes * lid_margin(head))[:, None]
+    tint *= 1 - (0.85 * look.lashes * _lid_margin(head))[:, None]
     inside = _inside_mouth(head) > 0
     tint[inside] = [0.45, 0.16, 0.14]
     tint[head.of_part("teeth")] = [0.72, 0.66, 0.56]

@@ -1,4 +1,4 @@
-"""From a noiseless picture to a file's pixels: defocus, shot and read-out noise, eight bits, JPEG."""
+"""The camera: from a noiseless picture to a file's pixels, by defocus, shot and read-out noise, eight bits, and JPEG."""
 
 import cv2
 import numpy as np
@@ -25,18 +25,24 @@ def encode_jpeg(picture: np.ndarray, quality: int) -> bytes:
     return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def encode_bmp(picture: np.ndarray) -> bytes:
-    """RGB uint8 -> the bytes of a BMP file."""
+def encode_bmp(picture: np.ndarray, quality: int = 100) -> bytes:
+    """RGB uint8 -> the bytes of a BMP file, which has no quality."""
     return cv2.imencode(".bmp", picture[..., ::-1])[1].tobytes()
 
 
 def encode_grey_jpeg(picture: np.ndarray, quality: int) -> bytes:
-    """RGB uint8 -> the bytes of a JPEG file of one channel, brightness as cameras weigh it."""
+    """RGB uint8 -> the bytes of a JPEG file with luminance as its one channel."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
+def decode(data: bytes) -> np.ndarray:
+    """The bytes of a picture file -> RGB uint8."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None, "not a picture file"
+    return picture[..., ::-1]
+
+
 def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """RGB uint8 -> RGB uint8 with the traces of JPEG compression."""
-    data = np.frombuffer(encode_jpeg(picture, quality), np.uint8)
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    return decode(encode_jpeg(picture, quality))

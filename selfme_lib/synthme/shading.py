@@ -1,6 +1,6 @@
-r"""Light on the head, computed at vertices and carried to pixels with the surface.
+r"""Light on the head, computed at vertices and interpolated to pixels.
 
-Diffuse light wraps a little round the edge of the shadow, red more than blue, as light scattered in skin does,
+Diffuse light wraps a little around the edge of the shadow, red more than blue, like light scattered in skin,
 
 $$L_v = \sum_l I_l\, V_{l,v}\, \Big(\frac{n_v \cdot d_l + w}{1 + w}\Big)_+ + I_a\,A_v,\qquad w = (.45, .32, .28),$$
 
@@ -19,13 +19,7 @@ WRAP = np.array([0.45, 0.32, 0.28])
 
 @dataclass(frozen=True)
 class Light:
-    """The light of a recording: a sky and two lamps.
-
-    Attributes:
-        ambient: strength of the sky.
-        directions: (2, 3) unit vectors towards the lamps.
-        colours: (2, 3) linear RGB intensities.
-    """
+    """A sky of strength `ambient`, and two lamps: unit vectors towards them and their linear RGB intensities, each (2, 3)."""
 
     ambient: float
     directions: np.ndarray
@@ -33,38 +27,32 @@ class Light:
 
 
 def draw_light(generator: np.random.Generator) -> Light:
-    """Light of a room: a lamp in front at some side, a weaker one at the other."""
+    """Light of a room: a lamp in front, off to one side, and a weaker one on the other."""
     side = generator.uniform(-0.9, 0.9)
     key = np.array([side, generator.uniform(0.25, 0.8), 1.0])
     fill = np.array([-np.sign(side) * generator.uniform(0.6, 1.2), 0.15, 0.75])
     directions = np.stack([key, fill])
     warmth = generator.normal(0, 0.03)
-    return Light(
-        ambient=generator.uniform(0.24, 0.40),
-        directions=directions / np.linalg.norm(directions, axis=1, keepdims=True),
-        colours=np.stack(
-            [
-                generator.uniform(0.60, 0.80) * np.array([1 + warmth, 0.98, 0.95 - warmth]),
-                generator.uniform(0.18, 0.36) * np.array([0.95, 0.98, 1.03]),
-            ]
-        ),
-    )
+    ambient = generator.uniform(0.24, 0.40)
+    key_colour = generator.uniform(0.60, 0.80) * np.array([1 + warmth, 0.98, 0.95 - warmth])
+    fill_colour = generator.uniform(0.18, 0.36) * np.array([0.95, 0.98, 1.03])
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return Light(ambient=ambient, directions=directions, colours=np.stack([key_colour, fill_colour]))
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals, the mean of the adjoining triangles' weighted by area: (n, 3)."""
+    """Unit normals: the area-weighted mean over adjoining triangles, (n, 3)."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     across = np.cross(b - a, c - a)
-    total = np.stack(
-        [np.bincount(triangles.ravel(), np.repeat(across[:, i], 3), len(vertices)) for i in range(3)], axis=1
-    )
+    sums = [np.bincount(triangles.ravel(), np.repeat(across[:, i], 3), len(vertices)) for i in range(3)]
+    total = np.stack(sums, axis=1)
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
 def visibility(
     vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray, *, size: int = 160, bias: float = 0.03
 ) -> np.ndarray:
-    """Which vertices a far lamp in `direction` reaches: (n,) bool, by a depth map seen from the lamp."""
+    """Which vertices a distant lamp in `direction` reaches: (n,) bool, from a depth map seen from the lamp."""
     forward = direction / np.linalg.norm(direction)
     right = np.cross([0.0, 1.0, 0.0] if abs(forward[1]) < 0.9 else [1.0, 0.0, 0.0], forward)
     right /= np.linalg.norm(right)
@@ -73,17 +61,13 @@ def visibility(
     scale = (size - 3) / max(high[0] - low[0], high[1] - low[1])
     far = Camera(centre=(low + high) / 2, pivot=np.zeros(3), scale=scale, distance=1e4, size=size)
     points, depth = far.project(turned, FRONTAL)
-    seen = rasterise(points, depth, triangles, size)
-    nearest = np.full(size * size, np.inf)
-    nearest[seen.pixel] = 1 / seen.inverse_depth
-    column, row = np.clip(np.round(points).astype(int), 0, size - 1).T
-    return depth <= nearest[row * size + column] + bias
+    return depth <= rasterise(points, depth, triangles, size).depth_at(points, background=np.inf) + bias
 
 
 def soft_visibility(
     vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray, *, spread: float = 0.12, rays: int = 6
 ) -> np.ndarray:
-    """The part of a lamp of some width that each vertex sees: (n,) in [0, 1]."""
+    """The part of a lamp, `spread` wide, that each vertex sees: (n,) in [0, 1]."""
     right = np.cross([0.0, 1.0, 0.0], direction)
     up = np.cross(direction, right)
     turns = np.arange(rays) / rays * 2 * np.pi
@@ -92,7 +76,7 @@ def soft_visibility(
 
 
 def irradiance(normals: np.ndarray, light: Light, openness: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """Light that falls on vertices, linear RGB: (n, 3).
+    """Light falling on vertices, linear RGB: (n, 3).
 
     Args:
         normals: (n, 3) in camera axes.
@@ -107,7 +91,7 @@ def irradiance(normals: np.ndarray, light: Light, openness: np.ndarray, lit: np.
 
 
 def gloss(normals: np.ndarray, light: Light, lit: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Blinn's highlights for a camera on the z axis: (n,). A broad lobe for skin and a narrow one for what is wet."""
+    """Blinn's highlights for a camera on the z axis: (n,). A broad lobe for skin, and a narrow one for wet surfaces."""
     total = np.zeros(len(normals))
     for direction, colour, seen in zip(light.directions, light.colours, lit):
         half = direction + np.array([0.0, 0.0, 1.0])

@@ -1,20 +1,39 @@
-"""Put a person before the camera: draws the lamps and the wall that belong to an identity, and keeps renderers at hand."""
+"""Put people before the camera: one picture on request, or scripted clips filmed by several processes."""
 
 import copy
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import groupby
 
+import cv2
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from selfme_lib.runtime.processes import in_parallel
 
 from .action_units import ActionUnits
 from .camera import FRONTAL, Pose
 from .identity import Identity, create_identity
-from .render import Expression, Renderer
+from .plan import PlannedClip
+from .render import NEUTRAL, Expression, Renderer
+from .sensor import expose
 from .shading import draw_light
+from .timeline import Script, scaled_to
+
+CHUNK = 6  # clips of one person per task: people are painted rarely, and the progress bar still moves
+ClipWriter = Callable[[Renderer, PlannedClip], None]
+EXAMPLES: dict[str, tuple[int, ActionUnits]] = {
+    "a smile": (3, {6: (0.8, 0.8), 12: (1.0, 1.0)}),
+    "raised brows": (11, {1: (0.9, 0.9), 2: (1.0, 1.0)}),
+}
 
 
 def set_up(identity: Identity, size: int) -> Renderer:
-    """A renderer with the light and the wall that belong to the person (1 s)."""
+    """A renderer with the light and the wall that belong to the person (takes 1 s)."""
     generator = np.random.default_rng((*identity.key, 2))
     light = draw_light(generator)
     backdrop = generator.uniform(0.12, 0.40) + generator.normal(0, 0.012, 3)
@@ -22,12 +41,13 @@ def set_up(identity: Identity, size: int) -> Renderer:
 
 
 @lru_cache(maxsize=4)
-def _studio(seed: int, size: int) -> Renderer:
+def renderer_of(seed: int | tuple[int, ...], size: int) -> Renderer:
+    """`set_up` for a person of the evaluation population; the last few renderers are kept."""
     return set_up(create_identity(seed), size)
 
 
 def neutral_face(seed: int, size: int = 256) -> np.ndarray:
-    """A noiseless picture of the neutral face of the person with this seed: uint8 (size, size, 3) RGB."""
+    """A noiseless picture of a person's neutral face: uint8 (size, size, 3) RGB. Arguments as in `render_face`."""
     return render_face(seed, {}, size)
 
 
@@ -42,25 +62,73 @@ def render_face(
     """A noiseless picture of a person making action units: uint8 (size, size, 3) RGB.
 
     Args:
-        seed: who; persons of the evaluation population.
+        seed: who, in the evaluation population.
         action_units: unit -> (left, right) intensity; 1 is full-blown, a micro-expression is about .05.
         size: of the frame in pixels.
         pose: of the head.
         gaze: radians, to the picture's right and up.
     """
-    picture = _studio(seed, size).render(Expression(action_units=action_units, gaze=gaze), pose)
-    return (picture * 255 + 0.5).astype(np.uint8)
+    return _to_bytes(renderer_of(seed, size).render(Expression(action_units=action_units, gaze=gaze), pose))
 
 
 def render_recording(seed: int, size: int = 256, *, pose: Pose = FRONTAL, zoom: float = 0.55) -> np.ndarray:
-    """A noiseless neutral face before a camera that stands farther away: uint8 (size, size, 3) RGB.
-
-    Args:
-        seed: who; persons of the evaluation population.
-        size: of the frame in pixels.
-        pose: of the head.
-        zoom: how large the face is, compared with a picture that is cropped to it.
-    """
-    wide = copy.copy(_studio(seed, size))
+    """A noiseless neutral face seen from farther away, `zoom` times as large as in `render_face`: uint8 (size, size, 3) RGB."""
+    wide = copy.copy(renderer_of(seed, size))
     wide.camera = replace(wide.camera, scale=wide.camera.scale * zoom)
-    return (wide.render(pose=pose) * 255 + 0.5).astype(np.uint8)
+    return _to_bytes(wide.render(pose=pose))
+
+
+def _to_bytes(picture: np.ndarray) -> np.ndarray:
+    return (picture * 255 + 0.5).astype(np.uint8)
+
+
+def micro_expressions(size: int = 128) -> dict[str, tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]]:
+    """Onset and apex of two people, noiseless, `size` pixels a side (takes 3 s): for explorers and the front page.
+
+    The skin moves by 2.5 px at 256 px, the head by a tenth of a pixel.
+    """
+    frames = {}
+    for name, (seed, units) in EXAMPLES.items():
+        renderer = renderer_of(seed, size)
+        micro = Expression(action_units=scaled_to(renderer.identity, units, peak=2.5))
+        states = ((NEUTRAL, FRONTAL), (micro, Pose(yaw=0.001, shift_x=0.1)))  # nobody keeps the head perfectly still
+        onset, apex = (torch.from_numpy(renderer.render(*state)).permute(2, 0, 1).clamp(0, 1) for state in states)
+        frames[name] = (onset, apex)
+    return frames
+
+
+def film(renderer: Renderer, script: Script, wanted: Collection[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    """Frames of a clip as the sensor records them, in order: index and uint8 (size, size, 3) RGB.
+
+    Only frames whose index is `wanted` are rendered, all by default; their pixels do not depend on which others are.
+    """
+    generator = np.random.default_rng(script.seed)
+    for frame in range(len(script)):
+        if wanted is None or frame in wanted:
+            picture = renderer.render(*script.state(frame), gain=script.gain[frame])
+            yield frame, expose(picture, generator, noise=script.noise)
+        else:
+            generator.standard_normal((renderer.size, renderer.size, 3), dtype=np.float32)  # the noise of this frame
+
+
+def film_clips(
+    write: ClipWriter, clips: Sequence[PlannedClip], size: int, workers: int | None, *, title: str, total: int
+) -> None:
+    """Call `write(renderer, clip)`, which must be picklable, for each clip in `workers` processes, by default one per core.
+
+    The `clips` are what is missing of the `total` that the progress bar counts.
+    """
+    jobs = []
+    for _, of_one_person in groupby(clips, key=lambda clip: clip.identity):
+        some = list(of_one_person)
+        jobs += [(write, some[start : start + CHUNK], size) for start in range(0, len(some), CHUNK)]
+    with tqdm(total=total, initial=total - len(clips), desc=title, unit="clip", disable=None) as bar:
+        for done in in_parallel(_film_some, jobs, workers):
+            bar.update(done)
+
+
+def _film_some(write: ClipWriter, clips: Sequence[PlannedClip], size: int) -> int:
+    cv2.setNumThreads(1)
+    for clip in clips:
+        write(renderer_of(clip.identity, size), clip)
+    return len(clips)

@@ -1,10 +1,10 @@
-"""Skin, brows, hair and eyes, painted once a person into one image (the atlas) that is glued to the head.
+"""Skin, brows, hair and eyes, painted once per person into one image (the atlas) that is glued to the head.
 
 The upper part of the atlas is the head unrolled on a cylinder: columns are the angle about the vertical axis, rows the
-height, both of the *base* mesh, so a paint stroke at the brow is at the brow of every face. Below it lies a strip of square
-tiles: the eye, and a plain one for teeth and tongue, whose colour is a tint of their vertices.
+height, both of the *base* mesh, so a stroke at the brow is at the brow of every face. Below it lies a strip of square
+tiles: the eye, a plain one for teeth and tongue, which are coloured by tinting their vertices, and long hair.
 
-Everything painted moves exactly with the surface: there is no noise in the plane of the screen but the sensor's.
+Whatever is painted moves exactly with the surface; the sensor's is the only noise in the plane of the picture.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import numpy as np
 from .head import PARTS, load_head, smoothstep
 from .identity import Appearance, Identity
 
-PAINTED = 1024  # side of the unrolled head in texels, when painted
+PAINTED = 1024  # side of the unrolled head in texels while it is painted
 TILE = PAINTED // 4
 MOST_ANGLE = 1.75
 LOWEST, HIGHEST = 5.6, 8.6
@@ -26,18 +26,13 @@ MARGIN = 1.25  # the eye's tile shows this many radii
 
 @dataclass(frozen=True)
 class Atlas:
-    """The painted image and where each vertex lies in it.
-
-    Attributes:
-        colour: (h, w, 3) float32, linear RGB.
-        position: (n, 2) float32, texel coordinates (x, y) of the vertices.
-    """
+    """The painted image (h, w, 3) in linear RGB, and the texel coordinates (n, 2) of the vertices in it; both float32."""
 
     colour: np.ndarray
     position: np.ndarray
 
     def resized(self, side: int) -> "Atlas":
-        """The same atlas with the unrolled head `side` texels wide; smaller ones are averaged, so they do not alias."""
+        """The same atlas with the unrolled head `side` texels wide, averaged so that it does not alias."""
         if side == self.colour.shape[1]:
             return self
         factor = side / self.colour.shape[1]
@@ -54,11 +49,11 @@ class Unrolled:
     x: np.ndarray
 
     def spot(self, x: float, y: float, width: float, height: float) -> np.ndarray:
-        """A soft spot on both sides of the face."""
+        """A soft spot on either side of the face."""
         return np.exp(-(((np.abs(self.x) - x) / width) ** 2) - ((self.height - y) / height) ** 2)
 
     def band(self, low: float, high: float) -> tuple[slice, "Unrolled"]:
-        """The rows between two heights, and their coordinates: most strokes need only a part of the head."""
+        """The rows between two heights, and their coordinates; most strokes need no more."""
         top, bottom = (int(np.clip(to_texel(0, y)[1], 0, PAINTED)) for y in (high, low))
         rows = slice(top, bottom)
         return rows, Unrolled(angle=self.angle[rows], height=self.height[rows], x=self.x[rows])
@@ -80,15 +75,13 @@ def to_texel(angle: np.ndarray | float, height: np.ndarray | float) -> tuple[np.
 def vertex_positions() -> np.ndarray:
     """Where each vertex of the base mesh lies in the painted atlas: (n, 2)."""
     head = load_head()
-    x, y, _ = head.vertices.T
+    y = head.vertices[:, 1]
     angle = np.clip(head.angle(), -MOST_ANGLE, MOST_ANGLE)
     position = np.stack(to_texel(angle, np.clip(y, LOWEST, HIGHEST)), axis=1)
     position = np.clip(position, 1, PAINTED - 2)
-    eyes = head.of_part("eye")
-    for side in (eyes[x[eyes] > 0], eyes[x[eyes] < 0]):
-        centre = (head.vertices[side].max(0) + head.vertices[side].min(0)) / 2
-        local = (head.vertices[side] - centre)[:, :2] / (EYE_RADIUS * MARGIN)  # in [-1, 1]
-        position[side] = np.stack([(local[:, 0] + 1) / 2 * TILE, PAINTED + (1 - local[:, 1]) / 2 * TILE], axis=1)
+    for eye, centre in head.eyes:
+        local = (head.vertices[eye] - centre)[:, :2] / (EYE_RADIUS * MARGIN)  # in [-1, 1]
+        position[eye] = np.stack([(local[:, 0] + 1) / 2 * TILE, PAINTED + (1 - local[:, 1]) / 2 * TILE], axis=1)
     plain = np.isin(head.vertex_part, [PARTS.index("teeth"), PARTS.index("tongue")])
     position[plain] = [1.5 * TILE, PAINTED + 0.5 * TILE]
     hair = head.of_part("hair")
@@ -99,7 +92,7 @@ def vertex_positions() -> np.ndarray:
 
 
 def paint(identity: Identity) -> Atlas:
-    """Paint a person's atlas (about 0.4 s)."""
+    """Paint a person's atlas (takes 0.4 s)."""
     generator, look = np.random.default_rng((*identity.key, 1)), identity.appearance
     colour = np.ones((PAINTED + TILE, PAINTED, 3), np.float32)
     head = colour[:PAINTED]
@@ -109,12 +102,12 @@ def paint(identity: Identity) -> Atlas:
     _paint_brows(generator, look, head)
     _paint_hair(generator, look, head)
     colour[PAINTED:, :TILE] = _eye(generator, look)
-    colour[PAINTED:, 2 * TILE :] = _strands(generator, look)
+    colour[PAINTED:, 2 * TILE :] = _long_hair(generator, look)
     return Atlas(colour=colour, position=vertex_positions())
 
 
 def cover_with(canvas: np.ndarray, colour: np.ndarray, cover: np.ndarray) -> None:
-    """Lay paint over a canvas (h, w, 3) in place; `cover` (h, w) is 0 where nothing changes and 1 where it is opaque."""
+    """Lay paint over a canvas (h, w, 3) in place; `cover` (h, w) is 1 where the paint is opaque, 0 where there is none."""
     canvas += cover[..., None].astype(np.float32) * (colour.astype(np.float32) - canvas)
 
 
@@ -125,6 +118,12 @@ def noise(generator: np.random.Generator, side: int, *octaves: tuple[int, float]
         field = generator.standard_normal((cells, cells), dtype=np.float32)
         total += amplitude * cv2.resize(field, (side, side), interpolation=cv2.INTER_CUBIC)
     return total
+
+
+def _streaks(generator: np.random.Generator, shape: tuple[int, ...], *, across: float, along: float) -> np.ndarray:
+    """White noise blurred into vertical streaks; `across` and `along` are standard deviations in texels."""
+    white = generator.standard_normal(shape, dtype=np.float32)
+    return cv2.GaussianBlur(white, (0, 0), sigmaX=across, sigmaY=along)
 
 
 def skin_tone(melanin: float) -> np.ndarray:
@@ -209,8 +208,7 @@ def lip_cover(angle: np.ndarray, height: np.ndarray) -> np.ndarray:
 
 def _paint_lips(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
     rows, at = unrolled().band(6.45, 6.75)
-    lines = generator.standard_normal(at.angle.shape, dtype=np.float32)
-    lines = cv2.GaussianBlur(lines, (0, 0), sigmaX=0.8, sigmaY=5)
+    lines = _streaks(generator, at.angle.shape, across=0.8, along=5)
     colour = skin[rows] * look.lip_colour * (1 + 0.06 / lines.std() * lines[..., None])
     cover_with(skin[rows], colour, lip_cover(at.angle, at.height))
 
@@ -227,7 +225,7 @@ def _paint_stubble(generator: np.random.Generator, look: Appearance, skin: np.nd
 
 
 def _paint_brows(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
-    """Short strokes, upright at the nose and lying down towards the temple."""
+    """Short strokes, upright at the nose and ever flatter towards the temple."""
     canvas = np.zeros((PAINTED, PAINTED), np.float32)
     for side in (-1, 1):
         t = generator.beta(1.15, 1.25, look.brow_density)  # 0 at the nose, 1 at the temple
@@ -249,8 +247,7 @@ def _paint_brows(generator: np.random.Generator, look: Appearance, skin: np.ndar
 
 def _paint_hair(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
     rows, at = unrolled().band(LOWEST if look.long_hair else 6.7, HIGHEST)
-    strands = generator.standard_normal(at.angle.shape, dtype=np.float32)
-    strands = cv2.GaussianBlur(strands, (0, 0), sigmaX=0.9, sigmaY=11)
+    strands = _streaks(generator, at.angle.shape, across=0.9, along=11)
     strands /= strands.std()
     ragged = 0.035 * noise(generator, PAINTED, (7, 1.3), (20, 0.9), (60, 0.6))[rows] + 0.022 * strands
     cover = smoothstep(-0.05, 0.06, at.height - look.hair_begins(at.angle) + ragged)
@@ -258,17 +255,16 @@ def _paint_hair(generator: np.random.Generator, look: Appearance, skin: np.ndarr
     cover_with(skin[rows], np.maximum(colour, 0.005), look.hair_density * cover)
 
 
-def _strands(generator: np.random.Generator, look: Appearance) -> np.ndarray:
+def _long_hair(generator: np.random.Generator, look: Appearance) -> np.ndarray:
     """The tile of long hair: strands that run downwards, in locks."""
-    fine = generator.standard_normal((TILE, 2 * TILE), dtype=np.float32)
-    fine = cv2.GaussianBlur(fine, (0, 0), sigmaX=0.8, sigmaY=24)
-    locks = cv2.GaussianBlur(generator.standard_normal((TILE, 2 * TILE), dtype=np.float32), (0, 0), sigmaX=5, sigmaY=60)
+    fine = _streaks(generator, (TILE, 2 * TILE), across=0.8, along=24)
+    locks = _streaks(generator, (TILE, 2 * TILE), across=5, along=60)
     shade = 1 + 0.25 * fine / fine.std() + 0.22 * locks / locks.std()
     return np.clip(look.hair_colour * shade[..., None], 0.004, 1).astype(np.float32)
 
 
 def _eye(generator: np.random.Generator, look: Appearance) -> np.ndarray:
-    """The tile of the eye: sclera, iris with fibres and a dark rim, pupil, and the lid's shadow above."""
+    """The tile of the eye: sclera, iris with fibres and a dark rim, pupil, glint, and the shadow of the upper lid."""
     row, column = np.mgrid[0:TILE, 0:TILE].astype(np.float32)
     x = ((column + 0.5) / TILE * 2 - 1) * MARGIN * EYE_RADIUS
     y = (1 - (row + 0.5) / TILE * 2) * MARGIN * EYE_RADIUS

@@ -1,15 +1,18 @@
 """The script of a clip: what every frame shows, drawn before anything is rendered.
 
-A labelled movement rises from onset to apex and falls towards the offset; blinks, glances, swallowing and other
-distractors, the drift of the head and the flicker of the light go on around it and know nothing of the label.
+A labelled movement rises from onset to apex and falls towards the offset. Around it, and independent of the label, come the
+nuisances: blinks, glances, swallowing and other distractors, the drift of the head and the flicker of the light. `Difficulty`
+has the strength of each; the noise of the camera itself is in `sensor`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pydantic.dataclasses
 
-from .action_units import FACE_UNITS, RECIPES, Recipe, code, displacement
+from selfme_lib.runtime.settings import STRICT
+
+from .action_units import FACE_UNITS, RECIPES, ActionUnits, Recipe, code, displacement
 from .camera import FRONTAL, Pose
 from .head import PARTS, load_head, smoothstep
 from .identity import Identity
@@ -18,20 +21,20 @@ from .render import Expression
 UNITS = tuple(sorted(FACE_UNITS))
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class Difficulty:
     """What stands between the frames and the label. Lengths are pixels of a 256-pixel frame, angles radians.
 
-    The defaults belong to the version `synthme-1`. They were chosen once, looking at the true motion and at TV-L1 only
-    and never at the learned motion: with 8 people to learn from and 4 to be tested on, a linear classifier on 8x8 means
-    of the flow reached a UF1 of .99 on the true motion and .76 on TV-L1.
+    The defaults belong to the version `synthme-1`. They were chosen once, from the true motion and TV-L1 alone, never from the
+    learned motion: with 8 people to learn from and 4 to test on, a linear classifier on 8x8 means of the flow reached a UF1
+    of .99 on the true motion and .76 on TV-L1.
 
     Attributes:
         peak: range of the largest displacement that the labelled units cause, drawn log-uniformly.
         unit_sharing: chance that a clip uses a recipe with a unit typical of another class.
         side_noise: spread of the log ratio of left to right intensity; the same for every class.
-        spillover: strength of random further units, as a part of the peak.
-        distractor_rate: expected number of swallows, lip presses and the like in a clip; distractor_peak: their size.
+        spillover: strength of random other units, as a share of the peak.
+        distractor_rate: expected number of swallows, lip presses and so on in a clip; distractor_peak: their size.
         blink_rate: chance of a blink in a clip; glance: spread of a change of gaze.
         head_turn, head_shift: spread of the drift of the head within a clip.
         flicker: spread of the light from frame to frame; light_drift: of its slow change.
@@ -62,7 +65,7 @@ class Script:
         emotion: estimated emotion, as in CASME II; action_units: the labelled ones, as in its label file.
         first_frame: number of the first frame; onset, apex, offset: indices into the frames.
         intensity: (frames, len(UNITS), 2) of all action units, left and right, distractors included.
-        gaze: (frames, 2); poses: one a frame; gain: (frames,) of the light.
+        gaze: (frames, 2); poses: one per frame; gain: (frames,) of the light.
         noise, jpeg_quality: of the sensor; seed: of its noise.
     """
 
@@ -83,37 +86,35 @@ class Script:
     def __len__(self) -> int:
         return len(self.poses)
 
+    @property
+    def frame_numbers(self) -> tuple[int, int, int]:
+        """Onset, apex and offset as labels have them."""
+        return self.first_frame + self.onset, self.first_frame + self.apex, self.first_frame + self.offset
+
     def trimmed(self) -> "Script":
-        """From the onset to the offset only, as clips of SMIC are cut."""
+        """The clip from onset to offset, as SMIC cuts its clips."""
         kept = slice(self.onset, self.offset + 1)
-        return replace(
-            self,
-            first_frame=self.first_frame + self.onset,
-            onset=0,
-            apex=self.apex - self.onset,
-            offset=self.offset - self.onset,
-            intensity=self.intensity[kept],
-            gaze=self.gaze[kept],
-            poses=self.poses[kept],
-            gain=self.gain[kept],
-        )
+        frames = {name: getattr(self, name)[kept] for name in ("intensity", "gaze", "poses", "gain")}
+        first, apex, offset = self.first_frame + self.onset, self.apex - self.onset, self.offset - self.onset
+        return replace(self, first_frame=first, onset=0, apex=apex, offset=offset, **frames)
 
     def turned(self, identity: Identity, yaw: float) -> "Script":
-        """The same clip with the head turned by `yaw` radians, cropped so that the eyes stay where they were."""
+        """The same clip with the head turned by `yaw` radians, cropped so that the eyes stay in place."""
         eyes = identity.vertices[load_head().of_part("eye")].mean(0, keepdims=True)
         camera = identity.camera(256)
         (x, y), (x0, y0) = (camera.project(eyes, pose)[0][0] for pose in (Pose(yaw=yaw), FRONTAL))
         change = np.array([0, yaw, 0, x0 - x, y0 - y])
-        return replace(self, poses=tuple(Pose(*(pose.as_array() + change).tolist()) for pose in self.poses))
+        return replace(self, poses=tuple(pose.shifted(change) for pose in self.poses))
 
-    def expression(self, frame: int) -> Expression:
-        """What the face does in a frame."""
-        units = {u: tuple(pair) for u, pair in zip(UNITS, self.intensity[frame].tolist()) if any(pair)}
-        return Expression(action_units=units, gaze=tuple(self.gaze[frame].tolist()))
+    def state(self, frame: int) -> tuple[Expression, Pose]:
+        """What face and head do in a frame."""
+        units = {u: (left, right) for u, (left, right) in zip(UNITS, self.intensity[frame].tolist()) if left or right}
+        across, up = self.gaze[frame].tolist()
+        return Expression(action_units=units, gaze=(across, up)), self.poses[frame]
 
 
-def pixel_motion(identity: Identity, units: Mapping[int, tuple[float, float]]) -> float:
-    """The largest displacement of visible skin, in pixels of a 256-pixel frame, that action units cause."""
+def pixel_motion(identity: Identity, units: ActionUnits) -> float:
+    """The largest displacement of visible skin that action units cause, in pixels of a 256-pixel frame."""
     head = load_head()
     outside = (head.vertex_part == PARTS.index("skin")) & (head.openness > 0.3)
     camera = identity.camera(256)
@@ -122,9 +123,7 @@ def pixel_motion(identity: Identity, units: Mapping[int, tuple[float, float]]) -
     return float(np.percentile(np.linalg.norm(shift, axis=1), 99.8))
 
 
-def scaled_to(
-    identity: Identity, units: Mapping[int, tuple[float, float]], peak: float
-) -> dict[int, tuple[float, float]]:
+def scaled_to(identity: Identity, units: ActionUnits, peak: float) -> dict[int, tuple[float, float]]:
     """Action units scaled so that they move the skin by `peak` pixels of a 256-pixel frame."""
     small = 0.05
     factor = small * peak / pixel_motion(identity, {u: (small * a, small * b) for u, (a, b) in units.items()})
@@ -132,7 +131,7 @@ def scaled_to(
 
 
 def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed: tuple[int, ...]) -> Script:
-    """Draw a clip of a person showing an emotion. The same seed gives the same clip."""
+    """Draw a clip of a person showing an emotion; the same seed gives the same clip."""
     generator = np.random.default_rng(seed)
     lead, rise, fall, tail = (int(generator.integers(a, b + 1)) for a, b in ((2, 4), (4, 8), (4, 8), (1, 3)))
     frames = lead + rise + fall + tail
@@ -148,7 +147,7 @@ def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed:
     intensity = np.zeros((frames, len(UNITS), 2))
     residue = generator.uniform(0, 0.3)
     for unit, pair in labelled.items():
-        late = generator.uniform(0, 0.3) * rise  # units of one expression do not start together
+        late = generator.uniform(0, 0.3) * rise  # units of an expression do not start together
         envelope = _envelope(time, onset + late, apex, offset, residue)
         intensity[:, UNITS.index(unit)] += envelope[:, None] * pair
     _add_distractors(generator, identity, difficulty, intensity, peak)
@@ -180,7 +179,7 @@ def _choose(generator: np.random.Generator, recipes: tuple[Recipe, ...], unit_sh
 def _perform(
     generator: np.random.Generator, identity: Identity, recipe: Recipe, side: str, difficulty: Difficulty
 ) -> dict[int, tuple[float, float]]:
-    """The recipe as this person makes it this time: personal gain, uneven sides, a little of other units."""
+    """The recipe as this person performs it this time: personal gain, uneven sides, a little of other units."""
     uneven = np.exp(generator.normal(0, difficulty.side_noise) / 2 * np.array([1, -1]))
     if side:
         uneven *= [1, 0.12] if side == "L" else [0.12, 1]
@@ -199,13 +198,10 @@ def _envelope(time: np.ndarray, onset: float, apex: int, offset: int, residue: f
     return smoothstep(onset, apex, time) * (1 - (1 - residue) * smoothstep(apex, offset, time))
 
 
-DISTRACTORS: tuple[Mapping[int, tuple[float, float]], ...] = (
+DISTRACTORS: tuple[ActionUnits, ...] = (
     {24: (1.0, 1.0)},  # lip press
     {17: (1.0, 1.0), 24: (0.7, 0.7)},  # swallowing
-    {28: (1.0, 1.0)},
-    {18: (1.0, 1.0)},
-    {25: (1.0, 1.0)},
-    {7: (1.0, 1.0)},
+    *({unit: (1.0, 1.0)} for unit in (28, 18, 25, 7)),
     {14: (1.0, 0.0)},
     {14: (0.0, 1.0)},
 )
@@ -229,7 +225,7 @@ def _add_distractors(
 
 
 def _glances(generator: np.random.Generator, difficulty: Difficulty, frames: int) -> np.ndarray:
-    """Gaze (frames, 2): a fixation, and perhaps a jump to another one."""
+    """Gaze (frames, 2): a fixation, and possibly a jump to another."""
     first = generator.normal(0, 0.05, 2)
     jump = generator.normal(0, difficulty.glance, 2) * [1, 0.6]
     moment = generator.uniform(-frames / 2, 1.5 * frames)
@@ -237,7 +233,7 @@ def _glances(generator: np.random.Generator, difficulty: Difficulty, frames: int
 
 
 def _drift(generator: np.random.Generator, difficulty: Difficulty, frames: int) -> tuple[Pose, ...]:
-    """A resting pose of the clip and slow oscillations about it."""
+    """A resting pose and slow oscillations about it."""
     resting = generator.normal(0, [0.03, 0.05, 0.02, 1.5, 1.5])
     spread = np.array([difficulty.head_turn] * 3 + [difficulty.head_shift] * 2)
     time = np.arange(frames)[:, None]

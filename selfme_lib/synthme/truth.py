@@ -1,12 +1,13 @@
-"""The truth beside the data set: one file a clip, `ROOT/truth/sub01/EP02_01f.npz`.
+"""The truth beside the data set: one file per clip, `ROOT/truth/sub01/EP02_01f.npz`.
 
-Flows are stored in half precision (an error of at most .002 px for motions below 4 px), as their two parts.
+Flows are stored as their two parts in half precision, an error of at most .002 px for motions below 4 px.
 """
 
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +15,28 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import atomic_path
+
+from .action_units import code
+from .ground_truth import ExactFlow, exact_flow
+from .render import Renderer
+from .timeline import UNITS, Script
+
+MASKS = ("surface", "visible", "surface_onset", "visible_onset")
+FRAME_NUMBERS = ("onset", "apex", "offset", "first_frame")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known about a clip because it was made. Flows are in pixels of the frames' own lattice, x first.
+    """What is known about a clip because it was rendered. Flows are in pixels of the frames' own lattice, x first.
 
     Attributes:
-        flow_backward: on the apex' lattice, apex(u) = onset(u + flow(u)); zero where the wall is seen.
-        flow_forward: on the onset's lattice, where its pixels go until the apex.
+        flow_backward: on the lattice of the apex, apex(u) = onset(u + flow(u)); zero where the wall is seen.
+        flow_forward: on the lattice of the onset, where its pixels are at the apex.
         au_flow_backward, head_flow_backward, au_flow_forward, head_flow_forward: their parts, see `ground_truth`.
         surface: apex pixels that show the head; visible: those whose point can also be seen in the onset.
         surface_onset, visible_onset: the same for the onset's pixels and the apex.
-        au_intensity: of each unit of `au_names` in each frame; names are L or R and the unit's number.
+        au_intensity: of each unit in `au_names` in each frame; names are L or R and the unit's number.
         pose: pitch, yaw, roll (radians) and shift x, y (pixels of a 256-pixel frame) in each frame.
         onset, apex, offset: frame numbers, as in the label file; first_frame: number of the first frame.
     """
@@ -51,11 +61,41 @@ class Truth:
 
 
 def truth_path(root: Path, subject: str, clip: str) -> Path:
-    """Where a clip's truth lies. The subject may be written 1, 01, s1, s01 or sub01."""
+    """The file of a clip's truth. The subject may be written 1, 01, s1, s01 or sub01."""
     number = "".join(filter(str.isdigit, subject))
     if not number:
         raise DataError(f"{root}: no subject number in {subject!r}; give one such as 01")
     return Path(root) / "truth" / f"sub{int(number):02d}" / f"{clip}.npz"
+
+
+def flow_arrays(flow: ExactFlow, direction: str) -> dict[str, np.ndarray]:
+    """The parts of a flow as they are stored; `direction` is "backward" or "forward"."""
+    return {
+        f"au_flow_{direction}": flow.action_unit.astype(np.float16),
+        f"head_flow_{direction}": flow.head.astype(np.float16),
+    }
+
+
+def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
+    """The truth of a clip as it is stored."""
+    onset, apex = script.state(script.onset), script.state(script.apex)
+    backward, forward = exact_flow(renderer, apex, onset), exact_flow(renderer, onset, apex)
+    masks = (backward.surface, backward.visible, forward.surface, forward.visible)
+    return {
+        **flow_arrays(backward, "backward"),
+        **flow_arrays(forward, "forward"),
+        **dict(zip(MASKS, masks)),
+        "au_names": np.array([code({unit: 1}, side) for unit in UNITS for side in "LR"]),
+        "au_intensity": script.intensity.reshape(len(script), -1).astype(np.float32),
+        "pose": np.array([pose.as_array() for pose in script.poses], np.float32),
+        **dict(zip(FRAME_NUMBERS, map(np.array, (*script.frame_numbers, script.first_frame)))),
+    }
+
+
+def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """Write an `.npz` file, atomically."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
 
 
 def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
@@ -66,11 +106,10 @@ def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
     """
     path = truth_path(Path(root), subject, clip)
     if not path.is_file():
-        raise DataError(f"{path}: no such truth; is {root} a SynthME folder, and the clip one of its own?")
+        raise DataError(f"{path}: no such truth; is {root} a SynthME folder, and the clip one of its clips?")
     try:
         with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        return _from_arrays(arrays)
+            return _from_arrays(dict(stored))
     except KeyError as error:
         problem = f"no array {error}"
     except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
@@ -79,26 +118,24 @@ def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Truth:
-    """Raises KeyError, TypeError or ValueError when something is missing or not as it should be."""
-    flows = {
-        f"{part}_flow_{direction}": torch.from_numpy(arrays[f"{part}_flow_{direction}"].astype(np.float32))
-        for part in ("au", "head")
-        for direction in ("backward", "forward")
-    }
+    """Raises KeyError, TypeError or ValueError if something is missing or wrong."""
+    names = [f"{part}_flow_{direction}" for part in ("au", "head") for direction in ("backward", "forward")]
+    flows: dict[str, Any] = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in names}
+    masks: dict[str, Any] = {name: torch.from_numpy(arrays[name]) for name in MASKS}
+    numbers: dict[str, Any] = {name: int(arrays[name]) for name in FRAME_NUMBERS}
     shape = (2, *arrays["surface"].shape)
     for name, flow in flows.items():
         if flow.shape != shape:
             raise ValueError(f"{name} has the shape {tuple(flow.shape)}, expected {shape}")
         if not flow.isfinite().all():
             raise ValueError(f"{name} is not finite everywhere")
-    masks = ("surface", "visible", "surface_onset", "visible_onset")
     return Truth(
         flow_backward=flows["au_flow_backward"] + flows["head_flow_backward"],
         flow_forward=flows["au_flow_forward"] + flows["head_flow_forward"],
         **flows,
-        **{name: torch.from_numpy(arrays[name]) for name in masks},
+        **masks,
         au_names=tuple(arrays["au_names"].tolist()),
         au_intensity=torch.from_numpy(arrays["au_intensity"]),
         pose=torch.from_numpy(arrays["pose"]),
-        **{name: int(arrays[name]) for name in ("onset", "apex", "offset", "first_frame")},
+        **numbers,
     )

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(find_browser() is None, reason="no browser: apt-
 SCREENSHOTS = PROJECT / "runs" / "test-browser"
 FAILURE = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
 CODE = """
-from selfme_lib.synthme.examples import micro_expressions
+from selfme_lib.synthme.studio import micro_expressions
 from selfme_lib.widgets import explore_amplification
 explore_amplification(micro_expressions(64))
 """

@@ -10,10 +10,12 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.settings import from_plain
 from selfme_lib.synthme import VERSION, SynthConfig, fingerprint, write_dataset
-from selfme_lib.synthme.dataset import draw_labels, plan
+from selfme_lib.synthme.plan import draw_labels, plan_clips
 from selfme_lib.synthme.truth import load_truth
 
 SMALL = SynthConfig(subjects=2, clips=2, size=32, seed=4)
@@ -160,9 +162,11 @@ def test_fingerprints_follow_every_setting():
     assert fingerprint(SMALL) == fingerprint(SynthConfig(subjects=2, clips=2, size=32, seed=4))
 
 
-@pytest.mark.parametrize("wrong", [{"layout": "mmew"}, {"size": 8}, {"subjects": 0}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"layout": "mmew"}, {"size": 8}, {"subjects": 0}, {"seed": -1}, {"yaw": 60.0}])
 def test_impossible_settings_are_refused(wrong):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        from_plain(SynthConfig, wrong)
+    with pytest.raises(ValidationError):
         SynthConfig(**wrong)
 
 
@@ -188,7 +192,8 @@ def test_some_subjects_lack_a_class():
 
 
 def test_persons_are_counted_from_the_first_identity():
-    early, late = plan(SynthConfig(subjects=3, clips=1)), plan(SynthConfig(subjects=2, clips=1, first_identity=1))
+    early = plan_clips(SynthConfig(subjects=3, clips=1))
+    late = plan_clips(SynthConfig(subjects=2, clips=1, first_identity=1))
     assert [clip.identity for clip in early][1:] == [clip.identity for clip in late]
 
 

@@ -18,7 +18,7 @@ def orient(points, triangles):
 
 def test_a_square_covers_its_pixels_once():
     seen = rasterise(SQUARE, np.ones(4), orient(SQUARE, HALVES), 8)
-    image = seen.paint(np.ones(4, np.float32))
+    image = seen.image(seen.weights @ np.ones(4, np.float32))
     expected = np.zeros((8, 8))
     expected[1:7, 1:7] = 1
     assert np.array_equal(image > 0, expected > 0)

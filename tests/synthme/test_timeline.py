@@ -57,7 +57,7 @@ def test_the_label_says_what_the_face_does(scripts):
 def test_peaks_are_in_the_range_of_the_difficulty(person, scripts):
     low, high = CALM.peak
     for script in scripts:
-        assert 0.9 * low < pixel_motion(person, script.expression(script.apex).action_units) < 1.1 * high
+        assert 0.9 * low < pixel_motion(person, script.state(script.apex)[0].action_units) < 1.1 * high
 
 
 def test_sides_tell_nothing_about_the_label(person):
@@ -90,7 +90,7 @@ def test_a_script_is_trimmed_to_the_movement(scripts):
     assert trimmed.onset == 0
     assert trimmed.offset == len(trimmed) - 1
     assert trimmed.first_frame + trimmed.apex == script.first_frame + script.apex
-    assert trimmed.expression(trimmed.apex) == script.expression(script.apex)
+    assert trimmed.state(trimmed.apex) == script.state(script.apex)
 
 
 def test_scaling_is_by_pixels(person):

@@ -1,0 +1,124 @@
+"""What a data set will hold, drawn before anything is rendered: settings, people, labels, scripts and file names.
+
+The version and the settings determine every byte. A change that alters bytes is a new version.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pydantic.dataclasses
+from pydantic import Field
+
+from selfme_lib.runtime.settings import STRICT
+
+from .action_units import CLASS_OF_EMOTION
+from .identity import create_identity
+from .layouts import LAYOUTS, ClipFiles, clip_files
+from .timeline import Difficulty, Script, write_script
+
+VERSION = "synthme-1"
+NEGATIVE_EMOTIONS = {"disgust": 0.7, "repression": 0.3}  # shares as in CASME II: 63 and 27 clips
+STREAM = {"labels": 11, "clips": 12}
+
+Count = Annotated[int, Field(ge=1)]
+Number = Annotated[int, Field(ge=0)]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
+class SynthConfig:
+    """What to render.
+
+    Attributes:
+        subjects, clips: number of people, and of labelled clips per person.
+        size: width and height of a frame in pixels.
+        seed: another seed gives other people and other clips.
+        layout: the data set whose files are imitated.
+        first_identity: number of the first person; sets with disjoint ranges of people have nobody in common.
+        fps: frames per second; a movement takes 8 to 16 frames.
+        difficulty: what stands between frames and label.
+        yaw: degrees by which every head is turned, to the picture's right; the clips stay the same otherwise. Beyond 45°
+            half of the face is hidden.
+    """
+
+    subjects: Count = 12
+    clips: Count = 12
+    size: Annotated[int, Field(ge=32)] = 256
+    seed: Number = 0
+    layout: Literal["casme2", "smic", "samm"] = "casme2"
+    first_identity: Number = 0
+    fps: Count = 50
+    difficulty: Difficulty = Difficulty()
+    yaw: Annotated[float, Field(ge=-45, le=45)] = 0.0
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON can say it. A yaw of 0 is left out, because folders older than that setting do not have it."""
+        settings = asdict(self)
+        if not self.yaw:
+            del settings["yaw"]
+        return settings
+
+
+def fingerprint(config: SynthConfig) -> str:
+    """A short hash of the version and the configuration: equal for equal data."""
+    text = json.dumps({"version": VERSION, **config.to_plain()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """A clip before it is rendered: seed of the person, files, and script."""
+
+    identity: tuple[int, ...]
+    files: ClipFiles
+    script: Script
+
+
+@lru_cache(maxsize=4)  # requested again whenever somebody needs the data set's folder
+def plan_clips(config: SynthConfig) -> tuple[PlannedClip, ...]:
+    """All clips, by subject."""
+    clips = []
+    for subject, emotions in enumerate(draw_labels(config), start=1):
+        key = (config.seed, config.first_identity + subject - 1)
+        identity = create_identity(key)
+        count: Counter[str] = Counter()
+        for number, emotion in enumerate(emotions):
+            kind = CLASS_OF_EMOTION[emotion]
+            count[kind] += 1
+            script = write_script(identity, emotion, config.difficulty, (STREAM["clips"], *key, number))
+            if config.layout == "smic":
+                script = script.trimmed()
+            if config.yaw:
+                script = script.turned(identity, math.radians(config.yaw))
+            files = clip_files(config.layout, subject, number, kind, count[kind])
+            clips.append(PlannedClip(identity=key, files=files, script=script))
+    return tuple(clips)
+
+
+def draw_labels(config: SynthConfig) -> list[list[str]]:
+    """The emotions of each subject's clips.
+
+    Class totals are those of the real data set, scaled. Subjects have preferences, so some lack a class altogether.
+    """
+    generator = np.random.default_rng((STREAM["labels"], config.seed, config.first_identity))
+    counts = LAYOUTS[config.layout].class_counts
+    exact = np.array(list(counts.values())) / sum(counts.values()) * config.subjects * config.clips
+    left = np.floor(exact).astype(int)
+    short = config.subjects * config.clips - left.sum()
+    left[np.argsort(left - exact, kind="stable")[:short]] += 1
+    labels: list[list[str]] = [[] for _ in range(config.subjects)]
+    taste = generator.dirichlet([0.9] * 3, config.subjects)
+    for _ in range(config.clips):
+        for subject in range(config.subjects):  # in turns, so that the last subject is not left with the remainder
+            chances = left * taste[subject]
+            chances = chances / chances.sum() if chances.sum() > 1e-9 else left / left.sum()
+            kind = generator.choice(3, p=chances)
+            left[kind] -= 1
+            labels[subject].append(("negative", "happiness", "surprise")[kind])
+    emotions, shares = zip(*NEGATIVE_EMOTIONS.items())
+    return [[str(generator.choice(emotions, p=shares)) if e == "negative" else e for e in row] for row in labels]
