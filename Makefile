@@ -1,9 +1,13 @@
-# make reproduce   the whole paper on SynthME, from nothing to runs/quick/report.html
-# make test        lint, unit tests, notebooks at the smoke profile
-# make lab         JupyterLab at the first notebook
-# make verify      the quick profile once more, compared with the published numbers
-# make site        the notebooks as web pages → site/index.html
-# Each makes .venv by itself, once. Needs Python 3.10 or newer, make and git.
+# make reproduce   everything: data, motion learning, the paper's tables, the report → runs/quick/report.html
+# make test        lint, types, unit tests, every notebook at the smoke profile, coverage
+# make lint        ruff alone
+# make types       mypy alone
+# make lab         JupyterLab with the first notebook open
+# make verify      run the quick profile again and compare with the published numbers
+# make site        web pages of the notebooks → site/index.html
+# make map         update the tables in README.md and LEDGER.md that lead from the paper to the code
+# make clean       remove .venv and caches
+# The first call creates .venv, which every target uses. Needs Python 3.10 or newer, make and git.
 
 PYTHON ?= python3
 PROFILE ?= quick
@@ -15,7 +19,7 @@ else
 BIN := .venv/bin
 endif
 
-.PHONY: reproduce test lab verify site map lint clean
+.PHONY: reproduce test lint types lab verify site map clean
 .DELETE_ON_ERROR:
 
 reproduce: .venv/installed
@@ -28,6 +32,9 @@ test: lint
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
 
 lab: .venv/installed
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
@@ -50,4 +57,4 @@ map: .venv/installed
 	$(BIN)/python -c "open('.venv/installed', 'w').close()"
 
 clean:
-	$(PYTHON) -c "import shutil; [shutil.rmtree(d, ignore_errors=True) for d in ('.venv', '.pytest_cache', '.ruff_cache')]"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(d, ignore_errors=True) for d in ('.venv', '.mypy_cache', '.pytest_cache', '.ruff_cache')]"

@@ -45,7 +45,7 @@ def _dask(workers: int, cluster: str) -> Iterator[concurrent.futures.Executor]:
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise UsageError("--cluster needs Dask: pip install distributed") from None
+        raise UsageError('--cluster needs Dask: pip install "selfme[cluster]"') from None
     if cluster == "local":
         options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
         with LocalCluster(**options) as local, Client(local) as client:
