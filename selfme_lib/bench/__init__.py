@@ -1,7 +1,8 @@
-"""How exact and how fast methods of motion are, where the true motion is known.
+"""Benchmarks: how exact and how fast methods of motion are where the true motion is known, and how fast the classifier trains.
 
-Reading order: `errors` (what is measured of one pair) → `pairs` (what is measured on) → `nuisances` (what makes it harder)
-→ `statistics` (means and intervals) → `benchmark` (the run) → `output` (its files).
+May import every room but `widgets` and `app`. Begin with `benchmark` (the run), which goes through `pairs` (what is measured
+on), `nuisances` (what makes it harder), `flow_error` (what is measured of a pair) and `statistics` (means and intervals);
+`output` writes its files. `train` is the benchmark of training.
 """
 
 from .benchmark import NUISANCES, bench_motion, learned

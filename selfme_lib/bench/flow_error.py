@@ -1,4 +1,4 @@
-"""What is measured of the motion that a method found in one pair of frames. All lengths are pixels."""
+"""Errors of the motion that a method found between two frames. All lengths are in pixels."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -27,7 +27,7 @@ def errors_per_clip(
         flow: what a method found.
         truth: the whole true motion.
         action: the part of it that action units cause. (Flow less the true head motion has the same error.)
-        moving: the motion that says which pixels count as moving, those with at least half its peak; by default the truth.
+        moving: pixels with at least half the peak of this motion count as moving; by default the truth.
     """
     epe = end_point_error(flow, truth)
     return {
@@ -40,10 +40,10 @@ def errors_per_clip(
 
 
 def inverse_inconsistency(backward: Float[Tensor, "b 2 h w"], forward: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b"]:
-    r"""How far from where it started a pixel ends that goes to the other frame and back, mean over the image.
+    r"""How far from its start a pixel ends that goes to the other frame and back, mean over the image.
 
-    With $f$ and $g$ the maps of the motion found from onset to apex and from apex to onset it is the mean of
-    $|g(f(u)) - u|$, which is 0 when one is the inverse of the other. It needs no truth.
+    With $f$ and $g$ the maps of the motions found from onset to apex and from apex to onset, it is the mean of
+    $|g(f(u)) - u|$: 0 when one is the inverse of the other. It needs no truth.
     """
     return compose(backward, forward).norm(dim=1).mean((1, 2))
 

@@ -1,7 +1,7 @@
-r"""What makes finding motion harder without being motion of the face, applied to pairs whose motion is known.
+r"""What makes motion harder to find without being motion of the face, applied to pairs whose motion is known.
 
-Each nuisance takes `Pairs` and gives `Pairs`, at the size at which motion is measured. What it draws depends on the clip's
-name alone: every method, and every run, sees the same. Their strengths are those of recordings that are bad and still usable.
+Each nuisance maps `Pairs` to `Pairs`, at the size at which motion is measured. Its random numbers depend on the clip's name
+alone, so every method and every run sees the same. The strengths are those of recordings that are bad but still usable.
 
 `light`, `noise`, `jpeg` and `grey` change frames and leave the truth; `drift` moves the apex and changes the truth with it.
 """
@@ -31,9 +31,9 @@ Nuisance = Callable[[Pairs], Pairs]
 
 
 def light(pairs: Pairs) -> Pairs:
-    r"""Between the frames the light changes: the apex becomes $g\,(1 + a\,\langle d, u \rangle)\,x^\gamma$.
+    r"""The light changes between the frames: the apex becomes $g\,(1 + a\,\langle d, u \rangle)\,x^\gamma$.
 
-    Gain g, gamma and the direction d of the gradient are the clip's own; u are normalised coordinates.
+    Gain g, gamma and the direction d of the gradient are drawn for each clip; u are normalised coordinates.
     """
     height, width = pairs.apex.shape[-2:]
     place = to_normalised(identity_grid(height, width).permute(1, 2, 0), height, width)  # (h, w, 2)
@@ -55,7 +55,7 @@ def noise(pairs: Pairs) -> Pairs:
 
 
 def jpeg(pairs: Pairs) -> Pairs:
-    """Both frames with the traces of strong compression: 8 x 8 blocks that stay where they are."""
+    """Both frames strongly compressed, with 8 x 8 blocks that do not move with the face."""
 
     def compressed(picture: Float[np.ndarray, "h w 3"], _: int) -> UInt8[np.ndarray, "h w 3"]:
         return through_jpeg((picture * 255 + 0.5).astype(np.uint8), JPEG_QUALITY)
@@ -64,16 +64,16 @@ def jpeg(pairs: Pairs) -> Pairs:
 
 
 def grey(pairs: Pairs) -> Pairs:
-    """Both frames without colour, as SMIC's near-infrared camera or SAMM would give them."""
+    """Both frames without colour, as from SMIC's near-infrared camera or from SAMM."""
     onset, apex = (brightness(images).expand_as(images).contiguous() for images in (pairs.onset, pairs.apex))
     return replace(pairs, onset=onset, apex=apex)
 
 
 def drift(pairs: Pairs) -> Pairs:
-    r"""The head drifts until the apex: a similarity $S$ of the whole frame, wall included, about its middle.
+    r"""The head drifts before the apex: a similarity $S$ of the whole frame, wall included, about its middle.
 
-    The new apex is $x'_a(u) = x_a(u + S(u))$ and $x_a(v) = x_o(v + \Phi(v))$, so that the new truth is $S$ composed with
-    $\Phi$: $\Phi'(u) = S(u) + \Phi(u + S(u))$. The face's own motion is carried along and marks, as before, what moves.
+    The new apex is $x'_a(u) = x_a(u + S(u))$ and $x_a(v) = x_o(v + \Phi(v))$, so the new truth is $S$ composed with
+    $\Phi$: $\Phi'(u) = S(u) + \Phi(u + S(u))$. The face's own motion is carried along and still marks what moves.
     """
     height, width = pairs.apex.shape[-2:]
     moved = torch.cat([_similarity(rng, height, width) for rng in _generators("drift", pairs)])
@@ -83,8 +83,9 @@ def drift(pairs: Pairs) -> Pairs:
 
 
 def _similarity(generator: np.random.Generator, height: int, width: int) -> Float[Tensor, "1 2 h w"]:
-    """Shift in a random direction, turn and zoom about the middle: a flow in pixels."""
-    direction, turn, zoom = generator.uniform(0, 2 * np.pi), *generator.choice([-1.0, 1.0], 2).tolist()
+    """A shift in a random direction, with a turn and a zoom about the middle, as a flow in pixels."""
+    direction = generator.uniform(0, 2 * np.pi)
+    turn, zoom = generator.choice([-1.0, 1.0], 2).tolist()
     matrix = torch.tensor([[ZOOM * zoom, -TURN * turn], [TURN * turn, ZOOM * zoom]])
     middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])[:, None, None]
     shift = SHIFT * width / 256 * torch.tensor([np.cos(direction), np.sin(direction)], dtype=torch.float32)
@@ -93,13 +94,13 @@ def _similarity(generator: np.random.Generator, height: int, width: int) -> Floa
 
 
 def _resampled(picture: Float[np.ndarray, "h w 3"], flow: Float[Tensor, "2 h w"]) -> Float[np.ndarray, "h w 3"]:
-    """As `grids.warp`, but by Lanczos' kernel: a bilinear one would blur the apex and so be a nuisance of its own."""
+    """Like `grids.warp`, but with Lanczos' kernel: a bilinear one would blur the apex, a nuisance of its own."""
     x, y = (identity_grid(*picture.shape[:2]) + flow).numpy()
     return cv2.remap(picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE).clip(0, 1)
 
 
 def _generators(name: str, pairs: Pairs) -> Iterator[np.random.Generator]:
-    """One for each clip, from the names of nuisance and clip."""
+    """One for each clip, seeded by the names of nuisance and clip."""
     for key in pairs.keys:
         yield np.random.default_rng(list(hashlib.sha256(f"{name} {key}".encode()).digest()[:8]))
 
@@ -107,7 +108,7 @@ def _generators(name: str, pairs: Pairs) -> Iterator[np.random.Generator]:
 def _each(
     images: Float[Tensor, "b 3 h w"], change: Callable[[np.ndarray, int], np.ndarray]
 ) -> Float[Tensor, "b 3 h w"]:
-    """Each picture (h, w, 3) through `change`, which may give bytes."""
+    """Each picture (h, w, 3) passed through `change`, with its index; the result may be bytes."""
     pictures = images.permute(0, 2, 3, 1).numpy()
     changed = np.stack([change(np.ascontiguousarray(picture), index) for index, picture in enumerate(pictures)])
     if changed.dtype == np.uint8:

@@ -1,6 +1,8 @@
 """A measured benchmark for people and for other programs: tables in text, Markdown and CSV, and a figure."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -9,6 +11,8 @@ from selfme_lib.plots import style
 from selfme_lib.plots.bench import draw_benchmark
 from selfme_lib.runtime.files import atomic_path, write_json
 from selfme_lib.study.exports import markdown
+
+Report = Mapping[str, Any]
 
 COLUMNS = {
     "epe": "EPE, px",
@@ -23,18 +27,18 @@ COLUMNS = {
 }
 READING = (
     "EPE: end-point error over the whole image; moving: where the true motion has at least half its peak; the face's part: "
-    "the same for the motion that action units cause, the head's taken away. There and back: how far a pixel ends from where "
-    "it began that follows the motion from apex to onset and back. In brackets 95 % intervals from resampling people."
+    "where the motion that action units cause has at least half its peak. There and back: how far from its start a pixel "
+    "ends that follows the motion from apex to onset and back. In brackets 95 % intervals from resampling people."
 )
 
 
-def short_table(report: dict) -> str:
+def short_table(report: Report) -> str:
     """The means of every method, as text."""
     return _means(report).round(3).to_string()
 
 
-def write_report(out: Path, report: dict) -> list[Path]:
-    """Write bench.json, bench.csv, bench.md and bench.png into a folder.
+def write_report(out: Path, report: Report) -> list[Path]:
+    """Write bench.json, bench.csv, bench.md and bench.png into a folder; returns their paths.
 
     `bench.csv` has one number a row: `part` (all, amplitude, condition), `group` (the range of amplitudes or the condition),
     `method`, `measure`, `value`, `low`, `high` (of the interval, where there is one), `n_pairs`.
@@ -55,83 +59,62 @@ def write_report(out: Path, report: dict) -> list[Path]:
     return paths
 
 
-def range_name(group: dict) -> str:
+def range_name(group: Mapping[str, Any]) -> str:
     """`0.5-1 px`, `above 2 px`."""
     return f"above {group['from']:g} px" if group["to"] is None else f"{group['from']:g}-{group['to']:g} px"
 
 
-def _means(report: dict) -> pd.DataFrame:
-    """Methods as rows, what `COLUMNS` names and was measured as columns."""
+def _means(report: Report) -> pd.DataFrame:
+    """Methods as rows; as columns those of `COLUMNS` that were measured."""
     means = pd.DataFrame(report["methods"]).T
     return means[[measure for measure in COLUMNS if measure in means]].astype(float)
 
 
-def _long_table(report: dict) -> pd.DataFrame:
+def _long_table(report: Report) -> pd.DataFrame:
     parts = [("all", "", report)]
     parts += [("amplitude", range_name(group), group) for group in report["amplitudes"]]
     parts += [("condition", name, group) for name, group in report["conditions"].items()]
     rows = []
-    for part, group_name, group in parts:
+    for part, name, group in parts:
         for method, found in group["methods"].items():
             for measure in (key for key in found if not key.endswith("_interval")):
                 low, high = found.get(f"{measure}_interval") or (None, None)
-                value = found[measure]
-                rows.append((part, group_name, method, measure, value, low, high, group["n_pairs"]))
-    columns = ["part", "group", "method", "measure", "value", "low", "high", "n_pairs"]
-    return pd.DataFrame(rows, columns=columns)
+                rows.append((part, name, method, measure, found[measure], low, high, group["n_pairs"]))
+    return pd.DataFrame(rows, columns=["part", "group", "method", "measure", "value", "low", "high", "n_pairs"])
 
 
-def _markdown(report: dict) -> str:
-    methods = report["methods"]
-    measures = _means(report).columns
-    lines = [
-        f"# Motion: {report['n_pairs']} pairs of {report['n_subjects']} people at {report['size']} px",
-        "",
-        *markdown(
-            ["method", *(COLUMNS[measure] for measure in measures)],
-            [[name, *(_cell(found, measure) for measure in measures)] for name, found in methods.items()],
-        ),
-        "",
-        f"{READING} Times: median over batches, {report['threads']} thread(s).",
-        "",
-        "## By the peak of the true motion",
-        "",
-        "EPE moving, px.",
-        "",
-        *markdown(
-            ["method", *(f"{range_name(group)} ({group['n_pairs']} pairs)" for group in report["amplitudes"])],
-            [
-                [name, *(f"{group['methods'][name]['epe_moving']:.3f}" for group in report["amplitudes"])]
-                for name in methods
-            ],
-        ),
-    ]
-    for measure in ("epe", "epe_moving") if report["conditions"] else ():
-        pairs = report["conditions"]["clean"]["n_pairs"]
-        lines += [
-            "",
-            f"## {COLUMNS[measure].removesuffix(', px')} under nuisances",
-            "",
-            f"On {pairs} of the pairs, px; in brackets the increase over clean frames.",
-            "",
-            *markdown(
-                ["method", *report["conditions"]],
-                [
-                    [
-                        name,
-                        *(
-                            _degraded(group["methods"][name], measure, condition)
-                            for condition, group in report["conditions"].items()
-                        ),
-                    ]
-                    for name in methods
-                ],
-            ),
-        ]
+def _markdown(report: Report) -> str:
+    methods, conditions = report["methods"], report["conditions"]
+    lines = [f"# Motion: {report['n_pairs']} pairs of {report['n_subjects']} people at {report['size']} px", ""]
+    lines += _table(
+        {"method": name} | {COLUMNS[measure]: _cell(found, measure) for measure in _means(report)}
+        for name, found in methods.items()
+    )
+    lines += ["", f"{READING} Times: median over batches, {report['threads']} thread(s).", ""]
+    lines += ["## By the peak of the true motion", "", "EPE moving, px.", ""]
+    ranges = {f"{range_name(group)} ({group['n_pairs']} pairs)": group["methods"] for group in report["amplitudes"]}
+    lines += _table(
+        {"method": name} | {title: f"{found[name]['epe_moving']:.3f}" for title, found in ranges.items()}
+        for name in methods
+    )
+    for measure in ("epe", "epe_moving") if conditions else ():
+        lines += ["", f"## {COLUMNS[measure].removesuffix(', px')} under nuisances", ""]
+        pairs = conditions["clean"]["n_pairs"]
+        lines += [f"On {pairs} of the pairs, px; in brackets the increase over clean frames.", ""]
+        lines += _table(
+            {"method": name}
+            | {key: _degraded(key, group["methods"][name], measure) for key, group in conditions.items()}
+            for name in methods
+        )
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: dict, measure: str) -> str:
+def _table(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    filled = list(rows)
+    return markdown(list(filled[0]), [list(row.values()) for row in filled])
+
+
+def _cell(found: Mapping[str, Any], measure: str) -> str:
     if found[measure] is None:
         return ""
     if measure == "ms_per_pair_median":
@@ -142,6 +125,6 @@ def _cell(found: dict, measure: str) -> str:
     return f"{found[measure]:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _degraded(found: dict, measure: str, condition: str) -> str:
+def _degraded(condition: str, found: Mapping[str, Any], measure: str) -> str:
     value = f"{found[measure]:.3f}"
     return value if condition == "clean" else f"{value} ({found[f'{measure}_degradation']:+.3f})"

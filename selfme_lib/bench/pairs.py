@@ -1,7 +1,7 @@
 """Pairs of frames with their true motion, read from any folder that has a truth in SynthME's format.
 
-What has to be there: the frames and labels of one of SynthME's layouts, `synthme.json` with at least `layout` and `fps`,
-and `truth/subNN/CLIP.npz` as `synthme.truth` reads it.
+Such a folder holds frames and labels in one of SynthME's layouts, `synthme.json` with at least `layout` and `fps`, and
+`truth/subNN/CLIP.npz` as `synthme.truth` reads it.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ from selfme_lib.synthme.truth import Truth, load_truth, truth_path
 
 @dataclass(frozen=True)
 class Pairs:
-    """Some pairs of frames, and what is known of the motion between the two. Flows are backward, in pixels.
+    """Some pairs of frames, and the true motion between them. Flows are backward, in pixels.
 
     Attributes:
         keys: of the clips, `subject/name`.
         onset, apex: the frames as methods get them.
         truth: the whole motion; action: the part of it that action units cause.
-        moving: the motion that says where the face moves: the truth, unless a nuisance moved the whole frame.
+        moving: the motion that shows where the face moves: the truth, unless a nuisance moved the whole frame.
     """
 
     keys: tuple[str, ...]
@@ -39,15 +39,12 @@ class Pairs:
     action: Float[Tensor, "b 2 h w"]
     moving: Float[Tensor, "b 2 h w"]
 
-    def __len__(self) -> int:
-        return len(self.keys)
-
 
 def known_clips(root: Path) -> tuple[list[Clip], int]:
-    """The clips of a folder with onset and apex as the truth has them, whatever the layout labels; and the truth's width.
+    """The clips of a folder, with onset and apex from the truth rather than from the labels; and the truth's width.
 
     Raises:
-        DataError: no such folder, no truth, or a truth that is damaged or about other frames.
+        DataError: no such folder, no truth, or a truth that is damaged or does not fit the frames.
     """
     clips, width = [], 0
     for clip in load_clips("synthme", root):
@@ -61,9 +58,9 @@ def known_clips(root: Path) -> tuple[list[Clip], int]:
     return clips, width
 
 
-def one_in(every: int, clips: Sequence[Clip]) -> list[Clip]:
-    """The first of `every` clips of each subject, so that every subject is among them."""
-    return [clip for _, some in groupby(clips, key=lambda clip: clip.subject) for clip in list(some)[::every]]
+def every_nth(n: int, clips: Sequence[Clip]) -> list[Clip]:
+    """Every nth clip of each subject, beginning with the first, so that no subject is left out."""
+    return [clip for _, some in groupby(clips, key=lambda clip: clip.subject) for clip in list(some)[::n]]
 
 
 def load_pairs(root: Path, clips: Sequence[Clip], size: int) -> Pairs:
@@ -73,11 +70,10 @@ def load_pairs(root: Path, clips: Sequence[Clip], size: int) -> Pairs:
 
 
 def load_excerpts(clips: Sequence[Clip], paths: Sequence[Path], size: int) -> Pairs:
-    """The same of clips that `synthme.excerpts` has rendered anew."""
+    """The same for clips that `synthme.excerpts` has rendered."""
     excerpts = [load_excerpt(path) for path in paths]
-    onset, apex = (
-        torch.stack([to_frame(getattr(excerpt, name), size) for excerpt in excerpts]) for name in ("onset", "apex")
-    )
+    onset = torch.stack([to_frame(excerpt.onset, size) for excerpt in excerpts])
+    apex = torch.stack([to_frame(excerpt.apex, size) for excerpt in excerpts])
     return _pairs(clips, onset, apex, excerpts)
 
 
@@ -87,9 +83,7 @@ def _pairs(
     apex: Float[Tensor, "b 3 h w"],
     truths: Sequence[Truth | Excerpt],
 ) -> Pairs:
-    size = tuple(onset.shape[-2:])
-    truth, action = (
-        torch.cat([resize_flow(getattr(one, name)[None], size) for one in truths])
-        for name in ("flow_backward", "au_flow_backward")
-    )
+    height, width = onset.shape[-2:]
+    truth = torch.cat([resize_flow(one.flow_backward[None], (height, width)) for one in truths])
+    action = torch.cat([resize_flow(one.au_flow_backward[None], (height, width)) for one in truths])
     return Pairs(tuple(clip.key for clip in clips), onset, apex, truth, action, moving=truth)

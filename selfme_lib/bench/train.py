@@ -1,14 +1,14 @@
-"""How fast the classifier trains: against a plain timm loop in the same run, and against what the machine can multiply.
+"""How fast the classifier trains, compared with a plain timm loop in the same run and with the machine's matrix product.
 
 The plain loop is what one writes first: timm's `VisionTransformer` in float32 with a head, a `DataLoader` that shuffles,
 `affine_grid` and `grid_sample` for the same augmentation, cross-entropy, `torch.optim.AdamW`, `loss.item()` for the log.
-Ours trains the same network on the same clips with the same batch size for as many epochs. Rounds alternate, so that
-whatever else the machine does meets both; the fastest round of each counts. What one thread does is timed by the CPU
-time of this process, which other programs on the machine hardly touch; what several do, by the clock on the wall. Where
-there is a compiler, ours is measured compiled, too, without the time that compiling takes.
+Ours trains the same network on the same clips, with the same batch size, for as many epochs. Rounds alternate, so that other
+load on the machine affects both; the fastest round of each counts. One thread is timed by the CPU time of this process,
+which other programs hardly affect; several threads by the wall clock. With a compiler at hand, ours is measured compiled as
+well, without the time that compiling takes.
 
-Products are counted as a training step needs them (2 flops a product and sum; forward once, backward twice, but once for
-the patch embedding, whose input needs no gradient), for the whole network in both, so that work left out shows as speed.
+Flops are counted as a training step needs them (2 per product and sum; forward once, backward twice, but once for the patch
+embedding, whose input needs no gradient). Both count the whole network, so skipped work shows as speed.
 """
 
 import time
@@ -45,10 +45,10 @@ def bench_train(
 
     Args:
         config: the classifier; its number of epochs is replaced.
-        clips: of a fold; random motions, for speed does not depend on them.
-        epochs: of a measurement; the default is that of the quick profile's folds, whose beginning and end count in full.
+        clips: of a fold; random motions, as speed does not depend on them.
+        epochs: of a measurement; by default as many as a fold of the quick profile, including set-up and finish.
         rounds: measurements of each kind, of which the fastest counts.
-        workers: processes of one thread each that train folds side by side; 1 leaves that out.
+        workers: single-threaded processes that train folds side by side; 1 skips this part.
 
     Returns:
         `config`, `threads_of_plain_all` and, by kind of training (plain, plain_all_threads, vit, scvit, and the last two
@@ -57,7 +57,9 @@ def bench_train(
         "over_plain_all_threads"}, of scvit.
     """
     config = replace(resolve_for_device(config), epochs=epochs, pretrained=False, compile=False)
-    motion, labels = _clips(config, clips, seed)
+    generator = torch.Generator().manual_seed(seed)
+    motion = torch.randn(clips, 2, config.image_size, config.image_size, generator=generator)
+    labels = torch.randint(0, 3, (clips,), generator=generator)
     all_threads = torch.get_num_threads()
     ours = {"": config} | ({"_compiled": replace(config, compile=True)} if has_compiler() else {})
     kinds: dict[str, Callable[[], object]] = {
@@ -70,15 +72,15 @@ def bench_train(
             kinds[f"{name}{form}"] = partial(_ours, fold, motion, labels, seed)
             if fold.compile:
                 _ours(replace(fold, epochs=1), motion, labels, seed)  # compiles
-    seconds = {name: [] for name in kinds}
+    seconds: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, train in kinds.items():
             clock = time.perf_counter if name == "plain_all_threads" else time.process_time
             begin = clock()
             train()
             seconds[name].append(clock() - begin)
-    peak, flops, samples = matmul_gflops(), training_flops(config), clips * epochs
-    trainings = {name: _rates(samples / min(times), flops, peak) for name, times in seconds.items()}
+    peak, flops = matmul_gflops(), training_flops(config)
+    rates = {name: clips * epochs / min(times) for name, times in seconds.items()}  # samples a second
     report = {
         "config": asdict(config),
         "clips": clips,
@@ -86,12 +88,11 @@ def bench_train(
         "matmul_gflops": peak,
         "flops_per_sample": flops,
         "threads_of_plain_all": all_threads,
-        "trainings": trainings,
-        "speedup": {
-            name: rate["samples_per_second"] / trainings["plain"]["samples_per_second"]
-            for name, rate in trainings.items()
-            if "plain" not in name
+        "trainings": {
+            name: {"samples_per_second": rate, "ms_per_sample": 1e3 / rate, "share_of_peak": rate * flops / peak / 1e9}
+            for name, rate in rates.items()
         },
+        "speedup": {name: rate / rates["plain"] for name, rate in rates.items() if "plain" not in name},
     }
     if workers > 1:
         with process_pool(workers) as pool:
@@ -101,7 +102,7 @@ def bench_train(
                     "n": workers,
                     "samples_per_second": all_of_them,
                     "over_one": all_of_them / one,
-                    "over_plain_all_threads": all_of_them / trainings["plain_all_threads"]["samples_per_second"],
+                    "over_plain_all_threads": all_of_them / rates["plain_all_threads"],
                 }
     return report
 
@@ -109,7 +110,7 @@ def bench_train(
 def plain_loop(
     config: ClassifierConfig, motion: Float[Tensor, "n 2 h w"], labels: Int[Tensor, "n"], *, seed: int
 ) -> float:
-    """The training loop that one writes first; returns the last epoch's mean loss."""
+    """The training loop that one writes first; returns the mean loss of the last epoch."""
     torch.manual_seed(seed)
     vit = VisionTransformer(
         img_size=config.image_size,
@@ -127,7 +128,7 @@ def plain_loop(
     for _ in range(config.epochs):
         total = 0.0
         for inputs, targets in loader:
-            loss = F.cross_entropy(model(_seen_from_elsewhere(config, inputs) * config.input_scale), targets)
+            loss = F.cross_entropy(model(_augmented(config, inputs) * config.input_scale), targets)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -136,7 +137,8 @@ def plain_loop(
     return mean
 
 
-def _seen_from_elsewhere(config: ClassifierConfig, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+def _augmented(config: ClassifierConfig, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+    """Motions flipped, shifted and zoomed at random, as `classifier.augmentation` does it."""
     if not (config.flip or config.shift or config.zoom):
         return motion
     random = 2 * torch.rand(4, len(motion)) - 1
@@ -163,7 +165,10 @@ def matmul_gflops(size: int = 1024, rounds: int = 5) -> float:
 
 
 def training_flops(config: ClassifierConfig) -> float:
-    """Flops of the products of one training sample, of the whole network: see the module's docstring."""
+    """Flops of the matrix products for one training sample, as the module's docstring counts them.
+
+    PyTorch's flop counter, the oracle in the tests, would also count what the attention kernel computes twice.
+    """
     patches = (config.image_size // config.patch_size) ** 2
     tokens, width = patches + 1, config.width
     embedding = patches * config.channels * config.patch_size**2 * width
@@ -172,8 +177,8 @@ def training_flops(config: ClassifierConfig) -> float:
     return 2.0 * (2 * embedding + 3 * (config.depth * block + head))
 
 
-def text(report: dict[str, Any]) -> str:
-    """A measured report for people."""
+def report_text(report: dict[str, Any]) -> str:
+    """A measured report as text for people."""
     lines = [f"{'training':22} {'samples/s':>10} {'ms/sample':>10} {'of matmul peak':>15}"]
     for name, rate in report["trainings"].items():
         share = f"{rate['share_of_peak']:.0%}"
@@ -189,28 +194,14 @@ def text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _clips(config: ClassifierConfig, clips: int, seed: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    motion = torch.randn(clips, 2, config.image_size, config.image_size, generator=generator)
-    return motion, torch.randint(0, 3, (clips,), generator=generator)
-
-
 def _ours(config: ClassifierConfig, motion: Tensor, labels: Tensor, seed: int) -> None:
     fit_predict(config, motion, labels, motion[:1], seed=seed)
-
-
-def _rates(samples_per_second: float, flops: float, peak: float) -> dict[str, float]:
-    return {
-        "samples_per_second": samples_per_second,
-        "ms_per_sample": 1e3 / samples_per_second,
-        "share_of_peak": samples_per_second * flops / peak / 1e9,
-    }
 
 
 def _side_by_side(
     pool: Executor, config: ClassifierConfig, motion: Tensor, labels: Tensor, workers: int, rounds: int
 ) -> float:
-    """Samples a second of so many folds at once, each in a process of its own that has imported everything."""
+    """Samples a second when `workers` folds are trained at once, each in a process that has imported everything."""
     rates = []
     for _ in range(rounds + 1):  # the first round starts the processes
         begin = time.perf_counter()

@@ -1,7 +1,7 @@
-r"""The moving picture of the front page: a micro-expression as it is, and amplified.
+r"""The front page's animation: micro-expressions as recorded, and amplified.
 
-Each frame is the onset, moved by $\exp(\gamma s v)$, where s goes from 0 to 1 and back: what a camera would have seen if the
-skin had moved $\gamma$ times as far.
+Each frame is the onset moved by $\exp(\gamma s v)$, where s goes from 0 to 1 and back: what a camera would have seen had
+the skin moved $\gamma$ times as far.
 """
 
 import math
@@ -18,10 +18,11 @@ from selfme_lib.grids import warp
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.files import atomic_path
-from selfme_lib.widgets.canvas import below, beside, pixels
+
+from .montage import below, beside, to_bytes
 
 GAMMAS = (1.0, 2.0, 4.0, 8.0)
-FRAMES, MILLISECONDS = 20, 70  # of one breath, there and back
+FRAMES, MILLISECONDS = 20, 70  # of one cycle, onset to apex and back; duration of a frame
 
 
 @torch.inference_mode()
@@ -32,40 +33,34 @@ def amplification_frames(
     gammas: Sequence[float] = GAMMAS,
     frames: int = FRAMES,
 ) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-    """Pictures with a row for each person and a column for each γ.
+    """Pictures with a row for each person and a column for each γ, over one cycle from onset to apex and back.
 
     Args:
         learner: in `eval` mode.
         people: name → onset and apex.
         gammas: amplifications.
-        frames: of one breath: from the onset to the apex and back.
+        frames: number of pictures.
     """
+    titles = ["as it is" if gamma == 1 else f"γ = {gamma:g}" for gamma in gammas]
     dense = {name: learner.dense_motion(onset[None], apex[None]) for name, (onset, apex) in people.items()}
     pictures = []
     for frame in range(frames):
-        share = 0.5 - 0.5 * math.cos(2 * math.pi * frame / frames)  # smoothly from 0 to 1 and back
+        share = 0.5 - 0.5 * math.cos(2 * math.pi * frame / frames)  # from 0 to 1 and back
         rows = []
         for name, (onset, _) in people.items():
+            height, width = onset.shape[-2:]
             moved = [
-                warp(onset[None], diffeomorphic_motion(dense[name], tuple(onset.shape[-2:]), gamma=gamma * share))[0]
+                warp(onset[None], diffeomorphic_motion(dense[name], (height, width), gamma=gamma * share))[0]
                 for gamma in gammas
             ]
-            titles = ["as it is" if gamma == 1 else f"γ = {gamma:g}" for gamma in gammas]
-            rows.append(beside([pixels(image, 1) for image in moved], titles))
+            rows.append(beside([to_bytes(image) for image in moved], titles))
         pictures.append(below(rows))
     return pictures
 
 
-def save_animation(path: Path, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], *, quality: int = 70) -> None:
-    """Write an animated WebP that runs for ever."""
+def save_animation(path: Path, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> None:
+    """Write an animated WebP that loops for ever."""
     first, *others = map(Image.fromarray, pictures)
     with atomic_path(path) as temporary:
-        first.save(
-            temporary,
-            format="WEBP",
-            save_all=True,
-            append_images=others,
-            duration=MILLISECONDS,
-            loop=0,
-            quality=quality,
-        )
+        options = {"append_images": others, "duration": MILLISECONDS, "loop": 0, "quality": 70}
+        first.save(temporary, format="WEBP", save_all=True, **options)

@@ -1,4 +1,4 @@
-"""The paper's Figure 2, computed: every panel is what the code finds for two frames."""
+"""The paper's Figure 2, computed: every panel shows what the code finds for two frames."""
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from .motion import show_flow, show_image, show_keypoints, show_map
 from .results import REGION_COLOURS, REGIONS, show_regions
 from .style import CLASS_COLOURS, INK, SOFT, common_scale, panels
 
-STICKS = 10.0  # keypoints' displacements are drawn this much longer
+STICKS = 10.0  # drawn length of the keypoints' displacements over their true length
 
 
 @torch.inference_mode()
@@ -27,11 +27,11 @@ def show_pipeline(
     Args:
         learner: in `eval` mode.
         onset, apex: of a size that suits the learner.
-        gamma: motion amplification of the lower row.
+        gamma: motion amplification in the lower row.
     """
-    size = tuple(onset.shape[-2:])
+    height, width = onset.shape[-2:]
     motion = learner.forward_motion(onset[None], apex[None], passes=learner.config.passes)
-    expanded = diffeomorphic_motion(motion.dense, size, gamma=gamma)[0]  # (2, h, w)
+    expanded = diffeomorphic_motion(motion.dense, (height, width), gamma=gamma)[0]  # (2, h, w)
     figure, axes = panels(2, 5)
     show_image(axes[0, 0], onset, title="onset $X_s$")
     show_image(axes[0, 1], apex, title="apex $X_t$")
@@ -43,16 +43,15 @@ def show_pipeline(
     title = f"spline, exp, γ = {gamma:g} (Eq 9)"
     show_flow(axes[1, 0], expanded, scale=common_scale(expanded), title=title, legend=True)
     show_image(axes[1, 1], warp(onset[None], expanded[None])[0], title=f"onset moved, γ = {gamma:g}")
-    show_regions(
-        axes[1, 2], expanded, patch_size=size[0] // 8, scale=common_scale(expanded), title="regions (Eq 10-13)"
-    )
+    title = "regions (Eq 10-13)"
+    show_regions(axes[1, 2], expanded, patch_size=height // 8, scale=common_scale(expanded), title=title)
     _draw_contrast(axes[1, 3])
     _draw_classes(axes[1, 4])
     return figure
 
 
 def _draw_contrast(ax: Axes) -> None:
-    """The four regional embeddings, and who is pulled towards whom."""
+    """The four regional embeddings, and which of them are pulled together."""
     ax.set_xlim(-0.3, 1.3)
     ax.set_ylim(1.3, -0.3)
     ax.set_box_aspect(1)

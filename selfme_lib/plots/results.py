@@ -1,10 +1,10 @@
-"""Pictures of results: scores with their intervals, trends, confusions, subjects, regions of a face, attention.
+"""Figures of results: scores with their intervals, trends, confusions, subjects, regions of a face, attention.
 
-Every function draws into an axis that it is given. Numbers come from `study.tables.Result` and `study.trends.Trend`; nothing is
-computed here but where it is drawn.
+Every function draws into an axis that it is given. The numbers come from `study.tables.Result` and `study.trends.Trend`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -23,7 +23,7 @@ from selfme_lib.study.tables import Result
 from selfme_lib.study.trends import Trend
 
 from .motion import show_flow, show_image, show_intervals
-from .style import BLUE, DIVERGING, FAINT, GREEN, HEAT, INK, METHOD_COLOURS, ORANGE, PURPLE, SOFT, VERMILION
+from .style import BLUE, DIVERGING, FAINT, GREEN, HEAT, INK, METHOD_COLOURS, ORANGE, PURPLE, SOFT, VERMILION, name_rows
 
 REGIONS = ("UL", "UR", "BL", "BR")
 REGION_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -33,11 +33,11 @@ VERDICT_COLOURS = {"confirmed": GREEN, "undecided": SOFT, "contradicted": VERMIL
 def show_scores(
     ax: Axes, results: Sequence[Result], *, metric: str = "uf1", paper: Mapping[str, float] | None = None
 ) -> None:
-    """UF1 or UAR of each row as a dot with its 95 % interval, the first row on top; the colour tells the motion.
+    """UF1 or UAR of each row as a dot with its 95 % interval, the first row on top; the colour stands for the motion.
 
     Args:
         metric: `uf1` or `uar`.
-        paper: name of a row → the paper's number, a diamond (of real faces: its place is not comparable, its order is).
+        paper: name of a row → the paper's number, a diamond. It is for real faces: compare the order, not the place.
     """
     scores = [result.score(metric) for result in results]
     show_intervals(
@@ -48,11 +48,11 @@ def show_scores(
         colours=[METHOD_COLOURS[result.row.motion] for result in results],
         label=f"{metric.upper()}, pooled over the folds, with 95 % interval over subjects",
     )
-    drawn = [
-        (paper[result.row.name], place) for place, result in enumerate(results) if result.row.name in (paper or {})
-    ]
-    if drawn:
-        ax.scatter(*zip(*drawn), marker="D", s=26, facecolor="white", edgecolor=SOFT, zorder=3)
+    paper = paper or {}
+    places = [place for place, result in enumerate(results) if result.row.name in paper]
+    if places:
+        printed = [paper[results[place].row.name] for place in places]
+        ax.scatter(printed, places, marker="D", s=26, facecolor="white", edgecolor=SOFT, zorder=3)
         _paper_legend(ax)
     ax.set_xlim(0, 1.02)
 
@@ -65,54 +65,50 @@ def show_seeds(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> N
 
 
 def _strokes(ax: Axes, lines: Iterable[tuple[Sequence[float], Sequence[int]]]) -> None:
-    """What single seeds say, at their values and places, and a word on it beside whatever the legend holds."""
-    look = {"linestyle": "", "marker": "|", "color": INK, "markersize": 11, "markeredgewidth": 1.1}
+    """Results of single seeds at their values and places, and an entry for them in the legend."""
+    look: dict[str, Any] = {"linestyle": "", "marker": "|", "color": INK, "markersize": 11, "markeredgewidth": 1.1}
     for values, places in lines:
         ax.plot(values, places, **look, zorder=4)
     legend = ax.get_legend()
-    _legend_above(ax, [*(legend.legend_handles if legend else []), Line2D([], [], **look, label="each seed alone")])
+    entries = [handle for handle in legend.legend_handles if handle is not None] if legend else []
+    _legend_above(ax, [*entries, Line2D([], [], **look, label="each seed alone")])
 
 
 def show_pooling(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> None:
     """The same predictions scored in two ways: pooled over the folds, and as the mean of the folds' own scores."""
     for place, result in enumerate(results):
-        pooled = result.score(metric)[0]
+        pooled, colour = result.score(metric)[0], METHOD_COLOURS[result.row.motion]
         mean = float(np.mean([record["fold_mean"][metric] for record in result.records]))
         ax.plot([mean, pooled], [place, place], color=FAINT, linewidth=3, zorder=1)
-        ax.plot([pooled], [place], "o", color=METHOD_COLOURS[result.row.motion])
-        ax.plot([mean], [place], "o", markerfacecolor="white", markeredgecolor=METHOD_COLOURS[result.row.motion])
-    ax.set_yticks(range(len(results)), [result.row.name for result in results])
-    ax.set_ylim(len(results) - 0.5, -0.5)
+        ax.plot([pooled], [place], "o", color=colour)
+        ax.plot([mean], [place], "o", markerfacecolor="white", markeredgecolor=colour)
     ax.set_xlim(0, 1.02)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="x")
-    ax.set_xlabel(f"{metric.upper()}   ● pooled over the folds   ○ mean of the folds")
+    label = f"{metric.upper()}   ● pooled over the folds   ○ mean of the folds"
+    name_rows(ax, [result.row.name for result in results], label=label)
 
 
-def show_gap(ax: Axes, honest: Result, told: Mapping[str, Result], *, fold_mean: float, metric: str = "uf1") -> None:
+def show_gap(
+    ax: Axes, honest: Result, reported: Mapping[str, Result], *, fold_mean: float, metric: str = "uf1"
+) -> None:
     """One model under several protocols: the honest score as a line with its interval, the others as dots beside it.
 
     Args:
-        told: name of a protocol → what it reports; `honest` is one of them.
+        reported: name of a protocol → what it reports; `honest` is one of them.
         fold_mean: the honest predictions, scored within each fold and averaged.
     """
     value, low, high = honest.score(metric)
     ax.axvspan(low, high, color=FAINT, alpha=0.5, linewidth=0)
     ax.axvline(value, color=INK, linewidth=1.4)
     dots = [("last epoch, mean of folds", fold_mean, "white")]
-    dots += [(name, result.score(metric)[0], INK if result is honest else VERMILION) for name, result in told.items()]
+    dots += [(name, one.score(metric)[0], INK if one is honest else VERMILION) for name, one in reported.items()]
     for place, (_, score, colour) in enumerate(dots):
         ax.plot([value, score], [place, place], color=SOFT, linewidth=1)
         ax.plot([score], [place], "o", markerfacecolor=colour, markeredgecolor=INK if colour == "white" else colour)
-        ax.annotate(
-            f"{score - value:+.3f}", (score, place), (0, 6), textcoords="offset points", ha="center", fontsize=7
-        )
-    ax.set_yticks(range(len(dots)), [name for name, _, _ in dots])
-    ax.set_ylim(len(dots) - 0.5, -0.8)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.set_xlabel(f"{metric.upper()} that would be reported; grey: the honest interval over subjects")
+        difference = f"{score - value:+.3f}"
+        ax.annotate(difference, (score, place), (0, 6), textcoords="offset points", ha="center", fontsize=7)
+    label = f"{metric.upper()} that would be reported; grey: the honest interval over subjects"
+    name_rows(ax, [name for name, _, _ in dots], label=label, room=0.8)
+    ax.grid(False)
 
 
 def show_sweep(
@@ -138,11 +134,11 @@ def show_trends(
     names: Sequence[str] | None = None,
     by_seed: Sequence[Sequence[Trend]] = (),
 ) -> None:
-    """Differences between rows: ours with interval, the paper's as a diamond; grey where the interval holds zero.
+    """Differences between rows: ours with their intervals, coloured by verdict; the paper's as diamonds.
 
     Args:
         names: by default those of the trends.
-        by_seed: the same differences from each seed alone: strokes.
+        by_seed: the same differences from each seed alone, drawn as strokes.
     """
     for place, item in enumerate(trends):
         colour = VERDICT_COLOURS[item.verdict]
@@ -151,12 +147,8 @@ def show_trends(
         if item.paper is not None:
             ax.scatter([item.paper], [place], marker="D", s=26, facecolor="white", edgecolor=INK, zorder=3)
     ax.axvline(0, color=INK, linewidth=0.8)
-    ax.set_yticks(range(len(trends)), names or [item.name for item in trends])
-    ax.set_ylim(len(trends) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="x")
-    ax.set_xlabel(f"difference in {trends[0].metric.upper()}, with 95 % interval over subjects")
+    label = f"difference in {trends[0].metric.upper()}, with 95 % interval over subjects"
+    name_rows(ax, names or [item.name for item in trends], label=label)
     found = [verdict for verdict in VERDICT_COLOURS if any(item.verdict == verdict for item in trends)]
     ours = [Line2D([], [], marker="o", color=VERDICT_COLOURS[name], label=f"ours: {name}") for name in found]
     _paper_legend(ax, ours)
@@ -170,30 +162,57 @@ def _paper_legend(ax: Axes, others: Sequence[Line2D] = ()) -> None:
 
 
 def _legend_above(ax: Axes, handles: Sequence[Artist]) -> None:
-    """A place inside the axis would hide data sooner or later."""
+    """Inside the axis it would sooner or later hide data."""
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.2)
 
 
 def show_confusion(ax: Axes, confusion: np.ndarray, *, title: str = "") -> None:
-    """Clips by truth (row) and prediction (column); the colour is the share of the row, so the diagonal is the recall."""
+    """Clips by truth (row) and prediction (column), coloured by their share of the row: the diagonal is the recall."""
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for (truth, prediction), count in np.ndenumerate(confusion):
-        dark = share[truth, prediction] > 0.55
-        ax.text(prediction, truth, f"{count:g}", ha="center", va="center", color="white" if dark else INK)
+    texts = [[f"{count:g}" for count in row] for row in confusion]
     names = [name[:3] for name in CLASS_NAMES[len(confusion)]]
-    ax.set_xticks(range(len(names)), names)
-    ax.set_yticks(range(len(names)), names)
-    ax.tick_params(length=0)
+    _show_matrix(ax, share, texts, rows=names, columns=names, cmap="Blues", lowest=0, dark=0.55, title=title)
     ax.set_xlabel("prediction")
     ax.set_ylabel("truth")
+
+
+def show_similarities(
+    ax: Axes, matrix: Float[Tensor, "r c"], *, rows: Sequence[str], columns: Sequence[str], title: str = ""
+) -> None:
+    """Cosines as colours and numbers, from -1 to 1."""
+    texts = [[f"{cosine:.2f}" for cosine in row] for row in matrix.tolist()]
+    look: dict[str, Any] = {"cmap": DIVERGING, "lowest": -1, "dark": 0.65, "fontsize": 8}
+    _show_matrix(ax, matrix.numpy(), texts, rows=rows, columns=columns, title=title, **look)
+
+
+def _show_matrix(
+    ax: Axes,
+    shades: np.ndarray,
+    texts: Sequence[Sequence[str]],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    cmap: str,
+    lowest: float,
+    dark: float,
+    title: str,
+    fontsize: float | None = None,
+) -> None:
+    """Cells coloured from `lowest` to 1 with a text in each, white on shades beyond ± `dark`."""
+    ax.imshow(shades, cmap=cmap, vmin=lowest, vmax=1)
+    for (row, column), shade in np.ndenumerate(shades):
+        colour = "white" if abs(shade) > dark else INK
+        ax.text(column, row, texts[row][column], ha="center", va="center", fontsize=fontsize, color=colour)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if title:
         ax.set_title(title)
 
 
 def show_subjects(ax: Axes, result: Result, *, metric: str = "uf1") -> None:
-    """Each subject's own score, coloured by how many classes he or she shows; lines: pooled, and mean of the subjects."""
+    """Each subject's own score, coloured by the number of classes shown; lines: pooled, and mean of the subjects."""
     folds = pd.DataFrame([fold for record in result.records for fold in record["folds"]])
     folds["classes"] = [int((np.sum(confusion, axis=1) > 0).sum()) for confusion in folds["confusion"]]
     subjects = folds.groupby("subject").agg(value=(metric, "mean"), classes=("classes", "first"))
@@ -215,68 +234,42 @@ def show_subjects(ax: Axes, result: Result, *, metric: str = "uf1") -> None:
 def show_regions(
     ax: Axes, flow: Float[Tensor, "2 h w"], *, patch_size: int, scale: float, title: str = "", legend: bool = False
 ) -> None:
-    """A motion with the patches of Eq 10 and the four regions of Eq 12 drawn over it. Left is left in the image."""
+    """A motion under the patches of Eq 10 and the four regions of Eq 12. Left is left in the image."""
     show_flow(ax, flow, scale=scale, title=title, legend=legend)
     size = flow.shape[-1]
     for line in range(patch_size, size, patch_size):
         ax.axvline(line - 0.5, color=SOFT, linewidth=0.4)
         ax.axhline(line - 0.5, color=SOFT, linewidth=0.4)
+    inset = size / 80
+    side = size / 2 - 2 * inset
     for number, (name, colour) in enumerate(zip(REGIONS, REGION_COLOURS)):
-        row, column = divmod(number, 2)
-        left, top, inset = column * size / 2, row * size / 2, size / 80
-        side = size / 2 - 2 * inset
-        ax.add_patch(
-            Rectangle((left + inset - 0.5, top + inset - 0.5), side, side, fill=False, edgecolor=colour, linewidth=2)
-        )
+        top, left = (part * size / 2 for part in divmod(number, 2))
+        corner = (left + inset - 0.5, top + inset - 0.5)
+        ax.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=2))
         ax.text(left + 2.5 * inset, top + 2.5 * inset, name, color=colour, va="top", weight="bold")
-
-
-def show_similarities(
-    ax: Axes, matrix: Float[Tensor, "r c"], *, rows: Sequence[str], columns: Sequence[str], title: str = ""
-) -> None:
-    """Cosines as colours and numbers, from -1 to 1."""
-    ax.imshow(matrix.numpy(), cmap=DIVERGING, vmin=-1, vmax=1)
-    for (row, column), value in np.ndenumerate(matrix.numpy()):
-        ax.text(
-            column,
-            row,
-            f"{value:.2f}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if abs(value) > 0.65 else INK,
-        )
-    ax.set_xticks(range(len(columns)), columns)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    if title:
-        ax.set_title(title)
 
 
 def show_attention(
     ax: Axes, image: Float[Tensor, "3 H W"], heat: Float[Tensor, "h w"], *, title: str = "", index: bool = True
 ) -> None:
-    """A Grad-CAM map over a face: the face shows through where the map is hot; below, how symmetrical the map is.
+    """A Grad-CAM map over a face, opaque where it is hot; in the corner, how symmetrical it is.
 
     Args:
         image: the face, of any size.
-        heat: at least 0; scaled by its own maximum, as everywhere in the literature: only shapes can be compared.
+        heat: not negative; scaled by its own maximum, as usual in the literature, so only shapes can be compared.
         index: write the symmetric attention index into the corner ("no evidence" for an empty map).
     """
     show_image(ax, image.mean(0, keepdim=True))
     height, width = image.shape[-2:]
-    strength = heat / heat.max().clamp_min(1e-12)
-    colours = mpl.colormaps[HEAT](strength.numpy())
-    colours[..., 3] = 0.15 + 0.6 * strength.numpy()
-    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    ax.imshow(colours, extent=extent, interpolation="bilinear")
+    strength = (heat / heat.max().clamp_min(1e-12)).numpy()
+    colours = mpl.colormaps[HEAT](strength)
+    colours[..., 3] = 0.15 + 0.6 * strength
+    ax.imshow(colours, extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="bilinear")
     ax.axvline((width - 1) / 2, color="white", linewidth=0.7, linestyle=":")
     if index:
         symmetry = float(symmetric_attention_index(heat[None])[0])
         text = f"symmetry {symmetry:.2f}" if np.isfinite(symmetry) else "no evidence"
-        place = {"ha": "left", "va": "bottom", "transform": ax.transAxes}
-        ax.text(0.03, 0.03, text, color="white", fontsize=7, **place)
+        ax.text(0.03, 0.03, text, color="white", fontsize=7, ha="left", va="bottom", transform=ax.transAxes)
     if title:
         ax.set_title(title)
 
@@ -284,7 +277,7 @@ def show_attention(
 def show_paired(
     ax: Axes, before: Float[Tensor, "n"], after: Float[Tensor, "n"], *, names: tuple[str, str], colours: Sequence[str]
 ) -> None:
-    """One line per clip between two values, and the means as a thick line; values that are not numbers are left out.
+    """One line per clip between two values, and a thick one between the means; values that are not finite are left out.
 
     Args:
         names: of the two sides.

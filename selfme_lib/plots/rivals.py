@@ -1,4 +1,4 @@
-"""Pictures of chapter 08: what each system sees of a clip, and what its score costs."""
+"""Figures of chapter 08: what each system sees of a clip, and what its score costs."""
 
 import numpy as np
 import pandas as pd
@@ -8,15 +8,11 @@ from torch import Tensor
 
 from .style import DIVERGING, FAINT, HEAT, INK, METHOD_COLOURS, bare
 
-COSTS = {
-    "parameters": "parameters",
-    "flops": "operations a clip",
-    "seconds": "seconds a fold",
-}
+COSTS = {"parameters": "parameters", "flops": "operations a clip", "seconds": "seconds a fold"}  # column → label
 
 
 def show_channel(ax: Axes, channel: Float[Tensor, "h w"], *, title: str = "", signed: bool = True) -> None:
-    """One channel of an input: around zero in two colours, or from zero upwards."""
+    """One channel of an input: signed, in two colours around zero; or from zero upwards."""
     largest = float(channel.abs().max()) or 1.0
     low, colours = (-largest, DIVERGING) if signed else (0.0, HEAT)
     ax.imshow(channel.numpy(), cmap=colours, vmin=low, vmax=largest, interpolation="nearest")
@@ -25,7 +21,7 @@ def show_channel(ax: Axes, channel: Float[Tensor, "h w"], *, title: str = "", si
 
 
 def show_descriptor(ax: Axes, descriptor: Float[Tensor, "d"], *, title: str = "") -> None:
-    """A descriptor as bars without gaps."""
+    """A descriptor as adjacent bars."""
     ax.fill_between(np.arange(len(descriptor)), descriptor.numpy(), step="mid", color=INK, linewidth=0)
     ax.set_title(title)
     ax.set_xlim(0, len(descriptor))
@@ -36,14 +32,14 @@ def show_descriptor(ax: Axes, descriptor: Float[Tensor, "d"], *, title: str = ""
     ax.set_box_aspect(1)
 
 
-def show_costs(axes: np.ndarray, table: pd.DataFrame) -> None:
+def show_costs(axes: np.ndarray, systems: pd.DataFrame) -> None:
     """Score against cost, one cost an axis; the intervals are over subjects.
 
     Args:
-        table: columns name, motion, uf1, uf1_low, uf1_high, and `COSTS`; NaN where a cost makes no sense.
+        systems: columns name, motion, uf1, uf1_low, uf1_high, and `COSTS`; NaN where a cost makes no sense.
     """
     for ax, (column, label) in zip(axes, COSTS.items()):
-        known = table[table[column].notna()]
+        known = systems[systems[column].notna()]
         for line in known.itertuples():
             cost = getattr(line, column)
             ax.plot([cost, cost], [line.uf1_low, line.uf1_high], color=FAINT, linewidth=2, zorder=1)
@@ -57,9 +53,9 @@ def show_costs(axes: np.ndarray, table: pd.DataFrame) -> None:
     axes[0].set_ylabel("UF1, pooled")
 
 
-def _name_points(ax: Axes, table: pd.DataFrame, column: str) -> None:
-    """Names on the right, evenly from the highest score down, each with a line to its point."""
-    ordered = table.sort_values("uf1", ascending=False)
+def _name_points(ax: Axes, systems: pd.DataFrame, column: str) -> None:
+    """Names on the right, evenly spaced in order of score, each with a line to its point."""
+    ordered = systems.sort_values("uf1", ascending=False)
     for place, line in zip(np.linspace(0.97, 0.03, len(ordered)), ordered.itertuples()):
         ax.annotate(
             line.name,

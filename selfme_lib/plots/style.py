@@ -1,11 +1,12 @@
-r"""One look for every figure: a palette that colour-blind readers can tell apart, one colour wheel for flows, sizes.
+"""One style for every figure: a palette that colour-blind readers can tell apart, a colour wheel for flows, sizes.
 
 A flow is shown as direction → hue and length → strength of the colour, white where nothing moves. The usual wheel runs
-through red and green of the same lightness, which about one man in twelve cannot tell apart. This one pairs yellow with
-blue and light with dark, so that opposite directions differ for everybody; a legend belongs to every picture of a flow.
+through red and green of equal lightness, which about one man in twelve cannot tell apart. This one pairs yellow with blue
+and light with dark, so opposite directions differ for everybody. Every picture of a flow needs a legend.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -13,11 +14,14 @@ import numpy as np
 import pandas as pd
 import torch
 from cycler import cycler
-from IPython.display import HTML
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
+
+if TYPE_CHECKING:
+    import IPython.display
 
 INK, SOFT, FAINT = "#1c1d21", "#6b6e76", "#d9dade"
 # Okabe & Ito, Color Universal Design, 2008
@@ -40,16 +44,26 @@ METHOD_COLOURS = {
     "tcae": GREEN,
     "features": BLUE,
 }
+METHOD_TITLES = {
+    "zero": "no motion",
+    "tvl1": "TV-L1",
+    "tvl1_fast": "TV-L1 fast",
+    "farneback": "Farneback",
+    "dis": "DIS",
+    "first_order": "first order",
+    "selfme": "SelfME",
+    "selfme_raw": "SelfME raw",
+}
 SEQUENTIAL, DIVERGING, HEAT = "cividis", "PuOr_r", "inferno"
-WIDTH = 7.2  # inches: a full-width figure
-PANEL = 1.75  # inches: one picture in a row of pictures
+WIDTH = 7.2  # inches, of a full-width figure
+PANEL, HEADER = 1.75, 0.25  # inches: one picture in a row, and a row of titles
 
-# colours of full-length motions, clockwise on the screen from "to the right" in steps of 45 degrees
+# colours of full-length motions in steps of 45 degrees, clockwise on the screen from "to the right"
 WHEEL = ("#E8A200", "#CF4A12", "#8E1B54", "#43208A", "#1C58CC", "#18A3CE", "#2F9C6A", "#A9BE1F")
 
 
 def use() -> None:
-    """Set matplotlib's defaults; called once at the top of a notebook."""
+    """Set matplotlib's defaults; call it once at the top of a notebook."""
     mpl.rcParams.update(
         {
             "figure.dpi": 100,
@@ -82,23 +96,20 @@ def use() -> None:
     )
 
 
-def panels(
-    rows: int, columns: int, *, size: float = PANEL, titles: Sequence[str] = (), header: float = 0.25
-) -> tuple[Figure, np.ndarray]:
+def panels(rows: int, columns: int, *, size: float = PANEL, titles: Sequence[str] = ()) -> tuple[Figure, np.ndarray]:
     """A grid of square pictures without axes.
 
     Args:
         rows, columns: of the grid.
-        size: side of one picture in inches.
-        titles: above the first row; without them each row has room for titles.
-        header: inches for a row of titles.
+        size: side of one picture, in inches.
+        titles: of the columns; without them every row leaves room for titles.
 
     Returns:
         The figure, and its axes as an array of shape (rows, columns).
     """
-    height = rows * size + (1 if titles else rows) * header
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, height), squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    height = rows * size + (1 if titles else rows) * HEADER
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, height), squeeze=False)
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     for ax in axes.flat:
         bare(ax)
     for ax, title in zip(axes[0], titles):
@@ -107,12 +118,25 @@ def panels(
 
 
 def bare(ax: Axes) -> Axes:
-    """Take ticks and frame from an axis that shows a picture."""
+    """Remove ticks and frame from an axis that shows a picture."""
     ax.set_xticks([])
     ax.set_yticks([])
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.spines[:].set_visible(False)
     return ax
+
+
+def name_rows(ax: Axes, names: Sequence[str], *, label: str, room: float = 0.5) -> None:
+    """Make the vertical axis a list: one name per row, the first on top; `label` belongs to the horizontal axis.
+
+    Args:
+        room: above the first row, in rows.
+    """
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -room)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x")
+    ax.set_xlabel(label)
 
 
 def flow_to_rgb(flow: Float[Tensor, "2 h w"], scale: float) -> Float[Tensor, "3 h w"]:
@@ -120,48 +144,47 @@ def flow_to_rgb(flow: Float[Tensor, "2 h w"], scale: float) -> Float[Tensor, "3 
 
     Args:
         flow: x to the right, y downwards.
-        scale: the length that has the full colour; longer motions have it too. The same for all that is compared.
+        scale: length drawn in the full colour, as are longer ones. Flows that are compared need the same scale.
     """
     x, y = flow
     turn = torch.atan2(y, x) / (2 * torch.pi) * len(WHEEL) % len(WHEEL)  # 0 … 8
     first = turn.floor().long() % len(WHEEL)
     share = (turn - turn.floor())[..., None]
-    anchors = _oklab(torch.tensor([mpl.colors.to_rgb(colour) for colour in WHEEL])).to(flow)
+    anchors = _oklab(torch.tensor([to_rgb(colour) for colour in WHEEL])).to(flow)
     full = anchors[first] * (1 - share) + anchors[(first + 1) % len(WHEEL)] * share  # (h, w, 3)
     strength = (torch.hypot(x, y) / scale).clamp(max=1)[..., None]
     white = flow.new_tensor([1.0, 0.0, 0.0])
     return _srgb(white + strength * (full - white)).permute(2, 0, 1)
 
 
-def flow_legend(ax: Axes, scale: float, unit: str = "px") -> None:
-    """The colour wheel in its own axis, with the length of the full colour."""
+def inset_flow_legend(ax: Axes, scale: float) -> None:
+    """The colour wheel in the lower right corner of a picture of a flow, with the length drawn in full colour."""
+    inset = ax.inset_axes((0.73, 0.01, 0.26, 0.26))
     line = torch.linspace(-1.08, 1.08, 161)
     y, x = torch.meshgrid(line, line, indexing="ij")
     wheel = flow_to_rgb(torch.stack([x, y]) * scale, scale)
     inside = ((1.0 - torch.hypot(x, y)) * 75).clamp(0, 1)  # a soft edge
-    ax.imshow(torch.cat([wheel, inside[None]]).permute(1, 2, 0).numpy(), interpolation="bilinear", extent=(0, 1, 1, 0))
-    ax.set_ylim(1, -0.3)
-    ax.text(0.5, -0.03, f"{scale:.2g} {unit}", ha="center", va="bottom", fontsize=7, color=INK)
-    bare(ax)
+    picture = torch.cat([wheel, inside[None]]).permute(1, 2, 0).numpy()
+    inset.imshow(picture, interpolation="bilinear", extent=(0, 1, 1, 0))
+    inset.set_ylim(1, -0.3)
+    inset.text(0.5, -0.03, f"{scale:.2g} px", ha="center", va="bottom", fontsize=7, color=INK)
+    bare(inset)
 
 
-def inset_flow_legend(ax: Axes, scale: float, unit: str = "px", *, side: float = 0.26) -> None:
-    """The colour wheel in the lower right corner of a picture of a flow."""
-    flow_legend(ax.inset_axes((0.99 - side, 0.01, side, side)), scale, unit)
-
-
-def common_scale(*flows: Tensor, quantile: float = 0.995) -> float:
-    """A length for `flow_to_rgb` that suits all of these flows (… 2 h w): their longest motions, a few apart."""
+def common_scale(*flows: Tensor) -> float:
+    """A scale for `flow_to_rgb` that suits all of these flows (… 2 h w): their longest motion, outliers aside."""
     lengths = torch.cat([flow.detach().norm(dim=-3).flatten() for flow in flows]).numpy()
-    return max(float(np.quantile(lengths, quantile)), 1e-3)
+    return max(float(np.quantile(lengths, 0.995)), 1e-3)
 
 
-def table(frame: pd.DataFrame, *, digits: int = 3) -> HTML:
-    """A table for a notebook: no index, numbers rounded, nothing where a value is missing; the same frame, the same bytes."""
+def html_table(frame: pd.DataFrame, *, digits: int = 3) -> "IPython.display.HTML":
+    """A table for a notebook: no index, numbers rounded, missing values left blank. Equal frames give equal bytes."""
+    from IPython.display import HTML  # only notebooks need it
+
     return HTML(frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
 
 
-# OKLab (Ottosson 2020): colours that are mixed in it keep their lightness
+# OKLab (Ottosson 2020), in which mixed colours keep their lightness; scikit-image, kornia and matplotlib lack it
 _TO_LMS = torch.tensor([[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
                         [0.0883024619, 0.2817188376, 0.6299787005]], dtype=torch.float64)  # fmt: skip
 _TO_LAB = torch.tensor([[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],

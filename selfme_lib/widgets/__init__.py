@@ -1,7 +1,8 @@
-"""Widgets to play with, one concept a file: `amplification` (γ), `control_grid` (Eq 9), `keypoints` (Eq 1-5), `contrast`
-(Eq 12-14), `timeline` (onset, apex, offset), `loso` (who was predicted how, and why).
+"""Widgets to play with, one concept a module: `amplification` (γ), `control_grid` (Eq 9), `keypoints` (Eq 1-5), `contrast`
+(Eq 12-14), `timeline` (onset, apex, offset), `loso` (predictions and what spoke for them).
 
-Each is an `explorer.Explorer`: controls, a picture and a note, in JupyterLab and in Voilà. None of them trains anything.
+May import every room but `app`; the only one that needs ipywidgets. Begin with `explorer`, which all of them share:
+controls, a picture and a note, in JupyterLab and in Voilà. `canvas` draws on the pictures. Nothing is trained here.
 """
 
 from .amplification import AmplificationExplorer, ClipFrames, explore_amplification

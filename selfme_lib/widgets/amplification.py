@@ -1,15 +1,14 @@
-r"""The motion-amplification explorer: turn $\gamma$ and watch a micro-expression become visible.
+r"""The motion-amplification explorer: turn $\gamma$ up and watch a micro-expression become visible.
 
-The motion learner runs once a clip; what $\gamma$, B-spline and exponential make of its dense motion is computed at
-every turn of a slider, in some milliseconds.
+The motion learner runs once per clip; B-spline, exponential and $\gamma$ are applied to its dense motion whenever a slider
+moves, which takes milliseconds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import ipywidgets
-import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from selfme_lib.data import Clip, load_onset_apex
@@ -18,21 +17,21 @@ from selfme_lib.grids import jacobian_determinant, warp
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.plots.montage import Picture, beside, enlarge
 from selfme_lib.plots.style import flow_to_rgb
-from selfme_lib.runtime.errors import UsageError
 
-from .canvas import beside, mark_folds, pale, pixels, with_arrows, zoom_for
-from .explorer import LABEL, Explorer
+from .canvas import draw_arrows, draw_folds, pale, zoom_for
+from .explorer import Explorer, buttons, clip_menu, slider
 
-Frames = tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]
+OnsetApex = tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]
 VIEWS = ("warped face", "arrows", "colour flow", "difference")
 LARGEST_GAMMA = 6.0
-FULL_COLOUR = 4.0  # px: length of a motion that has the full colour
+FULL_COLOUR = 4.0  # px: length of a motion drawn in full colour
 CONTRAST = 3.0  # of the view "difference"
 
 
 def explore_amplification(
-    clips: Mapping[str, Frames], *, learner: MotionLearner | None = None
+    clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None
 ) -> "AmplificationExplorer":
     r"""A widget: a clip, $\gamma$ from 0 to 6, B-spline or bilinear expansion, a view. Folds ($\det J \le 0$) turn orange.
 
@@ -44,24 +43,22 @@ def explore_amplification(
         UsageError: there is no clip.
         DataError: the checkpoint cannot be read.
     """
-    if not clips:
-        raise UsageError("explore_amplification: expected at least one clip, got none")
     return AmplificationExplorer(clips, learner or checkpoint.load())
 
 
 class ClipFrames(Mapping):
-    """Onset and apex of the clips of a data set by their keys (`01/EP02_01f`), read from disk when they are asked for.
+    """Onset and apex of the clips of a data set by their keys (`01/EP02_01f`), read from disk when asked for.
 
     Args:
-        clips: what `data.load_clips` gives.
+        clips: from `data.load_clips`.
         size: side of the frames in pixels.
-        cache: where faces that are cut out of recordings are kept; None takes the frames as they are.
+        cache: where faces cut out of recordings are kept; None takes the frames as they are.
     """
 
     def __init__(self, clips: Sequence[Clip], size: int, cache: FrameCache | None = None):
         self._clips, self._size, self._cache = {clip.key: clip for clip in clips}, size, cache
 
-    def __getitem__(self, key: str) -> Frames:
+    def __getitem__(self, key: str) -> OnsetApex:
         clips = [self._clips[key]]
         onset, apex = load_onset_apex(self._cache.with_aligned(clips) if self._cache else clips, self._size)
         return onset[0], apex[0]
@@ -82,19 +79,15 @@ class AmplificationExplorer(Explorer):
         note: how far the skin moves, and how much of the motion folds.
     """
 
-    def __init__(self, clips: Mapping[str, Frames], learner: MotionLearner):
+    def __init__(self, clips: Mapping[str, OnsetApex], learner: MotionLearner):
         self._learner = learner
         self._frames, self._dense = cache(clips.__getitem__), cache(self._dense_motion)
-        names = list(clips)
-        self.clip = ipywidgets.Dropdown(options=names, value=names[0], description="clip", style=LABEL)
-        self.gamma = ipywidgets.FloatSlider(
-            value=2.0, min=0.0, max=LARGEST_GAMMA, step=0.1, readout_format=".1f", description="γ", style=LABEL
-        )
-        buttons = LABEL | {"button_width": "150px"}
-        self.bspline = ipywidgets.ToggleButtons(
-            options=[("B-spline + exp", True), ("bilinear (raw)", False)], description="expansion", style=buttons
-        )
-        self.view = ipywidgets.ToggleButtons(options=VIEWS, description="view", style=buttons)
+        self.clip = clip_menu(clips)
+        float_slider = ipywidgets.FloatSlider
+        self.gamma = slider("γ", 2.0, 0.0, LARGEST_GAMMA, kind=float_slider, step=0.1, readout_format=".1f")
+        expansions = [("B-spline + exp", True), ("bilinear (raw)", False)]
+        self.bspline = buttons("expansion", expansions, width=150)
+        self.view = buttons("view", VIEWS, width=150)
         super().__init__([self.clip, self.gamma], [self.bspline], [self.view])
 
     def motion(self) -> Float[Tensor, "2 h w"]:
@@ -103,17 +96,14 @@ class AmplificationExplorer(Explorer):
         dense = self._dense(self.clip.value)
         return diffeomorphic_motion(dense, (height, width), gamma=self.gamma.value, bspline=self.bspline.value)[0]
 
-    def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
+    def render(self) -> tuple[Picture, str]:
         onset, apex = self._frames(self.clip.value)
         motion = self.motion()
         determinant = jacobian_determinant(motion[None])[0]
         zoom = zoom_for(onset.shape[-1])
-        shown = mark_folds(draw_view(self.view.value, onset, motion, zoom), determinant <= 0, zoom)
-        picture = beside(
-            [pixels(onset, zoom), pixels(apex, zoom), shown],
-            ["onset", "apex", f"{self.view.value}, γ = {self.gamma.value:.1f}"],
-        )
-        return picture, (
+        shown = draw_folds(draw_view(self.view.value, onset, motion, zoom), determinant <= 0, zoom)
+        titles = ["onset", "apex", f"{self.view.value}, γ = {self.gamma.value:.1f}"]
+        return beside([enlarge(onset, zoom), enlarge(apex, zoom), shown], titles), (
             f"longest motion {motion.norm(dim=0).max():.2f} px · smallest det J {determinant.min():.2f} · "
             f"{100 * (determinant <= 0).float().mean():.2f} % of the cells fold (orange)"
         )
@@ -124,9 +114,7 @@ class AmplificationExplorer(Explorer):
         return self._learner.dense_motion(onset, apex).cpu()
 
 
-def draw_view(
-    view: str, onset: Float[Tensor, "3 h w"], motion: Float[Tensor, "2 h w"], zoom: int
-) -> UInt8[np.ndarray, "H W 3"]:
+def draw_view(view: str, onset: Float[Tensor, "3 h w"], motion: Float[Tensor, "2 h w"], zoom: int) -> Picture:
     """One view of a motion, `zoom` times as large as the frame.
 
     Args:
@@ -134,10 +122,10 @@ def draw_view(
             colour; `difference`: what becomes brighter and what darker in the warped face.
     """
     if view == "colour flow":
-        return pixels(flow_to_rgb(-motion, FULL_COLOUR), zoom)
+        return enlarge(flow_to_rgb(-motion, FULL_COLOUR), zoom)
     if view == "arrows":
-        return with_arrows(pixels(pale(onset), zoom), motion, zoom)
+        return draw_arrows(enlarge(pale(onset), zoom), motion, zoom)
     warped = warp(onset[None], motion[None])[0]
     if view == "warped face":
-        return pixels(warped, zoom)
-    return pixels((0.5 + CONTRAST * (warped - onset).mean(0, keepdim=True)).expand(3, -1, -1), zoom)
+        return enlarge(warped, zoom)
+    return enlarge((0.5 + CONTRAST * (warped - onset).mean(0, keepdim=True)).expand(3, -1, -1), zoom)

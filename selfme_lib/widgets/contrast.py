@@ -1,28 +1,28 @@
-r"""The explorer of the symmetric contrastive loss (Eq 12-14): whom does one region of one face compare itself with?
+r"""The explorer of the symmetric contrastive loss (Eq 12-14): with what does one region of one face compare itself?
 
 An anchor, region $\alpha$ of clip $i$, meets region $\beta$ of every clip of the batch. The softmax of the cosines over
-$\tau$ shares out one unit of attention among them; the loss is minus the mean logarithm of the shares that clips of its own
+$\tau$ divides one unit of attention among them; the loss is minus the mean logarithm of the shares that clips of its own
 class get. A small $\tau$ listens to the nearest alone, a large one to all alike.
 """
 
 from collections.abc import Sequence
 
 import ipywidgets
-import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from selfme_lib.classifier.symmetry import contrast, symmetric_contrastive_loss
 from selfme_lib.data import THREE_CLASSES
 from selfme_lib.grids import resize_flow
+from selfme_lib.plots.montage import Picture, beside, enlarge, rgb
 from selfme_lib.plots.results import REGION_COLOURS, REGIONS
 from selfme_lib.plots.style import CLASS_COLOURS, common_scale, flow_to_rgb
 from selfme_lib.runtime.errors import UsageError
 
-from .canvas import SIDE, bars, beside, pixels, rgb
-from .explorer import LABEL, Explorer
+from .canvas import SIDE, bars
+from .explorer import Explorer, buttons, menu, slider
 
 ACROSS = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
 SHOWN = 14  # candidates with a bar
@@ -37,7 +37,7 @@ def explore_contrast(
     """A widget: an anchor, its region and that of the others, the temperature, the denominator.
 
     Args:
-        motion: of the clips of a batch; shown.
+        motion: of the clips of a batch, to be shown.
         labels: their classes.
         regions: their regional embeddings, from `classifier.symmetry.region_embeddings`.
         classes: what the labels mean.
@@ -69,21 +69,15 @@ class ContrastExplorer(Explorer):
         classes: Sequence[str],
     ):
         self._motion, self._labels, self._regions = resize_flow(motion, (SIDE, SIDE)), labels, regions.detach()
-        self._scale, self._classes = common_scale(self._motion), classes
+        self._scale = common_scale(self._motion)
         self._unit = F.normalize(self._regions.float(), dim=-1)
-        names = [(f"{place + 1}: {classes[label]}", place) for place, label in enumerate(labels.tolist())]
-        self.anchor = ipywidgets.Dropdown(options=names, value=0, description="clip i", style=LABEL)
-        buttons = LABEL | {"button_width": "120px"}
-        self.region = ipywidgets.ToggleButtons(
-            options=REGIONS, description="region α", style=LABEL | {"button_width": "60px"}
-        )
-        self.partner = ipywidgets.ToggleButtons(
-            options=("across the face", "the same region"), description="region β", style=buttons
-        )
-        self.tau = ipywidgets.FloatLogSlider(
-            value=0.07, min=-2, max=0.5, step=0.02, readout_format=".3f", description="τ", style=LABEL
-        )
-        self.denominator = ipywidgets.ToggleButtons(options=("pair", "all"), description="denominator", style=buttons)
+        self._names = [classes[label] for label in labels.tolist()]
+        self.anchor = menu("clip i", [(f"{place + 1}: {name}", place) for place, name in enumerate(self._names)])
+        self.region = buttons("region α", REGIONS, width=60)
+        self.partner = buttons("region β", ("across the face", "the same region"), width=120)
+        log_slider = ipywidgets.FloatLogSlider
+        self.tau = slider("τ", 0.07, -2, 0.5, kind=log_slider, step=0.02, readout_format=".3f")
+        self.denominator = buttons("denominator", ("pair", "all"), width=120)
         super().__init__([self.anchor, self.tau], [self.region, self.partner], [self.denominator])
 
     def candidates(self) -> tuple[Float[Tensor, "m"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:
@@ -110,45 +104,43 @@ class ContrastExplorer(Explorer):
         return alpha if self.partner.value == "the same region" else ACROSS[alpha]
 
     def loss(self) -> float:
-        """Of this anchor (for `pair`: with this β); zero if no clip of its class is there."""
+        """Of this anchor (for `pair`: with this β); zero if there is no other clip of its class."""
         cosine, positive, counts = self.candidates()
         return float(contrast((cosine / self.tau.value)[None], positive=positive[None], candidate=counts[None]))
 
-    def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
+    def render(self) -> tuple[Picture, str]:
         i, alpha, tau = self.anchor.value, REGIONS.index(self.region.value), self.tau.value
         cosine, positive, counts = self.candidates()
         share = (cosine / tau).masked_fill(~counts, -torch.inf).softmax(0)
         order = share.argsort(descending=True)[: min(SHOWN, int(counts.sum()))].tolist()
         pair = self.denominator.value == "pair"
         clips = [(place, self.beta()) if pair else divmod(place, 4) for place in order]
-        shades = [CLASS_COLOURS[self._classes[int(self._labels[clip])]] for clip, _ in clips]
+        shades = [CLASS_COLOURS[self._names[clip]] for clip, _ in clips]
         labels = [
-            f"{'+' if positive[place] else '−'} {clip + 1} {self._classes[int(self._labels[clip])][:3]} {REGIONS[region]}"
+            f"{'+' if positive[place] else '−'} {clip + 1} {self._names[clip][:3]} {REGIONS[region]}"
             for place, (clip, region) in zip(order, clips)
         ]
         nearest, region = clips[0]
-        picture = beside(
-            [
-                self._face(i, alpha),
-                bars(share[order].tolist(), shades, labels, width=SIDE, height=SIDE),
-                self._face(nearest, region),
-            ],
-            [
-                f"anchor: clip {i + 1}, {REGIONS[alpha]}",
-                "share of each (+ same class)",
-                f"largest share: clip {nearest + 1}",
-            ],
-        )
+        pictures = [
+            self._face(i, alpha),
+            bars(share[order].tolist(), shades, labels, width=SIDE, height=SIDE),
+            self._face(nearest, region),
+        ]
+        titles = [
+            f"anchor: clip {i + 1}, {REGIONS[alpha]}",
+            "share of each (+ same class)",
+            f"largest share: clip {nearest + 1}",
+        ]
         whole = symmetric_contrastive_loss(self._regions, self._labels, tau=tau, denominator=self.denominator.value)
-        return picture, (
+        return beside(pictures, titles), (
             f"loss of this anchor {self.loss():.2f} · of the batch, all anchors and pairs {whole:.2f} · "
             f"positives get {share[positive].sum():.2f} of the attention, with {int(positive.sum())} of "
             f"{int(counts.sum())} candidates"
         )
 
-    def _face(self, clip: int, region: int) -> UInt8[np.ndarray, "H W 3"]:
+    def _face(self, clip: int, region: int) -> Picture:
         """A motion with its four regions; one of them stands out."""
-        picture = pixels(flow_to_rgb(-self._motion[clip], self._scale), 1)
+        picture = enlarge(flow_to_rgb(-self._motion[clip], self._scale), 1)
         half = SIDE // 2
         for number, colour in enumerate(REGION_COLOURS):
             top, left = (half * part for part in divmod(number, 2))

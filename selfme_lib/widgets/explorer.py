@@ -1,36 +1,68 @@
 """What all explorers share: controls on top, below them a picture and a note that follow every change.
 
-A widget lives in a notebook that runs. For every other place (GitHub, PDF, the static site) it has a static twin: its
-outputs carry the picture beside the widget, and `static` gives it as a figure.
+A widget lives only in a running notebook. Everywhere else (GitHub, PDF, the static site) a picture stands in for it: outputs
+carry one beside the widget, and `static` gives picture and note as a figure. `ipywidgets.interactive` offers neither.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import cv2
 import ipywidgets
-import numpy as np
-from jaxtyping import UInt8
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
+from selfme_lib.plots.montage import Picture
 from selfme_lib.plots.style import SOFT, WIDTH
+from selfme_lib.runtime.errors import UsageError
 
 LABEL = {"description_width": "90px"}
 
 
-class Explorer(ipywidgets.VBox):
-    """Rows of controls, a picture, a note. A subclass tells by `look` what its controls mean.
+def menu(label: str, options: Iterable[Any], **more: Any) -> ipywidgets.Dropdown:
+    """One of many options; at first the first one, unless `value` is given."""
+    return ipywidgets.Dropdown(options=list(options), description=label, style=LABEL, **more)
 
-    Exceptions in a callback are swallowed by papermill: after setting a control, look at `picture` and `note`.
+
+def clip_menu(clips: Iterable[str]) -> ipywidgets.Dropdown:
+    """One of several clips.
+
+    Raises:
+        UsageError: there is no clip.
+    """
+    names = list(clips)
+    if not names:
+        raise UsageError("an explorer needs at least one clip, got none")
+    return menu("clip", names)
+
+
+def buttons(label: str, options: Iterable[Any], *, width: int, **more: Any) -> ipywidgets.ToggleButtons:
+    """One of few options, as buttons of `width` px; at first the first one, unless `value` is given."""
+    style = LABEL | {"button_width": f"{width}px"}
+    return ipywidgets.ToggleButtons(options=list(options), description=label, style=style, **more)
+
+
+def slider(
+    label: str, value: float, low: float, high: float, *, kind: type = ipywidgets.IntSlider, **more: Any
+) -> ipywidgets.Widget:
+    """A number from `low` to `high`; a whole one unless another `kind` of ipywidgets' sliders is given."""
+    return kind(value=value, min=low, max=high, description=label, style=LABEL, **more)
+
+
+class Explorer(ipywidgets.VBox):
+    """Rows of controls, a picture, a note. A subclass makes its controls and draws their values in `render`.
+
+    Papermill swallows exceptions in callbacks: after setting a control, look at `picture` and `note`.
 
     Args:
         rows: of controls, from the top; each control is observed.
 
     Attributes:
-        picture: a JPEG, drawn anew whenever a control changes.
-        note: a line or two of numbers that belong to it.
+        picture: a JPEG, drawn again whenever a control changes.
+        note: a line or two of numbers that go with it.
     """
 
     _held = False
@@ -44,13 +76,13 @@ class Explorer(ipywidgets.VBox):
         boxes = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
         super().__init__([*boxes, self.picture, self.note])
 
-    def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
+    def render(self) -> tuple[Picture, str]:
         """Picture and note for the present values of the controls."""
         raise NotImplementedError
 
     @contextmanager
     def hold_picture(self) -> Iterator[None]:
-        """Controls that depend on another one may be changed in here; the picture is drawn once, for the other one."""
+        """Set controls that depend on another one without drawing; the picture is drawn once, for that other one."""
         self._held = True
         try:
             yield
@@ -59,24 +91,23 @@ class Explorer(ipywidgets.VBox):
 
     def static(self) -> Figure:
         """The static twin: picture and note as they are now, as a figure."""
-        picture = cv2.imdecode(np.frombuffer(self.picture.value, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        picture = imread(BytesIO(self.picture.value), format="jpeg")
         height = WIDTH * picture.shape[0] / picture.shape[1]
         figure = Figure(figsize=(WIDTH, height + 0.35), layout="constrained")
         ax = figure.subplots()
         ax.imshow(picture, interpolation="antialiased")
         ax.set_axis_off()
-        lines = self.note.value.replace("<br>", "\n")
-        figure.supxlabel(lines, fontsize=8, color=SOFT, x=0.01, ha="left")
+        figure.supxlabel(self.note.value.replace("<br>", "\n"), fontsize=8, color=SOFT, x=0.01, ha="left")
         return figure
 
     def _draw(self, _change: object = None) -> None:
         if self._held:
             return
-        picture, note = self.look()
+        picture, note = self.render()
         self.picture.value = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
         self.note.value = note
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget's own view, and the picture for readers that know no widgets."""
+        """The widget's own view, and the picture for readers that cannot show widgets."""
         views = super()._repr_mimebundle_(**options)
         return {**views, "image/jpeg": base64.b64encode(self.picture.value).decode()}

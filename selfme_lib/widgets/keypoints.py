@@ -1,30 +1,28 @@
 r"""The keypoint and weight viewer: which keypoint moves what.
 
-The learner finds K keypoints in onset and apex (Eq 1); each has one displacement (Eq 2), and a map of weights says where
-on the face it counts (Eq 4). Their sum is the dense motion (Eq 5). The last weight belongs to standing still.
+The learner finds K keypoints in onset and apex (Eq 1). Each has one displacement (Eq 2) and a map of weights that says where
+on the face it counts (Eq 4). Their weighted sum is the dense motion (Eq 5). The last weight belongs to standing still.
 """
 
 from collections.abc import Mapping
 from functools import cache
 
-import ipywidgets
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from selfme_lib.grids import resize_flow, resize_image, to_pixels
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import Motion, MotionLearner
+from selfme_lib.plots.montage import Picture, beside, enlarge
 from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
-from selfme_lib.runtime.errors import UsageError
 
-from .amplification import Frames
-from .canvas import beside, colours, pale, pixels, with_dots, with_lines, zoom_for
-from .explorer import LABEL, Explorer
+from .amplification import OnsetApex
+from .canvas import colours, draw_dots, draw_lines, pale, zoom_for
+from .explorer import Explorer, clip_menu, slider
 
 
-def view_keypoints(clips: Mapping[str, Frames], *, learner: MotionLearner | None = None) -> "KeypointViewer":
+def view_keypoints(clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None) -> "KeypointViewer":
     """A widget: a clip, a keypoint, and how much longer than true the displacements are drawn.
 
     Args:
@@ -34,8 +32,6 @@ def view_keypoints(clips: Mapping[str, Frames], *, learner: MotionLearner | None
     Raises:
         UsageError: there is no clip.
     """
-    if not clips:
-        raise UsageError("view_keypoints: expected at least one clip, got none")
     return KeypointViewer(clips, learner or checkpoint.load())
 
 
@@ -48,57 +44,50 @@ class KeypointViewer(Explorer):
         magnify: drawn length of displacements over their true length.
     """
 
-    def __init__(self, clips: Mapping[str, Frames], learner: MotionLearner):
+    def __init__(self, clips: Mapping[str, OnsetApex], learner: MotionLearner):
         self._learner = learner
         self._frames, self._motion = cache(clips.__getitem__), cache(self._forward)
-        names = list(clips)
-        count = learner.config.keypoints
-        self.clip = ipywidgets.Dropdown(options=names, value=names[0], description="clip", style=LABEL)
-        lengths = self._motion(names[0]).local[0, :-1].norm(dim=-1)
+        self.clip = clip_menu(clips)
+        lengths = self._motion(self.clip.value).local[0, :-1].norm(dim=-1)
         first = int(lengths.argmax()) + 1  # the one that moves most
-        self.keypoint = ipywidgets.IntSlider(value=first, min=1, max=count + 1, description="keypoint k", style=LABEL)
-        self.magnify = ipywidgets.IntSlider(value=10, min=1, max=30, description="magnify", style=LABEL)
+        self.keypoint = slider("keypoint k", first, 1, learner.config.keypoints + 1)
+        self.magnify = slider("magnify", 10, 1, 30)
         super().__init__([self.clip], [self.keypoint, self.magnify])
-
-    @torch.inference_mode()
-    def _forward(self, name: str) -> Motion:
-        device = next(self._learner.parameters()).device
-        return self._learner.forward_motion(*(frame[None].to(device) for frame in self._frames(name)))
 
     def displacements(self) -> Float[Tensor, "k 2"]:
         """Of each keypoint, from onset to apex, in px of the frame."""
         height, width = self._frames(self.clip.value)[0].shape[-2:]
         motion = self._motion(self.clip.value)
-        ends = [
-            to_pixels(points[0].cpu(), height, width) for points in (motion.keypoints_source, motion.keypoints_target)
-        ]
-        return ends[1] - ends[0]
+        points = motion.keypoints_source[0].cpu(), motion.keypoints_target[0].cpu()
+        start, end = (to_pixels(some, height, width) for some in points)
+        return end - start
 
-    def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
+    def render(self) -> tuple[Picture, str]:
         onset, _ = self._frames(self.clip.value)
         height, width = onset.shape[-2:]
         motion, k = self._motion(self.clip.value), self.keypoint.value - 1
         zoom = zoom_for(width)
-        starts = to_pixels(motion.keypoints_source[0].cpu(), height, width)
-        steps = self.displacements()
-        sticks = [torch.stack([start, start + self.magnify.value * step]) for start, step in zip(starts, steps)]
-        face = with_lines(pixels(pale(onset, 0.35), zoom), sticks, zoom, VERMILION, 2)
-        face = with_dots(face, starts, zoom, "#ffffff")
+        starts, steps = to_pixels(motion.keypoints_source[0].cpu(), height, width), self.displacements()
+        sticks = torch.stack([starts, starts + self.magnify.value * steps], dim=1)  # (k, 2, 2)
+        face = draw_lines(enlarge(pale(onset, 0.35), zoom), list(sticks), zoom, VERMILION, 2)
+        draw_dots(face, starts, zoom, "#ffffff")
         weights = motion.weights[0].cpu()
         weight = resize_image(weights[k][None, None], (height, width))[0, 0]
-        still = k == len(starts)
-        shown = pixels(0.3 * pale(onset, 0.0) + 0.7 * colours(weight, 0.0, 1.0), zoom)
-        if not still:
-            face = with_dots(face, starts[k : k + 1], zoom, YELLOW, 5.0)
-            shown = with_dots(shown, starts[k : k + 1], zoom, YELLOW, 4.0)
+        shown = enlarge(0.3 * pale(onset, 0.0) + 0.7 * colours(weight, 0.0, 1.0), zoom)
+        chosen = starts[k : k + 1]  # none for standing still
+        draw_dots(face, chosen, zoom, YELLOW, 5.0)
+        draw_dots(shown, chosen, zoom, YELLOW, 4.0)
         dense = resize_flow(motion.dense.cpu(), (height, width))[0]
+        still = k == len(starts)
         name = "standing still" if still else f"keypoint {k + 1}"
-        picture = beside(
-            [face, shown, pixels(flow_to_rgb(-dense, common_scale(dense)), zoom)],
-            [f"keypoints, displacement × {self.magnify.value}", f"weight of {name}", "dense motion: their sum"],
-        )
-        most = float((weights.argmax(0) == k).float().mean())
+        titles = [f"keypoints, displacement × {self.magnify.value}", f"weight of {name}", "dense motion: their sum"]
         moved = "does not move" if still else f"moves ({steps[k, 0]:+.2f}, {steps[k, 1]:+.2f}) px"
-        return picture, (
-            f"{name} {moved} · largest weight {weight.max():.2f} · the largest of all on {100 * most:.1f} % of the face"
+        largest = 100 * float((weights.argmax(0) == k).float().mean())
+        return beside([face, shown, enlarge(flow_to_rgb(-dense, common_scale(dense)), zoom)], titles), (
+            f"{name} {moved} · largest weight {weight.max():.2f} · the largest of all on {largest:.1f} % of the face"
         )
+
+    @torch.inference_mode()
+    def _forward(self, name: str) -> Motion:
+        device = next(self._learner.parameters()).device
+        return self._learner.forward_motion(*(frame[None].to(device) for frame in self._frames(name)))

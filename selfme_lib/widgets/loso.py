@@ -1,7 +1,7 @@
-"""The leave-one-subject-out explorer: who was predicted how, from which motion, and what spoke for it.
+"""The leave-one-subject-out explorer: what was predicted for whom, from which motion, and on what evidence.
 
 Everything comes from a run folder: predictions from `metrics.json`, motion from `fields/`, networks from `checkpoints/`.
-Chapter 07 keeps the networks of some folds; for the others there is no attention to show, because nothing is trained here.
+Chapter 07 keeps the networks of some folds; for the others there is no attention to show, as nothing is trained here.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from functools import cache
 from typing import Any
 
 import cv2
-import ipywidgets
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from selfme_lib.classifier.grad_cam import grad_cam
 from selfme_lib.classifier.network import SCViT
 from selfme_lib.data import Clip, load_onset_apex
 from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
+from selfme_lib.plots.montage import Picture, below, beside, rgb, to_bytes, write
 from selfme_lib.plots.style import CLASS_COLOURS, FAINT, INK, common_scale, flow_to_rgb
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json
@@ -28,8 +28,8 @@ from selfme_lib.study.profiles import Profile
 from selfme_lib.study.run_folder import RunFolder
 from selfme_lib.study.tables import Row
 
-from .canvas import bars, below, beside, heat_over, pixels, rgb, write
-from .explorer import LABEL, Explorer
+from .canvas import bars, heat_over
+from .explorer import Explorer, menu
 
 SIDE = 192  # px of a picture
 
@@ -39,11 +39,11 @@ def explore_loso(settings: Profile, run: RunFolder, clips: list[Clip]) -> "LosoE
 
     Args:
         settings: of the run.
-        run: its folder; chapter 05 has been run there, and chapter 07 for the attention.
+        run: its folder, into which chapter 05 was run, and chapter 07 for the attention.
         clips: of the run, from `study.experiments.prepare_data`.
 
     Raises:
-        DataError: the run has no predictions yet, those of other clips, or no motion that this code has made.
+        DataError: the run has no predictions, those of other clips, or no motion made by this version of the code.
     """
     if not run.metrics.exists():
         raise DataError(f"{run.metrics}: no such file; run chapter 05 into this folder first")
@@ -57,12 +57,12 @@ def explore_loso(settings: Profile, run: RunFolder, clips: list[Clip]) -> "LosoE
         if record["seed"] == settings.seed and _has_motion(settings, run, clips, record["settings"])
     }
     if not records:
-        raise DataError(f"{run.fields}: no motion that this version of the code has made; run chapter 05 again")
+        raise DataError(f"{run.fields}: no motion made by this version of the code; run chapter 05 again")
     return LosoExplorer(settings, run, clips, records)
 
 
 def _has_motion(settings: Profile, run: RunFolder, clips: list[Clip], row: dict[str, Any]) -> bool:
-    """Whether the run holds what a row was computed from; the majority class was computed from nothing."""
+    """Whether the run holds the motion that a row was computed from; the majority class uses none."""
     how = {"bspline": row["bspline"], "gamma": row["gamma"]}
     return row["motion"] != "none" and fields_file(settings, run, clips, row["motion"], **how).exists()
 
@@ -73,7 +73,7 @@ class LosoExplorer(Explorer):
     Attributes:
         method: a row of the tables.
         subject: held out.
-        clip: one of the subject's; ✓ or ✗ tells whether it was predicted right.
+        clip: one of the subject's, marked ✓ if it was predicted right and ✗ if not.
     """
 
     def __init__(self, settings: Profile, run: RunFolder, clips: list[Clip], records: dict[str, dict[str, Any]]):
@@ -84,50 +84,42 @@ class LosoExplorer(Explorer):
         self._frames = cache(lambda key: load_onset_apex([clips[self._place[key]]], SIDE))
         subjects = sorted({clip.subject for clip in clips})
         wanted = "SelfME-motion+SCViT"
-        self.method = ipywidgets.Dropdown(
-            options=list(records),
-            value=wanted if wanted in records else next(iter(records)),
-            description="method",
-            style=LABEL,
-        )
-        self.subject = ipywidgets.Dropdown(options=subjects, value=subjects[0], description="subject", style=LABEL)
-        options = self._options()
-        self.clip = ipywidgets.Dropdown(options=options, value=options[0][1], description="clip", style=LABEL)
+        self.method = menu("method", records, value=wanted if wanted in records else next(iter(records)))
+        self.subject = menu("subject", subjects)
+        self.clip = menu("clip", self._options())
         self.method.observe(self._list_clips, names="value")
         self.subject.observe(self._list_clips, names="value")
         super().__init__([self.method, self.subject, self.clip])
 
     def prediction(self) -> dict[str, Any]:
-        """What was said about the clip: subject, clip, label, prediction, probabilities."""
+        """The record of the clip: subject, clip, label, prediction, probabilities."""
         return next(one for one in self._of_subject() if f"{one['subject']}/{one['clip']}" == self.clip.value)
 
     def attention(self, label: int) -> Float[Tensor, "h w"] | None:
-        """Grad-CAM for a class, by the network that was held out from this subject; None if no such network was kept."""
+        """Grad-CAM for a class, by the network that never saw this subject; None if that network was not kept."""
         network = self._networks(self.method.value).get(self.subject.value)
         return None if network is None else grad_cam(network, self._motion()[None], label)[0]
 
-    def look(self) -> tuple[UInt8[np.ndarray, "H W 3"], str]:
+    def render(self) -> tuple[Picture, str]:
         found, classes = self.prediction(), self._classes
         label, guess = found["label"], found["prediction"]
         onset, apex = (side[0] for side in self._frames(self.clip.value))
         motion = self._motion()
-        shown = [pixels(onset, 1), pixels(apex, 1), _fit(pixels(flow_to_rgb(-motion, common_scale(motion)), 1))]
+        colours = cv2.resize(
+            to_bytes(flow_to_rgb(-motion, common_scale(motion))), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC
+        )
+        shown = [to_bytes(onset), to_bytes(apex), colours]
         titles = ["onset", "apex", "motion, as the classifier sees it"]
         for target, title in {label: "attention: truth", guess: "attention: prediction"}.items():
             heat = self.attention(target)
-            shown.append(_nothing() if heat is None else pixels(heat_over(onset, heat), 1))
+            shown.append(_nothing() if heat is None else to_bytes(heat_over(onset, heat)))
             titles.append(f"{title} ({classes[target]})" if label != guess else f"attention: {classes[target]}")
         record = self._records[self.method.value]
         own, pooled = self._confusion(self._of_subject()), np.array(record["confusion"])
-        chances = bars(
-            found["probabilities"],
-            [CLASS_COLOURS[name] for name in classes],
-            list(classes),
-            width=SIDE * 2,
-            height=SIDE // 2,
-        )
+        shades = [CLASS_COLOURS[name] for name in classes]
+        chances = bars(found["probabilities"], shades, classes, width=SIDE * 2, height=SIDE // 2)
         numbers = beside(
-            [_table(own, classes), _table(pooled, classes), chances],
+            [_confusion_picture(own, classes), _confusion_picture(pooled, classes), chances],
             [f"subject {self.subject.value}", "everybody (rows: truth)", "probabilities"],
         )
         verdict = "right" if label == guess else f"{classes[guess]}, wrong"
@@ -153,7 +145,7 @@ class LosoExplorer(Explorer):
         ]
 
     def _list_clips(self, _change: object) -> None:
-        """The clips of the subject that was chosen; the same clip stays if it is among them."""
+        """Offer the clips of the chosen subject; the current clip stays if it is one of them."""
         options = self._options()
         keys = [key for _, key in options]
         kept = self.clip.value if self.clip.value in keys else keys[0]
@@ -162,13 +154,12 @@ class LosoExplorer(Explorer):
             self.clip.value = kept
 
     def _row(self, name: str) -> Row:
-        known = {field.name for field in fields(Row)}  # a record says more, such as which leaks were asked for
+        known = {field.name for field in fields(Row)}  # a record holds more, such as the protocol's leaks
         settings = self._records[name]["settings"]
         return Row(name=name, **{key: value for key, value in settings.items() if key in known})
 
     def _read_inputs(self, name: str) -> Float[Tensor, "n 2 h w"]:
-        row = self._row(name)
-        return classifier_inputs(self._settings, self._run, self._clips, row)
+        return classifier_inputs(self._settings, self._run, self._clips, self._row(name))
 
     def _read_networks(self, name: str) -> dict[str, SCViT]:
         return kept_classifiers(self._settings, self._run, self._clips, self._row(name))
@@ -178,31 +169,26 @@ class LosoExplorer(Explorer):
         return confusion_matrix(labels, guesses, classes=len(self._classes))
 
 
-def _fit(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
-    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-
-
-def _nothing() -> UInt8[np.ndarray, "H W 3"]:
+def _nothing() -> Picture:
     blank = np.full((SIDE, SIDE, 3), 255, np.uint8)
     blank[[0, -1]] = blank[:, [0, -1]] = rgb(FAINT)
     lines = ["no network was kept", "for this fold; chapter 07", "keeps those it looks into"]
     return write(blank, [(14, 70 + 16 * row, line) for row, line in enumerate(lines)], size=11)
 
 
-def _table(confusion: Int[np.ndarray, "k k"], classes: Sequence[str]) -> UInt8[np.ndarray, "H W 3"]:
+def _confusion_picture(confusion: Int[np.ndarray, "k k"], classes: Sequence[str]) -> Picture:
     """A confusion matrix, rows truth; the blue of a cell is its share of the row."""
     side, margin = 120, 38
     cell = side // len(classes)
     picture = np.full((margin + side, margin + side, 3), 255, np.uint8)
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
-    dark, light = [], []
     for (row, column), count in np.ndenumerate(confusion):
         top, left = row * cell, margin + column * cell
-        picture[top + 1 : top + cell - 1, left + 1 : left + cell - 1] = np.round(
-            255 - share[row, column] * (255 - np.array(rgb(CLASS_COLOURS["negative"])))
-        )
-        (light if share[row, column] > 0.55 else dark).append((left + cell / 2, top + cell / 2, str(count)))
-    picture = write(write(picture, dark, size=13, anchor="mm"), light, size=13, colour="#ffffff", anchor="mm")
-    names = [(margin + (place + 0.5) * cell, side + 12, name[:3]) for place, name in enumerate(classes)]
-    names += [(margin / 2, (place + 0.5) * cell, name[:3]) for place, name in enumerate(classes)]
-    return write(picture, names, size=11, colour=INK, anchor="mm")
+        fill = 255 - share[row, column] * (255 - np.array(rgb(CLASS_COLOURS["negative"])))
+        picture[top + 1 : top + cell - 1, left + 1 : left + cell - 1] = np.round(fill)
+        colour = "#ffffff" if share[row, column] > 0.55 else INK
+        picture = write(picture, [(left + cell / 2, top + cell / 2, str(count))], size=13, colour=colour, anchor="mm")
+    middles = [(place + 0.5) * cell for place in range(len(classes))]
+    names = [(margin + middle, side + 12.0, name[:3]) for middle, name in zip(middles, classes)]
+    names += [(margin / 2, middle, name[:3]) for middle, name in zip(middles, classes)]
+    return write(picture, names, size=11, anchor="mm")

@@ -12,7 +12,7 @@ from selfme_lib.baselines import tcae
 from selfme_lib.bench import bench_motion, errors_per_clip, inverse_inconsistency, statistics
 from selfme_lib.bench.nuisances import ON_FRAMES
 from selfme_lib.bench.output import write_report
-from selfme_lib.bench.pairs import known_clips, load_pairs, one_in
+from selfme_lib.bench.pairs import every_nth, known_clips, load_pairs
 from selfme_lib.grids import end_point_error
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
@@ -142,9 +142,9 @@ def test_the_same_run_gives_the_same_errors(root, report, small):
 
 def test_every_subject_is_among_the_chosen_clips(root):
     clips, _ = known_clips(root)
-    assert [clip.key for clip in one_in(2, clips)] == ["01/s1_po_01", "01/s1_po_03", "02/s2_po_01", "02/s2_po_03"]
-    assert one_in(1, clips) == clips
-    assert {clip.subject for clip in one_in(99, clips)} == {"01", "02"}
+    assert [clip.key for clip in every_nth(2, clips)] == ["01/s1_po_01", "01/s1_po_03", "02/s2_po_01", "02/s2_po_03"]
+    assert every_nth(1, clips) == clips
+    assert {clip.subject for clip in every_nth(99, clips)} == {"01", "02"}
 
 
 def test_intervals_are_those_of_drawing_people():

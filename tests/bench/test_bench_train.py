@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from selfme_lib.bench.train import bench_train, matmul_gflops, plain_loop, text, training_flops
+from selfme_lib.bench.train import bench_train, matmul_gflops, plain_loop, report_text, training_flops
 from selfme_lib.classifier.network import build_classifier
 from selfme_lib.runtime.device import has_compiler
 from toy_motion import TINY, moving_blobs
@@ -36,5 +36,5 @@ def test_a_benchmark_says_what_it_measured():
     assert report["speedup"]["vit"] == pytest.approx(
         rates["samples_per_second"] / report["trainings"]["plain"]["samples_per_second"]
     )
-    assert "workers" not in report and "over the plain loop, one thread each: vit" in text(report)
+    assert "workers" not in report and "over the plain loop, one thread each: vit" in report_text(report)
     assert matmul_gflops(64, 1) > 0

@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from selfme_lib.data import Clip
-from selfme_lib.plots import data, motion, style
+from selfme_lib.plots import data, montage, motion, style
 from selfme_lib.synthme.truth import Truth
 
 
@@ -114,10 +114,10 @@ def test_intervals_and_curves_have_all_their_parts(ax):
 
 def test_contact_sheet_puts_pictures_row_by_row():
     pictures = [np.full((4, 5, 3), value, np.uint8) for value in (10, 20, 30)]
-    sheet = data.contact_sheet(pictures, columns=2, gap=1)
+    sheet = montage.contact_sheet(pictures, columns=2, gap=1)
     assert sheet.shape == (9, 11, 3)
     assert [sheet[0, 0, 0], sheet[0, 6, 0], sheet[5, 0, 0], sheet[5, 6, 0], sheet[4, 0, 0]] == [10, 20, 30, 255, 255]
-    assert (data.to_bytes(torch.full((3, 2, 2), 0.5)) == 128).all()
+    assert (montage.to_bytes(torch.full((3, 2, 2), 0.5)) == 128).all()
 
 
 def clip(subject, label):

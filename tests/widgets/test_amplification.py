@@ -10,11 +10,12 @@ from selfme_lib.data import Clip
 from selfme_lib.grids import jacobian_determinant
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.plots.montage import BAR, GAP
 from selfme_lib.plots.style import flow_to_rgb
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.widgets import ClipFrames, explore_amplification
 from selfme_lib.widgets.amplification import FULL_COLOUR, VIEWS, draw_view
-from selfme_lib.widgets.canvas import BAR, GAP, mark_folds
+from selfme_lib.widgets.canvas import draw_folds
 
 SIZE = 128
 
@@ -125,7 +126,7 @@ def test_views_show_where_the_skin_went():
 def test_folded_cells_are_painted():
     picture, folded = np.zeros((8, 8, 3), np.uint8), torch.zeros(3, 3, dtype=torch.bool)
     folded[1, 2] = True
-    mark_folds(picture, folded, 2)
+    draw_folds(picture, folded, 2)
     assert picture[3:5, 5:7].max(-1).min() > 0 and (picture.max(-1) > 0).sum() == 4
 
 

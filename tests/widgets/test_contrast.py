@@ -67,7 +67,7 @@ def _titles(explorer):
     caught = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contrast, "beside", lambda pictures, titles: caught.extend(titles) or pictures[0])
-        explorer.look()
+        explorer.render()
     return caught
 
 

@@ -81,8 +81,8 @@ def test_attention_is_that_of_the_fold_if_its_network_was_kept(explorer, setting
 
 def test_a_change_of_subject_draws_once(explorer, monkeypatch):
     drawn = []
-    look = loso.LosoExplorer.look
-    monkeypatch.setattr(loso.LosoExplorer, "look", lambda self: drawn.append(self.clip.value) or look(self))
+    render = loso.LosoExplorer.render
+    monkeypatch.setattr(loso.LosoExplorer, "render", lambda self: drawn.append(self.clip.value) or render(self))
     explorer.subject.value = "02"
     assert len(drawn) == 1 and drawn[0].startswith("02/")
 

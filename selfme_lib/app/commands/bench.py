@@ -77,11 +77,11 @@ def bench_train(
 ) -> None:
     """Speed of the classifier's training, against a plain timm loop and the machine's matrix product."""
     from selfme_lib.bench.train import bench_train as measure
-    from selfme_lib.bench.train import text
+    from selfme_lib.bench.train import report_text
     from selfme_lib.study import profiles
 
     measured = measure(profiles.load(profile).classifier, epochs=epochs, rounds=rounds, workers=workers)
     if as_json:
         print_json(measured)
     else:
-        print(text(measured))
+        print(report_text(measured))
