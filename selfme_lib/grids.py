@@ -1,15 +1,16 @@
-r"""The one coordinate convention of the project, and every operation that depends on it.
+r"""The project's one coordinate convention, and every operation that depends on it.
 
 * Images are `B C H W`, float32 in [0, 1].
-* Flows are `B 2 H W`; channel 0 is x (columns, to the right), channel 1 is y (rows, downwards); the unit is the
-  pixel **of the flow's own lattice**.
-* A motion is a *backward* flow: it lives on the lattice of the frame that is produced and says where to look,
+* Flows are `B 2 H W`; channel 0 is x (columns, rightwards), channel 1 is y (rows, downwards), in pixels **of the flow's own
+  lattice**.
+* Motion is a *backward* flow: it is defined on the lattice of the frame being produced and points to where each pixel comes
+  from,
 
   $$\hat x_t(u) = x_s(u + \Phi(u)).$$
 
 * Pixel centres have integer coordinates. Normalised coordinates run from -1 (centre of the first pixel) to 1 (centre
-  of the last), which is `align_corners=True` everywhere. Building a grid with one rule and sampling it with the other
-  shifts an image by up to half a pixel, as much as a micro-expression moves it.
+  of the last), which is `align_corners=True` throughout. Building a grid by one rule and sampling it by the other shifts an
+  image by up to half a pixel, as much as a micro-expression moves it.
 """
 
 import functools
@@ -30,26 +31,24 @@ def identity_grid(height: int, width: int, *, device=None, dtype=torch.float32) 
 
 
 def to_normalised(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[Tensor, "*b 2"]:
-    """Pixel coordinates (x, y) -> normalised ones, corners at ±1."""
-    extent = points.new_tensor([width - 1, height - 1])
-    return 2 * points / extent - 1
+    """Pixel coordinates (x, y) to normalised ones, with the corners at ±1."""
+    return 2 * points / points.new_tensor([width - 1, height - 1]) - 1
 
 
 def to_pixels(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[Tensor, "*b 2"]:
-    """Normalised coordinates (x, y) -> pixel ones: the inverse of `to_normalised`."""
-    extent = points.new_tensor([width - 1, height - 1])
-    return (points + 1) / 2 * extent
+    """Normalised coordinates (x, y) to pixels: the inverse of `to_normalised`."""
+    return (points + 1) / 2 * points.new_tensor([width - 1, height - 1])
 
 
 def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "_ 2 _ _"]) -> Float[Tensor, "b c h w"]:
-    r"""Backward warping $\hat x(u) = x(u + \Phi(u))$, bilinear; outside the image its border goes on.
+    r"""Backward warping $\hat x(u) = x(u + \Phi(u))$, bilinear; the border is replicated beyond the image.
 
     Args:
-        image: what is looked at; any number of channels.
-        flow: where to look, in pixels.
+        image: what to sample; any number of channels.
+        flow: where to sample it, in pixels.
 
     Raises:
-        ValueError: the lattices of image and flow differ.
+        ValueError: image and flow have different lattices.
     """
     if image.shape[0] != flow.shape[0] or image.shape[-2:] != flow.shape[-2:]:
         raise ValueError(
@@ -58,31 +57,31 @@ def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "_ 2 _ _"]) -> Flo
         )
     height, width = image.shape[-2:]
     position = identity_grid(height, width, device=flow.device, dtype=flow.dtype) + flow  # (b, 2, h, w)
-    grid = to_normalised(position.permute(0, 2, 3, 1), height, width)  # (b, h, w, 2)
-    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
+    return _sample_image(image, to_normalised(position.permute(0, 2, 3, 1), height, width))
 
 
 def translate(image: Float[Tensor, "b c h w"], displacement: Float[Tensor, "b 2"]) -> Float[Tensor, "b c h w"]:
-    """`warp` by a flow that is constant over each image; `displacement` (x, y) in normalised units. Cheaper than `warp`."""
+    """`warp` by a flow that is constant over each image, but cheaper; `displacement` (x, y) in normalised units."""
     height, width = image.shape[-2:]
     lattice = to_normalised(identity_grid(height, width, device=image.device).permute(1, 2, 0), height, width)
-    grid = lattice + displacement[:, None, None, :]  # (b, h, w, 2)
+    return _sample_image(image, lattice + displacement[:, None, None, :])
+
+
+def _sample_image(image: Float[Tensor, "b c h w"], grid: Float[Tensor, "b h w 2"]) -> Float[Tensor, "b c h w"]:
     return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def sample(flow: Float[Tensor, "b 2 h w"], points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
-    """The flow at these normalised places, in normalised units: twice a lattice's extent is 2."""
-    values = F.grid_sample(
-        flow, points[:, None].to(flow.dtype), padding_mode="border", align_corners=True
-    )  # (b, 2, 1, n)
+    """The flow at normalised points, itself in normalised units (the lattice is 2 units wide)."""
+    values = F.grid_sample(flow, points[:, None].to(flow.dtype), padding_mode="border", align_corners=True)
     height, width = flow.shape[-2:]
-    return values[:, :, 0].mT * 2 / flow.new_tensor([width - 1, height - 1])
+    return values[:, :, 0].mT * 2 / flow.new_tensor([width - 1, height - 1])  # from (b, 2, 1, n)
 
 
 @functools.lru_cache(maxsize=64)
-@torch.inference_mode(False)  # a matrix cached during inference would be of no use to training
+@torch.inference_mode(False)  # a matrix cached in inference mode could not be used in training
 def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "places size"]:
-    """Gaussian weights of `size` pixels at each of `places` evenly spaced places; the border pixel goes on outside."""
+    """Gaussian weights of `size` pixels at each of `places` evenly spaced places; the border pixel is replicated."""
     centres = torch.linspace(0, size - 1, places, dtype=torch.float64)
     radius = math.ceil(4 * sigma)
     taps = centres.round()[:, None] + torch.arange(-radius, radius + 1)
@@ -93,9 +92,10 @@ def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "pla
 
 
 def _resample(image: Tensor, size: tuple[int, int], sigma: tuple[float, float]) -> Tensor:
-    """A separable Gaussian filter as two small matrix products, many times as fast as a convolution's backward pass.
+    """A separable Gaussian filter and resize as two small matrix products.
 
-    In the image's own precision, whatever autocast says: a fraction of a pixel changes a picture by less than bfloat16 tells.
+    Written here because its backward pass is many times faster than that of a convolution such as kornia's. It keeps the
+    image's own precision under autocast: the changes that matter here are below the resolution of bfloat16.
     """
     rows = _gaussian_matrix(image.shape[-2], size[0], sigma[0]).to(image)
     columns = _gaussian_matrix(image.shape[-1], size[1], sigma[1]).to(image)
@@ -110,7 +110,7 @@ def gaussian_blur(image: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor
 
 
 def resize_image(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
-    """Resize onto a lattice of `size` (height, width) with the same corners; smoothed where it becomes smaller."""
+    """Resize to a lattice of `size` (height, width) with the same corners, smoothing when shrinking."""
     height, width = image.shape[-2:]
     if (height, width) == tuple(size):
         return image
@@ -120,37 +120,42 @@ def resize_image(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Floa
 
 
 def resize_flow(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "b 2 h2 w2"]:
-    """Bilinear resize onto a lattice of `size` (height, width); the values are rescaled to pixels of the new lattice."""
+    """Bilinear resize to a lattice of `size` (height, width); values are rescaled to pixels of the new lattice."""
     height, width = flow.shape[-2:]
     if (height, width) == tuple(size):
         return flow
     resized = F.interpolate(flow, size=size, mode="bilinear", align_corners=True)
-    scale = flow.new_tensor([(size[1] - 1) / (width - 1), (size[0] - 1) / (height - 1)])
-    return resized * scale[:, None, None]
+    return resized * pixel_ratio(flow, size)
+
+
+def pixel_ratio(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "2 1 1"]:
+    """How many pixels of a lattice of `size` (height, width) one pixel of the flow's lattice spans, along x and y."""
+    height, width = flow.shape[-2:]
+    return flow.new_tensor([(size[1] - 1) / (width - 1), (size[0] - 1) / (height - 1)])[:, None, None]
 
 
 def compose(first: Float[Tensor, "b 2 h w"], second: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
     r"""The displacement of $u \mapsto g(f(u))$ with $f = id + first$ and $g = id + second$.
 
-    For images: `warp(x, compose(first, second))` is `warp(warp(x, second), first)` up to interpolation.
+    For images, `warp(x, compose(first, second))` is `warp(warp(x, second), first)` up to interpolation.
     """
     return first + warp(second, first)
 
 
 def jacobian_determinant(flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h-1 w-1"]:
-    r"""$\det J$ of $u \mapsto u + \Phi(u)$ on each cell, by forward differences; a value ≤ 0 means that the map folds."""
+    r"""$\det J$ of $u \mapsto u + \Phi(u)$ in each cell, by forward differences; where it is ≤ 0 the map folds."""
     dx = flow[:, :, :-1, 1:] - flow[:, :, :-1, :-1]  # (b, 2, h-1, w-1): derivative along x
     dy = flow[:, :, 1:, :-1] - flow[:, :, :-1, :-1]
     return (1 + dx[:, 0]) * (1 + dy[:, 1]) - dx[:, 1] * dy[:, 0]
 
 
 def end_point_error(flow: Float[Tensor, "b 2 h w"], truth: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h w"]:
-    """Length of the difference of two flows, in pixels."""
+    """Length of the difference between two flows, in pixels."""
     return torch.linalg.vector_norm(flow - truth, dim=1)
 
 
 def optical_strain(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]:
-    r"""Size of the strain, $\sqrt{u_x^2 + v_y^2 + \frac12 (u_y + v_x)^2}$: by how much skin stretches."""
+    r"""Magnitude of the strain, $\sqrt{u_x^2 + v_y^2 + \frac12 (u_y + v_x)^2}$: how much the skin stretches."""
     along_y, along_x = torch.gradient(motion, dim=(-2, -1))  # each (b, 2, h, w)
     shear = along_y[:, 0] + along_x[:, 1]
     return (along_x[:, 0] ** 2 + along_y[:, 1] ** 2 + shear**2 / 2).sqrt().unsqueeze(1)

@@ -1,26 +1,30 @@
-"""Motion learners on disk: safetensors, with the networks' sizes and where the weights come from in its metadata."""
+"""Networks on disk: safetensors, with the network's settings and the origin of its weights as metadata."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.settings import from_plain
 
 from .learner import LearnerConfig, MotionLearner
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 def save(learner: MotionLearner, path: Path | str, **origin: str) -> None:
-    """Write weights and sizes atomically; `origin` says in words how the weights were made."""
-    state = {name: value.contiguous() for name, value in learner.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata={"config": json.dumps(asdict(learner.config)), **origin})
+    """Write a motion learner; `origin` describes how its weights were made."""
+    save_network(learner, learner.config, path, **origin)
 
 
 def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
@@ -31,14 +35,34 @@ def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
     """
     path = Path(path) if path else SHIPPED
     if not path.is_file():
-        raise DataError(f"{path}: no such checkpoint; give a file that `selfme pretrain` or a run has written")
+        raise DataError(f"{path}: no such checkpoint; give a file written by `selfme pretrain` or a run")
+    return load_network(MotionLearner, LearnerConfig, path, what="a motion learner").to(device)
+
+
+def save_network(network: nn.Module, config: Any, path: Path | str, **metadata: str) -> None:
+    """Write a network's weights and settings (a dataclass) atomically."""
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata={"config": json.dumps(asdict(config)), **metadata})
+
+
+def load_network(build: Callable[[Any], Network], settings: type, path: Path | str, *, what: str) -> Network:
+    """Read what `save_network` wrote: `build(config)` with its weights, in `eval` mode.
+
+    Args:
+        settings: the class of the settings.
+        what: the network's name in an error message.
+
+    Raises:
+        DataError: the file holds something else, or settings out of range.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        learner = MotionLearner(LearnerConfig(**json.loads(metadata["config"])))
-        learner.load_state_dict(load_file(path))
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        network = build(from_plain(settings, json.loads(metadata["config"])))
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, UsageError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
         reason = f"no {reason} in its metadata" if isinstance(error, KeyError) else reason
-        raise DataError(f"{path}: not a checkpoint of a motion learner ({reason}); give another file") from error
-    return learner.to(device).eval()
+        raise DataError(f"{path}: not a checkpoint of {what} ({reason}); give another file") from error
+    return network.eval()

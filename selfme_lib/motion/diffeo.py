@@ -1,8 +1,8 @@
-r"""From a small dense motion to a smooth, invertible one of the image's size (Eq 9 and the exponential after it).
+r"""From a small dense motion to a smooth, invertible one at image size (Eq 9 and the exponential that follows it).
 
-A cubic B-spline expands the field: every control point of a grid $G$ spreads its value over the four cells on
-each side of it. Then the field is read as a stationary velocity and integrated for unit time by scaling and squaring
-(Arsigny et al. 2006), which turns any smooth velocity into a diffeomorphism: $\det J > 0$ everywhere.
+A cubic B-spline expands the field: each point of the control grid $G$ spreads its value over the four cells around it along
+each axis. The result is read as a stationary velocity and integrated for unit time by scaling and squaring (Arsigny et al.
+2006), which turns a smooth velocity into a diffeomorphism: $\det J > 0$ everywhere.
 """
 
 import functools
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.grids import compose, resize_flow
+from selfme_lib.grids import compose, pixel_ratio, resize_flow
 
 
 def cubic_bspline(t: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -24,22 +24,22 @@ def cubic_bspline(t: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 
 
 @functools.lru_cache(maxsize=32)
-@torch.inference_mode(False)  # a matrix cached during inference would be of no use to training
+@torch.inference_mode(False)  # a matrix cached in inference mode could not be used in training
 def _expansion_matrix(points: int, size: int) -> Float[Tensor, "places controls"]:
-    """Weights of the control points (one more on each side) at each of `size` places; the corners of both lattices agree."""
+    """Weights of the control points, padded by one at each end, at `size` places; the corners of both lattices coincide."""
     places = torch.linspace(0, points - 1, size, dtype=torch.float64)  # in units of the control grid
     controls = torch.arange(-1, points + 1, dtype=torch.float64)
     return cubic_bspline(places[:, None] - controls[None, :]).float()
 
 
 def expand_bspline(motion: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "b 2 H W"]:
-    r"""Cubic B-spline expansion (Eq 9) of a motion on a control grid onto the image's lattice:
+    r"""Cubic B-spline expansion (Eq 9) of motion on a control grid to the image's lattice:
 
     $$\Phi(v) = \sum_{u \in G} \tilde\Phi(u) \prod_{\delta=1}^{2} \beta\!\left(v^\delta - u^\delta\right).$$
 
-    The product is separable, so that the sum is two small matrix products. A value in the interior needs the four
-    nearest control points of each axis; at the border the outermost ones are repeated. The spline approximates: it
-    smooths its control points rather than passing through them.
+    The product is separable, so the sum is two small matrix products. Inside, a value depends on the four nearest control
+    points along each axis; at the border the outermost ones are repeated. The spline approximates its control points,
+    smoothing them, and does not pass through them.
 
     Args:
         motion: control points, in pixels of their own lattice.
@@ -49,20 +49,18 @@ def expand_bspline(motion: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> F
     rows = _expansion_matrix(height, size[0]).to(motion)
     columns = _expansion_matrix(width, size[1]).to(motion)
     padded = F.pad(motion, (1, 1, 1, 1), mode="replicate")  # (b, 2, h+2, w+2)
-    expanded = rows @ padded @ columns.T  # (b, 2, H, W)
-    scale = motion.new_tensor([(size[1] - 1) / (width - 1), (size[0] - 1) / (height - 1)])
-    return expanded * scale[:, None, None]
+    return rows @ padded @ columns.T * pixel_ratio(motion, size)
 
 
 def exponential(velocity: Float[Tensor, "b 2 h w"], steps: int = 7) -> Float[Tensor, "b 2 h w"]:
     r"""$\exp(v)$: the displacement after unit time along a stationary velocity, by scaling and squaring.
 
-    $\phi_0 = v / 2^n$, then $n$ times $\phi \leftarrow \phi \circ \phi$. In pixels; outside the lattice the border's
-    velocity goes on, so that a constant velocity stays constant.
+    $\phi_0 = v / 2^n$, then $n$ times $\phi \leftarrow \phi \circ \phi$. In pixels; the border's velocity is replicated
+    beyond the lattice, so a constant velocity stays constant.
 
     Args:
-        velocity: in pixels a unit of time.
-        steps: n; the field that is squared has at most $|v|/2^n$, which must be well below a pixel.
+        velocity: in pixels per unit of time.
+        steps: n; $|v|/2^n$ should be well below a pixel.
     """
     displacement = velocity / 2**steps
     for _ in range(steps):
@@ -73,16 +71,16 @@ def exponential(velocity: Float[Tensor, "b 2 h w"], steps: int = 7) -> Float[Ten
 def diffeomorphic_motion(
     motion: Float[Tensor, "b 2 h w"], size: tuple[int, int], *, gamma: float = 1.0, bspline: bool = True
 ) -> Float[Tensor, "b 2 H W"]:
-    r"""What the classifier is given: $\gamma\tilde\Phi$, expanded and exponentiated.
+    r"""The classifier's input: $\gamma\tilde\Phi$, expanded and exponentiated.
 
-    The amplification factor scales the dense motion $\tilde\Phi$ (whose weights come from frames that are not
-    amplified), before the spline and before the exponential.
+    Amplification scales the dense motion $\tilde\Phi$, whose weights come from frames that are not amplified, before the
+    spline and the exponential.
 
     Args:
         motion: $\tilde\Phi$, in pixels of its own lattice.
         size: (height, width) of the image.
         gamma: motion amplification factor (Eq 2).
-        bspline: if False, bilinear expansion and no exponential: Table 1's rows without B-spline.
+        bspline: if False, bilinear expansion and no exponential, as in Table 1's rows without B-spline.
     """
     if not bspline:
         return resize_flow(gamma * motion, size)

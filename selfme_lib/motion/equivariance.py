@@ -1,7 +1,7 @@
-r"""Equivariance: when a frame is bent by a map that we made, what is found in it has to be bent likewise.
+r"""Equivariance: whatever is found in a frame has to move with it when the frame is deformed by a known map.
 
-Nobody has to say where anything is, because the map is known. The paper asks it of keypoints (Eq 7). The dense motion can
-be asked, too: between a frame and its bent self it has to be the map.
+No labels are needed, because the map is ours. The paper requires it of keypoints (Eq 7). The dense motion can be held to it
+too: between a frame and its deformed self, the motion has to be the map.
 """
 
 import math
@@ -22,9 +22,9 @@ class RandomTransform:
     face at $z$ in the original is at $\mathcal T^{-1}(z)$ in $X'$.
 
     Args:
-        batch: how many.
-        affine, spline: standard deviations of the affine coefficients and of the displacements of the control points,
-            in normalised units.
+        batch: number of maps.
+        affine, spline: standard deviations of the affine coefficients and of the control points' displacements, in
+            normalised units.
         points: the control points are points x points.
         generator: source of randomness.
     """
@@ -42,22 +42,22 @@ class RandomTransform:
         self.affine = torch.eye(2, 3) + noise  # (b, 2, 3)
         places = to_normalised(identity_grid(points, points).flatten(1).T, points, points)
         self.control = places.expand(batch, -1, -1).contiguous()  # (b, points², 2)
-        moved = self.control + torch.randn(batch, points**2, 2, generator=generator) * spline
-        self.kernel_weights, self.affine_weights = get_tps_transform(self.control, moved)
-        self.moved = moved
+        self.moved = self.control + torch.randn(batch, points**2, 2, generator=generator) * spline
+        self.kernel_weights, self.affine_weights = get_tps_transform(self.control, self.moved)
 
     def __call__(self, points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
-        """Normalised places of the transformed frame → the original's."""
+        """Normalised places of the transformed frame to the original's."""
         bent = warp_points_tps(points, self.moved, self.kernel_weights, self.affine_weights)
         return bent @ self.affine[:, :, :2].mT + self.affine[:, None, :, 2]
 
     def transform_frame(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """$X'$, the frames bent by their maps."""
         batch, _, height, width = image.shape
         size = (math.ceil(height / 4) + 1, math.ceil(width / 4) + 1)  # the map is smooth: a coarse lattice will do
         grid = identity_grid(*size, device=image.device)
         lattice = to_normalised(grid.flatten(1).T, *size).expand(batch, -1, -1)  # (b, n, 2)
-        looked_at = to_pixels(self(lattice), *size).mT.reshape(batch, 2, *size)
-        return warp(image, resize_flow(looked_at - grid, (height, width)))
+        origin = to_pixels(self(lattice), *size).mT.reshape(batch, 2, *size)
+        return warp(image, resize_flow(origin - grid, (height, width)))
 
     def to(self, device: torch.device) -> "RandomTransform":
         """The same map on another device."""
@@ -71,8 +71,8 @@ def equivariance_loss(
 ) -> Float[Tensor, ""]:
     r"""$|\mathcal T_{rand}(F_{kp}(\mathcal T_{rand}(X))) - F_{kp}(X)|$, mean over points and coordinates (Eq 7).
 
-    Keypoints of the transformed frame are mapped back before they are compared. In the order in which the equation is
-    printed, even perfect keypoints would not make it zero, because a frame is transformed by looking backwards.
+    Keypoints of the transformed frame are mapped back before the comparison. In the order in which the equation is printed,
+    even perfect keypoints would have a loss, because a frame is transformed by looking backwards.
     """
     return (transform(keypoints_transformed) - keypoints).abs().mean()
 
@@ -80,17 +80,16 @@ def equivariance_loss(
 def random_displacement(
     batch: int, size: int, generator: torch.Generator, *, peak: tuple[float, float] = (0.0008, 0.031)
 ) -> Float[Tensor, "b 2 s s"]:
-    """Smooth random flows as small as those of faces: a little turn, zoom and shift, and bumps on top, here and there zero.
+    """Smooth random flows as small as those of faces: slight rotation, zoom and shift, plus local bumps.
 
-    Bumps are sums of noise at three scales, times a soft mask, which is what skin over a few muscles looks like to
-    somebody who knows nothing of faces. In seven of ten fields whatever lies outside a ragged oval stands still, as the
-    background behind a face does. No data set's motion went into it.
+    Bumps are noise at three scales times a soft mask, a model of skin over a few muscles that knows nothing of faces. In
+    seven of ten fields everything outside a ragged oval stands still, like the background behind a face. No data set's
+    motion went into it.
 
     Args:
         batch, size: of the result.
         generator: source of randomness.
-        peak: shortest and longest length of the longest vector of the bumps, as a share of the size; logarithms are
-            uniform in between.
+        peak: least and greatest length of the longest bump vector, as a fraction of the size; log-uniform in between.
     """
 
     def noise(cells: int, channels: int) -> Tensor:
@@ -123,10 +122,10 @@ def dense_equivariance_loss(
 
     Args:
         flow: found between a frame and its warped self, in pixels of the image.
-        displacement: $\mathcal T$, what it was warped by.
+        displacement: $\mathcal T$, by which it was warped.
 
     Returns:
-        The mean length of the difference in hundredths of the image's width; a place counts
+        The weighted mean length of the difference, in hundredths of the image's width;
         $w = 1 + \frac12 |\mathcal T| / \overline{|\mathcal T|}$.
     """
     length = displacement.square().sum(1).sqrt()  # (b, h, w)

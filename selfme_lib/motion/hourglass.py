@@ -1,5 +1,6 @@
 """The encoder-decoder of stage 1: "all encoder-decoder-like networks are Hourglass networks" (§4.3)."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -11,6 +12,7 @@ from selfme_lib.grids import resize_image
 
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    """3 x 3 convolution, batch norm, ReLU."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -18,10 +20,18 @@ def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-class Stem(nn.Module):
-    """Full-size maps → features on a lattice of a quarter of the size, corners on corners.
+def zero_conv(in_channels: int, out_channels: int, *, bias: Sequence[float] = ()) -> nn.Conv2d:
+    """A 3 x 3 convolution that at first gives its `bias` everywhere, by default zero."""
+    layer = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+    constant = torch.tensor(bias or [0.0] * out_channels)
+    layer.load_state_dict({"weight": torch.zeros_like(layer.weight), "bias": constant})
+    return layer
 
-    Resizing the image first and looking afterwards throws away the fine texture that tells half a pixel of motion.
+
+class Stem(nn.Module):
+    """Full-size maps to features at a quarter of the size, corners on corners.
+
+    Shrinking the image before the first convolution would throw away the fine texture that reveals half a pixel of motion.
 
     Args:
         in_channels: of the full-size maps.
@@ -44,9 +54,9 @@ class Hourglass(nn.Module):
 
     Args:
         in_channels: channels of the input.
-        width: channels of the output and of the first level; every level down has twice as many.
+        width: channels of the output and of the first level; each level down has twice as many.
         depth: how often the lattice is halved; height and width must be divisible by 2**depth.
-        max_width: no level has more channels than this.
+        max_width: the most channels that any level has.
     """
 
     def __init__(self, *, in_channels: int, width: int, depth: int, max_width: int):
@@ -60,7 +70,7 @@ class Hourglass(nn.Module):
         self.out_channels = widths[0]
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        x = self.stem(x).contiguous(memory_format=torch.channels_last)  # in which the small convolutions are faster
+        x = self.stem(x).contiguous(memory_format=torch.channels_last)  # faster for the small convolutions
         skips = []
         for block in self.down:
             skips.append(x)

@@ -1,8 +1,7 @@
 r"""Keypoints without labels (Eq 1): $\{z_i^k\}_{k=1}^K = \mathcal F_{kp}(X_i),\ i \in \{s, t\}$.
 
-Nobody says where the keypoints are. They settle where a displacement explains most of what changes between two
-frames, because that is what the reconstruction rewards, and they stay on the same spot of the face because of the
-equivariance loss (Eq 7).
+Nobody says where the keypoints are. Reconstruction draws them to where a displacement explains most of the change between
+two frames; the equivariance loss (Eq 7) keeps each on the same spot of the face.
 """
 
 import torch
@@ -27,20 +26,22 @@ def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> 
 
 
 class KeypointDetector(nn.Module):
-    r"""$\mathcal F_{kp}$: an hourglass on a lattice of a quarter of the size, one heatmap a keypoint, and the soft-argmax.
+    r"""$\mathcal F_{kp}$: an hourglass at a quarter of the image size, one heatmap per keypoint, and a soft-argmax.
 
-    The head is padded. Without padding, as in first-order-model, the heatmap covers less of the face than the image
-    does but is read as if it covered all of it, and every displacement reads 1.1 to 1.24 times too large.
+    The head is padded. Without padding, as in first-order-model, the heatmap covers less of the face than the image but
+    is read as if it covered all of it, and every displacement comes out 1.1 to 1.24 times too large.
 
     Args:
         keypoints: K.
-        channels: of the maps that it looks at (`learner.MotionLearner.detail`).
-        width, depth, max_width: the hourglass.
+        channels: of the input maps (`learner.MotionLearner.detail`).
+        width, depth, max_width: of the hourglass.
         temperature: of the soft-argmax; lower is sharper.
-        reach: how far a keypoint strays from its home, in normalised units: the deviation of a Gaussian prior. Left to
-            themselves all keypoints crowd around the eyes, where blinks change most, and no local motion is left for
-            brows, cheeks and mouth; homes on a regular grid share out the face. It takes no label. None: no homes.
+        reach: how far a keypoint may stray from its home, as the standard deviation of a Gaussian prior in normalised
+            units. Without it all keypoints crowd around the eyes, where blinks change most, and no local motion is left
+            for brows, cheeks and mouth; homes on a regular grid spread them over the face, without labels. None: no homes.
     """
+
+    homes: Tensor
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class KeypointDetector(nn.Module):
         return logits - distance / (2 * self.reach**2)
 
     def forward_heatmaps(self, detail: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h//4 w//4"]:
-        """Confidence maps that sum to one over the lattice; for looking at."""
+        """Confidence maps that each sum to one over the lattice, for display."""
         logits = self.forward_logits(detail)
         return logits.flatten(2).softmax(-1).view_as(logits)
 
@@ -84,7 +85,7 @@ class KeypointDetector(nn.Module):
 
 
 def spread_out(count: int) -> Float[Tensor, "n 2"]:
-    """`count` places in rows over [-0.8, 0.8]², as evenly as rows allow."""
+    """`count` points in rows over [-0.8, 0.8]², as evenly as rows allow."""
     rows = round(count**0.5)
     lengths = [count // rows + (row < count % rows) for row in range(rows)]
     y = torch.linspace(-0.8, 0.8, rows) if rows > 1 else torch.zeros(1)

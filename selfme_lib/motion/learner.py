@@ -1,16 +1,19 @@
 r"""The motion learner as a whole: keypoints → local motions → weights → dense motion → reconstruction (Fig 2, left).
 
-The forward pass is the paper's motion learning stage; `dense_motion` is all that is used of it afterwards.
+The forward pass is the paper's motion learning stage; afterwards only `dense_motion` is used.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
+import pydantic
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from selfme_lib.grids import compose, resize_flow, resize_image, sample, warp
-from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.settings import STRICT
 
 from .dense_motion import DenseMotion, weighted_motion
 from .generator import Generator
@@ -19,50 +22,54 @@ from .losses import FLOOR, local_contrast
 
 CONTRAST_WINDOWS = (2.0, 5.0)  # of local contrast, in pixels at `LearnerConfig.size`
 
+Side = Annotated[int, Field(ge=8, le=8192)]
+Channels = Annotated[int, Field(ge=1, le=8192)]
+Spread = Annotated[float, Field(gt=0, le=100)]
 
-@dataclass(frozen=True)
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class LearnerConfig:
-    """Sizes and choices; the paper gives none of them. Its own form, or near it: `contrast`, `matching` False, `reach` None.
+    """Sizes and choices; the paper gives none of them. Its own form is near `contrast` and `matching` False, `reach` None.
 
     Attributes:
-        size, largest: least and greatest side in pixels of the frames that motion is looked for in; see
+        size, largest: smallest and largest side, in pixels, of the frames in which motion is estimated; see
             `MotionLearner.working_size`.
         keypoints: K.
-        passes: how often motion is looked for when it is extracted; from the second time on, between the source as warped
-            so far and the target. 1 is the paper's. Training looks as often.
+        passes: passes per estimate. From the second on, motion is estimated between the source as warped so far and the
+            target. 1 is the paper's.
         width, depth, max_width: hourglasses of detector and dense motion, at a quarter of the frames' size.
-        generator_width, generator_depth: the generator's, at the image's full size.
+        generator_width, generator_depth: the generator's, at full image size.
         temperature, reach: see `keypoints.KeypointDetector`.
         heatmap_variance, locality, matching: see `dense_motion.DenseMotion`.
-        contrast: look at local contrast, which light and colour do not change, instead of the image.
+        contrast: take local contrast as input, which light and colour do not change, instead of the image.
         contrast_floor: see `losses.local_contrast`.
     """
 
-    size: int = 128
-    largest: int = 192
-    keypoints: int = 100
-    passes: int = 3
-    width: int = 24
-    depth: int = 3
-    max_width: int = 96
-    generator_width: int = 8
-    generator_depth: int = 1
-    temperature: float = 0.1
-    reach: float | None = 0.15
-    heatmap_variance: float = 0.01
-    locality: float = 0.09
+    size: Side = 128
+    largest: Side = 192
+    keypoints: Annotated[int, Field(ge=1, le=10_000)] = 100
+    passes: Annotated[int, Field(ge=1, le=100)] = 3
+    width: Channels = 24
+    depth: Annotated[int, Field(ge=0, le=8)] = 3
+    max_width: Channels = 96
+    generator_width: Channels = 8
+    generator_depth: Annotated[int, Field(ge=0, le=8)] = 1
+    temperature: Spread = 0.1
+    reach: Spread | None = 0.15
+    heatmap_variance: Spread = 0.01
+    locality: Spread = 0.09
     matching: bool = True
     contrast: bool = True
-    contrast_floor: float = FLOOR
+    contrast_floor: Annotated[float, Field(ge=0, le=1)] = FLOOR
 
     def __post_init__(self):
         for size in (self.size, self.largest):
             if size % self.step:
-                raise UsageError(f"size {size} of a motion learner is not a multiple of {self.step}")
+                raise ValueError(f"size {size} of a motion learner is not a multiple of {self.step}")
 
     @property
     def step(self) -> int:
-        """Sides of frames are multiples of it, so that every level of the hourglasses is whole."""
+        """Sides of frames are multiples of it, so that every level of the hourglasses has a whole number of cells."""
         return 4 * 2**self.depth
 
 
@@ -74,18 +81,18 @@ class Motion:
     keypoints_target: Float[Tensor, "b k 2"]
     local: Float[Tensor, "b k+1 2"]  # Φ^k (Eq 2), normalised; the last one is zero
     weights: Float[Tensor, "b k+1 h w"]  # ψ^k (Eq 4), of the first pass
-    found: tuple[Float[Tensor, "b 2 h w"], ...]  # Φ̃ (Eq 5) after each pass, pixels of its own lattice
+    found: tuple[Float[Tensor, "b 2 h w"], ...]  # Φ̃ (Eq 5) after each pass, in pixels of its own lattice
 
     @property
     def dense(self) -> Float[Tensor, "b 2 h w"]:
-        """All of the motion."""
+        """Φ̃ after the last pass."""
         return self.found[-1]
 
 
 class MotionLearner(nn.Module):
     """Keypoint detector, dense motion and generator.
 
-    Source is the onset and target the apex when a clip's motion is extracted; any two frames when it is trained.
+    When a clip's motion is extracted, the source is the onset and the target the apex; in training they are any two frames.
     """
 
     def __init__(self, config: LearnerConfig = LearnerConfig()):
@@ -108,12 +115,13 @@ class MotionLearner(nn.Module):
         )
 
     def working_size(self, image: Float[Tensor, "b 3 h w"]) -> tuple[int, int]:
-        """The image's own size, as near as `config.size`, `config.largest` and whole levels allow; it is square."""
+        """The image's own size, as far as `config.size`, `config.largest` and `config.step` allow; always square."""
         side = min(max(image.shape[-1], self.config.size), self.config.largest)
-        return (side // self.config.step * self.config.step,) * 2
+        side -= side % self.config.step
+        return side, side
 
     def detail(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
-        """What detector and dense motion look at: the local contrast of the image, or the image. Always in float32."""
+        """The input of detector and dense motion: the image's local contrast, or the image. Always in float32."""
         if not self.config.contrast:
             return image
         with torch.autocast(device_type=image.device.type, enabled=False):
@@ -121,42 +129,44 @@ class MotionLearner(nn.Module):
             return torch.cat([local_contrast(image, window, floor) for window in CONTRAST_WINDOWS], dim=1)
 
     def forward_keypoints(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k 2"]:
-        """Eq 1; normalised coordinates."""
+        """Eq 1, in normalised coordinates."""
         return self.detector(self.detail(resize_image(image, self.working_size(image))))
 
     def forward_motion(
         self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], *, passes: int = 1
     ) -> Motion:
-        """Eq 1 to 5; and again, with more than one pass, for the motion that is left.
+        """Eq 1 to 5, repeated with further passes for the motion that remains.
 
-        With `matching`, later passes compare the frames anew but keep what the hourglass said in the first: asking it
-        again takes as long as everything else in a pass several times over, and finds nothing more.
+        This is Lucas and Kanade's iterated warping. With `matching`, later passes match the frames anew but keep the
+        hourglass's output from the first: running it again costs several times as much as the rest of a pass and finds
+        nothing more.
         """
         size = self.working_size(source)
         frames = resize_image(torch.cat([source, target]), size)
         details = self.detail(frames)
-        source, seen = frames[: len(source)], details[len(source) :]
+        source, target_detail = frames[: len(source)], details[len(source) :]
         keypoints_source, keypoints_target = self.detector(details).split(len(source))
-        look = self.dense(*details.split(len(source)), keypoints_source, keypoints_target)
-        found = [weighted_motion(look.weights, look.motions)]
-        context = look.context if self.config.matching else None
+        first = self.dense(*details.split(len(source)), keypoints_source, keypoints_target)
+        found = [weighted_motion(first.weights, first.motions)]
+        context = first.context if self.config.matching else None
         for _ in range(1, passes):
             warped = self.detail(warp(source, resize_flow(found[-1], size)))
-            moved = keypoints_source - sample(found[-1], keypoints_target)  # where they are in it
-            again = self.dense(warped, seen, moved, keypoints_target, context)
-            found.append(compose(weighted_motion(again.weights, again.motions), found[-1]))
-        return Motion(keypoints_source, keypoints_target, look.motions, look.weights, tuple(found))
+            moved = keypoints_source - sample(found[-1], keypoints_target)  # the source's keypoints in the warped frame
+            later = self.dense(warped, target_detail, moved, keypoints_target, context)
+            found.append(compose(weighted_motion(later.weights, later.motions), found[-1]))
+        return Motion(keypoints_source, keypoints_target, first.motions, first.weights, tuple(found))
 
     def forward(
         self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]
     ) -> tuple[Float[Tensor, "b 3 h w"], Motion]:
-        r"""The estimated target frame $\hat X_t$ and the motion that it was made with."""
+        r"""The estimated target frame $\hat X_t$ and the motion behind it."""
         motion = self.forward_motion(source, target, passes=self.config.passes)
-        flow = resize_flow(motion.dense, tuple(source.shape[-2:]))
-        return self.generator(source, flow), motion
+        height, width = source.shape[-2:]
+        return self.generator(source, resize_flow(motion.dense, (height, width))), motion
 
     @torch.inference_mode()
     def dense_motion(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 s s"]:
-        r"""$\tilde\Phi$ from onset to apex, a backward flow in pixels of its lattice, a quarter of the working size;
-        the model must be in `eval` mode."""
+        r"""$\tilde\Phi$ from onset to apex: a backward flow in pixels of its lattice, a quarter of the working size.
+
+        The model must be in `eval` mode."""
         return self.forward_motion(onset, apex, passes=self.config.passes).dense

@@ -1,4 +1,4 @@
-"""Reconstruction in feature space (Eq 6), and what images are compared by."""
+"""Reconstruction in feature space (Eq 6), and the features in which images are compared without a network."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,24 +10,23 @@ from selfme_lib.grids import gaussian_blur, resize_image
 
 Features = Callable[[Float[Tensor, "b 3 h w"]], list[Tensor]]
 
+FLOOR = 1e-3  # in squared grey values, which are in [0, 1]
+
 
 def brightness(image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
     """Luma of ITU-R BT.601."""
     return (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
 
 
-FLOOR = 1e-3  # in squared grey values, which are in [0, 1]
-
-
 def local_contrast(
     image: Float[Tensor, "b 3 h w"], sigma: float = 2.0, floor: float = FLOOR
 ) -> Float[Tensor, "b 1 h w"]:
-    """Grey value minus its neighbourhood's mean, over its deviation: what is left when the light changes.
+    """Grey value minus its neighbourhood's mean, over its standard deviation: what remains when the light changes.
 
     Args:
         image: encoded RGB in [0, 1].
-        sigma: deviation in pixels of the Gaussian that weighs the neighbourhood.
-        floor: added to the variance. Where there is little but noise, noise is not blown up to full contrast.
+        sigma: standard deviation in pixels of the Gaussian neighbourhood.
+        floor: added to the variance, so that noise in flat regions is not blown up to full contrast.
     """
     grey = brightness(image)
     mean = gaussian_blur(grey, sigma)

@@ -1,22 +1,26 @@
 """Pairs of frames to learn motion from: "a source frame and a target frame were randomly selected from the sequence" (§3.2).
 
-Frames lie in one memory-mapped array on disk, so that memory does not grow with the data set.
+Frames lie in one memory-mapped array on disk, so memory does not grow with the data set.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import pydantic
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
 from selfme_lib.grids import identity_grid, to_normalised, to_pixels, warp
 from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.settings import STRICT
 
 Pair = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
+Deviation = Annotated[float, Field(ge=0, le=2)]
 
 
 class FramePairs:
@@ -24,7 +28,7 @@ class FramePairs:
 
     Args:
         frames: uint8 (N, H, W, 3) RGB, for example `numpy.load(path, mmap_mode="r")`.
-        starts: index of the first frame of each sequence and, last, N; every sequence has at least two frames.
+        starts: index of each sequence's first frame and, last, N; every sequence has at least two frames.
     """
 
     def __init__(self, frames: np.ndarray, starts: Sequence[int]):
@@ -38,12 +42,12 @@ class FramePairs:
 
     @classmethod
     def from_rendered(cls, path: Path, sequences: slice = slice(None)) -> "FramePairs":
-        """The file that `synthme.pretraining.render_pairs` writes: uint8 (N, 2, H, W, 3), two frames a sequence."""
+        """From a file by `synthme.pretraining.render_pairs`: uint8 (N, 2, H, W, 3), two frames a sequence."""
         pairs = np.load(path, mmap_mode="r")[sequences]
         return cls(pairs.reshape(-1, *pairs.shape[2:]), range(0, 2 * len(pairs) + 1, 2))
 
     def at(self, sequences: np.ndarray, generator: np.random.Generator) -> Pair:
-        """One pair of each of these sequences."""
+        """One pair from each of these sequences."""
         first, length = self.starts[sequences], np.diff(self.starts)[sequences]
         one = generator.integers(length)
         other = (one + generator.integers(1, length)) % length  # any frame but the same
@@ -58,30 +62,29 @@ class FramePairs:
         return torch.from_numpy(frames).permute(0, 3, 1, 2).float().div_(255)
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class Augmentation:
-    """What is done to a pair before it is learned from; both frames alike, except for the light.
+    """Random changes to a pair before it is learned from: the same for both frames, except for the light.
 
     Attributes:
         grey: probability that a pair loses its colour.
         light: standard deviation of the logarithm of gain and gamma, drawn for each frame.
         zoom, turn, shift: standard deviations of log scale, angle in radians, translation in half image sizes.
-        exposure, noise: of a second look at the same frames: standard deviation of the logarithms of gain and gamma and
-            of a slope of light across the image; least and largest deviation of the sensor's noise.
+        exposure, noise: of a second exposure of the same frames (`expose_again`): standard deviation of the logarithms of
+            gain and gamma and of a gradient of light across the image; least and greatest deviation of the sensor noise.
     """
 
-    grey: float = 0.3
-    light: float = 0.015
-    zoom: float = 0.08
-    turn: float = 0.05
-    shift: float = 0.05
-    exposure: float = 0.05
-    noise: tuple[float, float] = (0.003, 0.04)
+    grey: Annotated[float, Field(ge=0, le=1)] = 0.3
+    light: Deviation = 0.015
+    zoom: Deviation = 0.08
+    turn: Annotated[float, Field(ge=0, le=math.pi)] = 0.05
+    shift: Deviation = 0.05
+    exposure: Deviation = 0.05
+    noise: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] = (0.003, 0.04)
 
     def __call__(self, pair: Pair, generator: np.random.Generator) -> Pair:
-        source, target = pair
-        batch = len(source)
-        both = torch.stack([source, target], dim=1)  # (b, 2, 3, h, w)
+        both = torch.stack(pair, dim=1)  # (b, 2, 3, h, w)
+        batch = len(both)
         flips = torch.from_numpy(generator.random(batch) < 0.5)[:, None, None, None, None]
         both = torch.where(flips, both.flip(-1), both)
         both = self._place(both, generator)
@@ -93,34 +96,34 @@ class Augmentation:
         both = torch.where(greys, both.mean(2, keepdim=True), both)
         return both[:, 0].contiguous(), both[:, 1].contiguous()
 
-    def _place(self, both: Tensor, generator: np.random.Generator) -> Tensor:
+    def _place(self, both: Float[Tensor, "b 2 3 h w"], generator: np.random.Generator) -> Float[Tensor, "b 2 3 h w"]:
         """A similarity transform, the same for the two frames of a pair."""
         batch, _, _, height, width = both.shape
         scale = np.exp(self.zoom * generator.standard_normal(batch))
         angle = self.turn * generator.standard_normal(batch)
-        matrix = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(batch, 2, 2)
-        matrix = torch.from_numpy((matrix * scale[:, None, None]).astype(np.float32))
+        rotation = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(batch, 2, 2)
+        matrix = torch.from_numpy((rotation * scale[:, None, None]).astype(np.float32))
         move = torch.from_numpy((self.shift * generator.standard_normal((batch, 1, 2))).astype(np.float32))
         grid = identity_grid(height, width)
         places = to_normalised(grid.flatten(1).T, height, width) @ matrix.mT + move  # (b, h*w, 2)
         flow = to_pixels(places, height, width).mT.reshape(batch, 2, height, width) - grid
         return warp(both.flatten(1, 2), flow).view_as(both)
 
-    def look_again(
+    def expose_again(
         self, frames: Sequence[Float[Tensor, "b 3 h w"]], generator: torch.Generator
     ) -> list[Float[Tensor, "b 3 h w"]]:
-        """Frames of the same b scenes as other exposures would have them: other light, other noise.
+        """The same b scenes as a second exposure would record them: different light, different noise.
 
-        Light is each frame's own; noise is as strong in all frames of a scene, as they come from one camera.
+        Each frame has its own light; noise has one strength in all frames of a scene, since they come from one camera.
         """
         batch, _, height, width = frames[0].shape
         low, high = map(math.log, self.noise)
         deviation = (low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)).exp()
         rows, columns = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
-        looks = []
+        exposed = []
         for frame in frames:
             exponent, gain, across, down = self.exposure * torch.randn(4, batch, 1, 1, 1, generator=generator)
             slope = down * rows[:, None] + across * columns  # (b, 1, h, w)
             lit = frame.clamp(0, 1) ** exponent.exp() * (gain + slope).exp()
-            looks.append((lit + deviation * torch.randn(frame.shape, generator=generator)).clamp(0, 1))
-        return looks
+            exposed.append((lit + deviation * torch.randn(frame.shape, generator=generator)).clamp(0, 1))
+        return exposed

@@ -1,69 +1,73 @@
-r"""Training the motion learner: the objective (Eq 8), the loop, and state on disk from which a killed run goes on.
+r"""Training the motion learner: the objective (Eq 8), the loop, and a state on disk from which a killed run resumes.
 
-The loop runs on whatever Lightning Fabric is given: a CPU, one GPU, several. Pairs of step n are drawn by a generator
-seeded with (seed, n, rank), so that a resumed run sees what an uninterrupted one would have seen.
+The loop runs on whatever Lightning Fabric is given: a CPU, one GPU, several. The pairs of step n are drawn by a generator
+seeded with (seed, n, rank), so a resumed run sees what an uninterrupted one would have seen.
 """
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import pickle
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import pydantic
 import torch
 from jaxtyping import Float
 from lightning_fabric import Fabric
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from pydantic import Field
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from selfme_lib.grids import resize_flow, resize_image, warp
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.settings import STRICT
 
 from .equivariance import RandomTransform, dense_equivariance_loss, equivariance_loss, random_displacement
-from .learner import MotionLearner
+from .learner import MotionLearner, Side
 from .losses import Features, reconstruction_loss
 from .pairs import Augmentation, FramePairs
-from .perceptual import features
+from .perceptual import FeatureName, features
+
+Weight = Annotated[float, Field(ge=0, le=1e6)]
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class TrainingConfig:
     r"""How a motion learner is trained. The defaults are for training from scratch.
 
     Attributes:
         steps: optimiser steps.
-        batch_size: pairs a step and process.
+        batch_size: pairs per step and process.
         lr: (initial) learning rate of Adam.
         schedule: `one-cycle`, `constant`, or `multistep`: a tenth at 20/35 and again at 30/35 of the steps, the paper's
             epochs 20 and 30.
         lambda_rec, lambda_eqv: weights of the two losses (Eq 8).
         lambda_dense: weight of the dense motion's equivariance; 0 leaves it out, as the paper does.
-        sizes: sides in pixels of the frames; one of them is drawn for each step, and of larger ones than the first a
-            step takes as many fewer pairs as they have more pixels. Empty: the frames as they are.
+        sizes: sides in pixels of the frames. Each step draws one of them, and takes proportionally fewer pairs the more
+            pixels it has than the first. Empty: the frames as they are.
         scales: ι of Eq 6.
         perceptual: feature maps of Eq 6, see `perceptual.features`.
-        augmentation: what is done to pairs; None for nothing.
+        augmentation: random changes to the pairs; None for none.
         seed: of weights, pairs and transformations.
     """
 
-    steps: int
-    batch_size: int = 8
-    lr: float = 2e-3
+    steps: Annotated[int, Field(ge=1, le=10**9)]
+    batch_size: Annotated[int, Field(ge=1, le=10**5)] = 8
+    lr: Annotated[float, Field(ge=0, le=10)] = 2e-3
     schedule: Literal["one-cycle", "constant", "multistep"] = "one-cycle"
-    lambda_rec: float = 10.0
-    lambda_eqv: float = 10.0
-    lambda_dense: float = 1.0
-    sizes: Sequence[int] = ()
-    scales: Sequence[float] = (1, 0.5, 0.25, 0.125)
-    perceptual: str = "contrast"
+    lambda_rec: Weight = 10.0
+    lambda_eqv: Weight = 10.0
+    lambda_dense: Weight = 1.0
+    sizes: tuple[Side, ...] = ()
+    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = (1.0, 0.5, 0.25, 0.125)
+    perceptual: FeatureName = "contrast"
     augmentation: Augmentation | None = Augmentation()
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
     def learning_rate(self, step: int) -> float:
         """Of step 0, 1, …, steps - 1."""
@@ -76,22 +80,22 @@ class TrainingConfig:
 
 
 class Batch(SimpleNamespace):
-    """What one step learns from: pairs of frames, and frames that were bent by known maps.
+    """What one step learns from: pairs of frames, and frames deformed by known maps.
 
-    Not a dataclass, of which Fabric would cast every tensor to the networks' precision: brightness and places need more
-    than the eight bits of bfloat16.
+    Not a dataclass, because Fabric would cast each of its tensors to the networks' precision: brightness and places need
+    more than the eight bits of bfloat16.
 
     Attributes:
-        source, target: pairs of frames of one sequence: what is warped, and what it has to become.
-        seen_source, seen_target: the same, exposed again: what motion is looked for in.
-        bent, transform: the targets, transformed and exposed again; by what (Eq 7).
-        warped, displacement: the sources, warped and exposed again; by what, in pixels.
+        source, target: pairs of frames of one sequence: what is warped, and what it should become.
+        exposed_source, exposed_target: the same, exposed again: motion is estimated in these.
+        bent, transform: the targets, transformed and exposed again; by which map (Eq 7).
+        warped, displacement: the sources, warped and exposed again; by which flow, in pixels.
     """
 
     source: Float[Tensor, "b 3 h w"]
     target: Float[Tensor, "b 3 h w"]
-    seen_source: Float[Tensor, "b 3 h w"]
-    seen_target: Float[Tensor, "b 3 h w"]
+    exposed_source: Float[Tensor, "b 3 h w"]
+    exposed_target: Float[Tensor, "b 3 h w"]
     bent: Float[Tensor, "b 3 h w"]
     transform: RandomTransform
     warped: Float[Tensor, "b 3 h w"]
@@ -104,7 +108,7 @@ class Batch(SimpleNamespace):
 class Objective(nn.Module):
     r"""$\mathcal L_{ml} = \lambda_{rec} \mathcal L_{rec} + \lambda_{eqv} \mathcal L_{eqv}$ (Eq 8) of a batch of pairs.
 
-    With `lambda_dense` there is a third summand, the equivariance of the dense motion.
+    `lambda_dense` adds a third term, the equivariance of the dense motion.
     """
 
     def __init__(self, learner: MotionLearner, config: TrainingConfig):
@@ -114,14 +118,14 @@ class Objective(nn.Module):
         self.config = config
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Each summand of the loss, weighted."""
+        """Each term of the loss, weighted."""
         learner, config, pairs = self.learner, self.config, len(batch.source)
-        size = tuple(batch.source.shape[-2:])
-        source, target = batch.seen_source, batch.seen_target
-        if config.lambda_dense:  # the pairs and the warped frames at once
+        height, width = batch.source.shape[-2:]
+        source, target = batch.exposed_source, batch.exposed_target
+        if config.lambda_dense:  # the pairs and the warped frames in one batch
             source, target = torch.cat([source, source]), torch.cat([target, batch.warped])
         motion = learner.forward_motion(source, target, passes=learner.config.passes)
-        flow = resize_flow(motion.dense, size)
+        flow = resize_flow(motion.dense, (height, width))
         prediction = learner.generator(batch.source, flow[:pairs])
         reconstruction = reconstruction_loss(self.features, prediction, batch.target, config.scales)
         keypoints = learner.forward_keypoints(batch.bent)
@@ -150,11 +154,11 @@ def train(
 
     Args:
         learner: on any device; Fabric moves it.
-        pairs: what is learned from.
-        config: how.
+        pairs: the training data.
+        config: the recipe.
         fabric: launched; decides device, precision and number of processes.
-        validation: pairs of people who are not learned from; their reconstruction loss is recorded.
-        state: file in which everything is kept that a killed run needs; removed by nobody.
+        validation: pairs of people who are not trained on; their reconstruction loss is recorded.
+        state: file from which a killed run resumes; the caller deletes it.
         every: steps between records, and between states.
         progress: show a bar when the output is a terminal.
 
@@ -162,18 +166,21 @@ def train(
         The training curve: step, reconstruction, equivariance, dense (means since the last record), validation.
 
     Raises:
-        DataError: `state` belongs to another training.
+        DataError: `state` belongs to another training, or is damaged.
     """
     torch.manual_seed(config.seed)
     objective = Objective(learner, config)
     maps = objective.features
     optimiser = torch.optim.Adam(learner.parameters(), lr=config.lr, betas=(0.9, 0.99))
-    identity = _described(config, fabric.world_size)
-    begin, curve = _restore(state, learner, optimiser, identity) if state and state.is_file() else (0, [])
     objective, optimiser = fabric.setup(objective, optimiser)
+    identity = json.dumps(asdict(config) | {"processes": fabric.world_size})  # other processes would draw other pairs
+    begin = 0
+    curve: list[dict[str, float]] = []
+    if state and state.is_file():
+        begin, curve = _resume(fabric, state, learner, optimiser, identity)
     learner.train()
     recent: list[dict[str, float]] = []
-    quiet = None if progress and fabric.global_rank == 0 else True
+    quiet = None if progress and fabric.is_global_zero else True
     for step in tqdm(range(begin, config.steps), initial=begin, total=config.steps, desc="motion", disable=quiet):
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate(step)
@@ -191,10 +198,27 @@ def train(
                 record["validation"] = validation_loss(learner, maps, validation, config)
             curve.append(record)
             recent.clear()
-            if state and fabric.global_rank == 0:
-                _keep(state, learner, optimiser, identity, step + 1, curve)
+            if state:
+                with atomic_path(state) if fabric.is_global_zero else nullcontext(state) as path:  # it alone writes
+                    fabric.save(path, {"learner": learner, "optimiser": optimiser, "config": identity, "curve": curve})
     learner.eval()
     return curve
+
+
+def _resume(
+    fabric: Fabric, path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str
+) -> tuple[int, list[dict[str, float]]]:
+    """Restore what `train` saved: the step to continue with, and the curve so far."""
+    try:
+        saved = fabric.load(path, weights_only=True)  # tensors and plain values; nothing else is unpickled
+        if saved["config"] != identity:
+            raise DataError(f"{path}: belongs to a training with other settings; delete it or choose another folder")
+        learner.load_state_dict(saved["learner"])
+        optimiser.load_state_dict(saved["optimiser"])
+        return saved["curve"][-1]["step"], saved["curve"]
+    except (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{path}: damaged ({reason}); delete it and start the training again") from None
 
 
 def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) -> Batch:
@@ -212,25 +236,18 @@ def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) 
     torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
     transform = RandomTransform(count, generator=torch_generator)
     displacement = random_displacement(count, source.shape[-1], torch_generator)
-    looks = [source, target, transform.transform_frame(target), warp(source, displacement)]
+    frames = [source, target, transform.transform_frame(target), warp(source, displacement)]
     if config.augmentation:
-        looks = config.augmentation.look_again(looks, torch_generator)
-    seen_source, seen_target, bent, warped = looks
+        frames = config.augmentation.expose_again(frames, torch_generator)
+    names = ("exposed_source", "exposed_target", "bent", "warped")
     return Batch(
-        source=source,
-        target=target,
-        seen_source=seen_source,
-        seen_target=seen_target,
-        bent=bent,
-        transform=transform,
-        warped=warped,
-        displacement=displacement,
+        source=source, target=target, transform=transform, displacement=displacement, **dict(zip(names, frames))
     )
 
 
 @torch.no_grad()
 def validation_loss(learner: MotionLearner, maps: Features, pairs: FramePairs, config: TrainingConfig) -> float:
-    """Mean reconstruction loss over all sequences of `pairs`, one fixed pair of frames of each."""
+    """Mean reconstruction loss over all sequences of `pairs`, with one fixed pair of frames from each."""
     device = next(learner.parameters()).device
     learner.eval()
     total = 0.0
@@ -244,37 +261,3 @@ def validation_loss(learner: MotionLearner, maps: Features, pairs: FramePairs, c
         total += reconstruction_loss(maps, prediction, target.to(device), config.scales).item() * len(sequences)
     learner.train()
     return config.lambda_rec * total / len(pairs)
-
-
-def _keep(
-    path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str, step: int, curve: list
-) -> None:
-    """Weights, Adam's moments, step and curve, in one safetensors file."""
-    tensors = {f"learner.{name}": value.contiguous() for name, value in learner.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{name}": value.contiguous() for name, value in moments.items()}
-    metadata = {"config": identity, "step": str(step), "curve": json.dumps(curve)}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
-
-
-def _restore(path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str) -> tuple[int, list]:
-    """Put back what `_keep` wrote; the step to go on with and the curve so far."""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-    if metadata.get("config") != identity:
-        raise DataError(f"{path}: belongs to a training with other settings; delete it or choose another folder")
-    tensors = load_file(path)
-    learner.load_state_dict({n.removeprefix("learner."): v for n, v in tensors.items() if n.startswith("learner.")})
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("adam."):
-            _, index, moment = name.split(".")
-            moments.setdefault(int(index), {})[moment] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    return int(metadata["step"]), json.loads(metadata["curve"])
-
-
-def _described(config: TrainingConfig, processes: int) -> str:
-    """What a training must have in common with the one that it continues: with other processes, other pairs are drawn."""
-    return json.dumps(asdict(config) | {"processes": processes})

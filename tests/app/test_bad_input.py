@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
     (root / "synthme/synthme.json").write_text("{")
     for name in ("state", "record"):
         (root / name).mkdir()
-    (root / "state/state.safetensors").write_text("x")
+    (root / "state/state.ckpt").write_text("x")
     (root / "record/voxceleb.json").write_text("x")
     write_json(root / "run/profile.json", {})
     (root / "run/results").mkdir()
@@ -248,5 +248,5 @@ def test_a_damaged_state_is_named(folder, monkeypatch, capfd):
     monkeypatch.chdir(folder)
     options = ["--dataset", "voxceleb", "--root", "faces", "--size", "32", "--steps", "1", "--accelerator", "cpu"]
     assert cli.run(["pretrain", "state", *options]) == 1
-    assert "state.safetensors: damaged" in capfd.readouterr().err.splitlines()[-1]
+    assert "state.ckpt: damaged" in capfd.readouterr().err.splitlines()[-1]
     assert not Path("state/motion.safetensors").exists()

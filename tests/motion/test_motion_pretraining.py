@@ -68,7 +68,7 @@ def test_voxceleb_is_learned_from_and_its_last_people_are_held_out(root, tmp_pat
     assert frames.shape == (18, 32, 32, 3)
     assert np.array_equal(seen["pairs"].frames, frames[:12]) and len(seen["pairs"]) == 4
     assert np.array_equal(seen["validation"].frames, frames[12:]) and len(seen["validation"]) == 2
-    assert "3 people and 6 sequences of VoxCeleb: 4 to learn from, 2 for validation" in capfd.readouterr().err
+    assert "3 people and 6 sequences of VoxCeleb: 4 to train on, 2 for validation" in capfd.readouterr().err
 
 
 def test_people_who_are_left_after_skipping_must_be_two(tmp_path):
@@ -102,7 +102,7 @@ def test_a_killed_pretraining_ends_with_the_weights_of_an_uninterrupted_one(root
     script = KILLED.format(tests=str(Path(__file__).parent), out=str(tmp_path / "killed"), root=str(root))
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert (tmp_path / "killed/state.safetensors").exists()
+    assert (tmp_path / "killed/state.ckpt").exists()
     assert not (tmp_path / "killed/motion.safetensors").exists()
 
     steps, original = [], training.draw_batch

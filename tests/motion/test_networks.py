@@ -5,22 +5,16 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from selfme_lib.grids import compose, gaussian_blur, identity_grid, resize_flow, to_normalised, warp
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.dense_motion import (
-    DenseMotion,
-    gaussian_heatmaps,
-    local_motions,
-    matching_errors,
-    matching_forms,
-    weighted_motion,
-)
+from selfme_lib.motion.dense_motion import DenseMotion, gaussian_heatmaps, local_motions, weighted_motion
 from selfme_lib.motion.generator import Generator
 from selfme_lib.motion.hourglass import Stem
 from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax, spread_out
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
-from selfme_lib.runtime.errors import UsageError
+from selfme_lib.motion.lucas_kanade import matching_errors, matching_forms
 
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 
@@ -183,9 +177,9 @@ def test_a_still_face_does_not_move():
 
 
 def test_a_size_that_the_hourglass_cannot_halve_is_refused():
-    with pytest.raises(UsageError, match="size 36 of a motion learner is not a multiple of 8"):
+    with pytest.raises(ValidationError, match="size 36 of a motion learner is not a multiple of 8"):
         replace(TINY, size=36)
-    with pytest.raises(UsageError, match="size 300 "):
+    with pytest.raises(ValidationError, match="size 300 "):
         replace(TINY, largest=300)
 
 

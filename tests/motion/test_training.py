@@ -56,7 +56,7 @@ def test_training_lowers_the_reconstruction_loss(pairs):
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(pairs, tmp_path, monkeypatch):
-    config, state = TrainingConfig(steps=6, batch_size=2), tmp_path / "state.safetensors"
+    config, state = TrainingConfig(steps=6, batch_size=2), tmp_path / "state.ckpt"
     whole = new_learner()
     whole_curve = train(whole, pairs, config, fabric=cpu(), every=2)
 
@@ -82,7 +82,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(pairs, tmp_path, monkeypa
 
 
 def test_state_of_another_training_is_refused(pairs, tmp_path):
-    state = tmp_path / "state.safetensors"
+    state = tmp_path / "state.ckpt"
     train(new_learner(), pairs, TrainingConfig(steps=1, batch_size=2), fabric=cpu(), state=state)
     with pytest.raises(DataError, match="other settings"):
         train(new_learner(), pairs, TrainingConfig(steps=2, batch_size=2), fabric=cpu(), state=state)
@@ -147,19 +147,19 @@ def test_the_papers_own_losses_are_two(pairs):
     }
 
 
-def test_a_second_look_differs_in_light_and_noise_and_not_in_place():
-    """Local contrast, blurred against the noise, is the same in both looks."""
+def test_a_second_exposure_differs_in_light_and_noise_and_not_in_place():
+    """Local contrast, blurred against the noise, is the same in both exposures."""
     frame = torch.rand(4, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
-    (look,) = Augmentation().look_again([frame], torch.Generator().manual_seed(0))
-    assert 0.01 < (look - frame).abs().mean() < 0.15
-    a, b = (local_contrast(gaussian_blur(x, 1.5), 5.0).flatten(1) for x in (frame, look))
+    (again,) = Augmentation().expose_again([frame], torch.Generator().manual_seed(0))
+    assert 0.01 < (again - frame).abs().mean() < 0.15
+    a, b = (local_contrast(gaussian_blur(x, 1.5), 5.0).flatten(1) for x in (frame, again))
     assert torch.nn.functional.cosine_similarity(a, b).min() > 0.95
 
 
-def test_looks_at_one_scene_have_noise_of_one_strength_and_no_noise_in_common():
+def test_exposures_of_one_scene_have_noise_of_one_strength_and_no_noise_in_common():
     grey = torch.full((6, 3, 64, 64), 0.5)
-    looks = Augmentation(exposure=0.0).look_again([grey, grey], torch.Generator().manual_seed(0))
-    one, other = ((look - grey).flatten(1) for look in looks)
+    exposures = Augmentation(exposure=0.0).expose_again([grey, grey], torch.Generator().manual_seed(0))
+    one, other = ((exposed - grey).flatten(1) for exposed in exposures)
     strengths = one.std(1)
     torch.testing.assert_close(other.std(1), strengths, rtol=0.03, atol=0)
     assert strengths.min() >= 0.003 * 0.97 and strengths.max() <= 0.04 * 1.03 and strengths.std() > 0.003
