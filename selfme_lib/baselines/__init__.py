@@ -1,5 +1,8 @@
-"""The systems that the paper compares with (Tables 2 and 3), each written again from its own paper.
+"""The systems the paper compares with (Tables 2 and 3), each reimplemented from its own paper.
 
-`rivals` lists them and gives each the signature of `classifier.training.fit_predict`, so that one engine evaluates them
-all. Reading order: `inputs` (what each one sees) → one file a method → `training` and `svm` (how they learn) → `rivals`.
+`rivals.RIVALS` lists them, and `rivals` gives each the signature of `classifier.training.fit_predict`, so that one engine
+evaluates them all. Reading order: `inputs` (what each one is given), one file per method, `training` and `svm` (how they
+learn), `rivals`. `tcae` and `first_order` are also motions of their own, to compare with the learned one.
+
+May import runtime, grids, flow, synthme, data, motion and classifier.
 """

@@ -3,45 +3,50 @@ r"""Bi-WOOF: histograms of the directions of a flow, weighted twice.
 S.-T. Liong, J. See, K. Wong, R. C.-W. Phan. Less is more: micro-expression recognition from video using apex frame. Signal
 Processing: Image Communication 62, 2018.
 
-The flow from onset to apex is cut into cells. In each, pixels vote for the direction in which they move, $\theta =
-\operatorname{atan2}(v, u)$ in `bins` sectors, and every vote weighs as much as the motion is long (first weight). The
-histogram of a cell is then multiplied by the cell's mean optical strain (second weight), so that cells where skin
-stretches count more than cells that drift along with the head. A linear support vector machine does the rest.
+The flow from onset to apex is divided into cells. In each, pixels vote for the direction in which they move, $\theta =
+\operatorname{atan2}(v, u)$ in `bins` sectors, and a vote weighs as much as the motion is long (first weight). The histogram of
+a cell is then multiplied by the cell's mean optical strain (second weight), so that cells where skin stretches count more
+than cells that drift along with the head. A linear support vector machine follows.
 
-Input: TV-L1. Parameters: none but the machine's. Unclear: how the weights of the cells are normalised (here: by their sum);
-the best number of cells was chosen per data set on the result (here: 8 x 8 for all). Its cost is the paper's, c = 10,000.
+Input: TV-L1. Parameters: only the machine's. Unclear: how the weights of the cells are normalised (here: by their sum); the
+number of cells was chosen per data set on the result (here: 8 x 8 for all). Its cost is the paper's, c = 10,000.
 """
 
 import math
-from dataclasses import dataclass
+from typing import Annotated
 
+import pydantic
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
-from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.settings import STRICT
+
+from .svm import Cost
+from .training import Side
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class BiWOOFConfig:
     """Settings of Bi-WOOF.
 
     Attributes:
         size: side of the flow in px.
-        blocks: cells, a side.
+        blocks: cells per side.
         bins: sectors of the circle.
         c: cost of the support vector machine.
     """
 
-    size: int = 128
-    blocks: int = 8
-    bins: int = 8
-    c: float = 1e4
+    size: Side = 128
+    blocks: Side = 8
+    bins: Annotated[int, Field(ge=2, le=1000)] = 8
+    c: Cost = 1e4
 
     def __post_init__(self):
-        if not 1 <= self.blocks <= self.size or self.bins < 2 or not self.c > 0:
-            raise UsageError(f"bi_woof: 1 to {self.size} blocks, at least 2 bins and a positive c, not {self}")
+        if self.blocks > self.size:
+            raise ValueError(f"bi_woof: {self.blocks} blocks do not fit into {self.size} px")
 
 
 def bi_woof(flow_and_strain: Float[Tensor, "n 3 h w"], *, blocks: int, bins: int) -> Float[Tensor, "n d"]:
@@ -51,7 +56,7 @@ def bi_woof(flow_and_strain: Float[Tensor, "n 3 h w"], *, blocks: int, bins: int
         flow_and_strain: u, v and optical strain.
     """
     u, v, strain = flow_and_strain.unbind(1)
-    turn = torch.atan2(v, u) / (2 * math.pi) % 1  # (n, h, w) in [0, 1]; what is just below zero rounds to 1
+    turn = torch.atan2(v, u) / (2 * math.pi) % 1  # (n, h, w) in [0, 1]; just below zero rounds to 1
     sector = (turn * bins).long() % bins
     votes = F.one_hot(sector, bins).permute(0, 3, 1, 2) * torch.hypot(u, v)[:, None]  # (n, bins, h, w)
     histograms = F.adaptive_avg_pool2d(votes, blocks)  # (n, bins, blocks, blocks)

@@ -2,11 +2,11 @@
 
 L. Zhou, Q. Mao, L. Xue. Dual-Inception Network for Cross-Database Micro-Expression Recognition. FG 2019.
 
-Input: u and v of TV-L1 at 28 x 28 px, apart. An inception block looks with 1 x 1, 3 x 3 and 5 x 5 kernels and with a maximum
-over 3 x 3 at the same time: 6 channels each in the first block, 16 in the second, each followed by halving. Both streams,
-side by side (2 x 64 x 7 x 7), go through one fully connected layer of 1,024 and one of 3.
+Input: u and v of TV-L1 at 28 x 28 px, apart. An inception block applies 1 x 1, 3 x 3 and 5 x 5 kernels and a 3 x 3 maximum
+in parallel: 6 channels each in the first block, 16 in the second, both followed by halving. The two streams, concatenated
+(2 x 64 x 7 x 7), go through one fully connected layer of 1,024 and one of 3.
 
-Parameters: 6,449,867, as others count who built it (6.45 M). Unclear: the authors' public code gives each stream the three
+Parameters: 6,449,867, matching others who counted (6.45 M). Unclear: the authors' public code gives each stream the three
 channels of a flow saved as a picture, which adds 96 parameters; here a stream has the one channel that the figure shows.
 """
 
@@ -18,25 +18,29 @@ from .training import Network, channels
 
 
 class Inception(nn.Module):
-    """Four looks at the same input, `each` channels from each: 1 x 1, 3 x 3, 5 x 5, and the largest of 3 x 3."""
+    """Four parallel branches of `each` channels: 1 x 1, 3 x 3, 5 x 5, and the maximum over 3 x 3."""
 
     def __init__(self, inside: int, each: int):
         super().__init__()
-        self.looks = nn.ModuleList(
+
+        def wide(kernel: int) -> tuple[nn.Module, ...]:
+            return nn.Conv2d(inside, each, 1), nn.ReLU(), nn.Conv2d(each, each, kernel, padding=kernel // 2), nn.ReLU()
+
+        self.branches = nn.ModuleList(
             [
                 nn.Sequential(nn.Conv2d(inside, each, 1), nn.ReLU()),
-                nn.Sequential(nn.Conv2d(inside, each, 1), nn.ReLU(), nn.Conv2d(each, each, 3, padding=1), nn.ReLU()),
-                nn.Sequential(nn.Conv2d(inside, each, 1), nn.ReLU(), nn.Conv2d(each, each, 5, padding=2), nn.ReLU()),
+                nn.Sequential(*wide(3)),
+                nn.Sequential(*wide(5)),
                 nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), nn.Conv2d(inside, each, 1), nn.ReLU()),
             ]
         )
 
     def forward(self, inputs: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c4 h w"]:
-        return torch.cat([look(inputs) for look in self.looks], dim=1)
+        return torch.cat([branch(inputs) for branch in self.branches], dim=1)
 
 
 class InceptionStreams(nn.Module):
-    """u and v through two inception blocks each, and side by side: `features` numbers a sample."""
+    """u and v through two inception blocks each, concatenated: `features` numbers per sample."""
 
     def __init__(self, *, size: int = 28, width: float = 1.0):
         super().__init__()

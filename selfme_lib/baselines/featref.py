@@ -1,18 +1,18 @@
-r"""FeatRef: features that all expressions share, refined into features of each expression.
+r"""FeatRef: features shared by all expressions, refined into features of each expression.
 
 L. Zhou, Q. Mao, X. Huang, F. Zhang, Z. Zhang. Feature refinement: An expression-specific feature learning and fusion method
 for micro-expression recognition. Pattern Recognition 122, 2022 (arXiv 2101.04838).
 
 Input: u and v of TV-L1 at 28 x 28 px. Dual-Inception's streams and a fully connected layer give the *expression-shared*
-feature $z$. The *expression proposal module* has a branch for each class $k$: attention factors $a_k = \sigma(A_k z)$ choose
+feature $z$. The *expression proposal module* has a branch for each class $k$: attention factors $a_k = \sigma(A_k z)$ select
 what matters for it, $z_k = \operatorname{ReLU}(W_k (a_k \odot z))$ is the *expression-specific* feature, and a detector proposes
-how likely the sample is of this class, $p_k = \sigma(d_k^\top z_k)$. The *classification branch* predicts from all $z_k$
-side by side. Objective: cross-entropy of the classification plus $\lambda$ times the proposal loss, the mean over $k$ of the
+how likely the sample is of this class, $p_k = \sigma(d_k^\top z_k)$. The *classification branch* predicts from all $z_k$,
+concatenated. Objective: cross-entropy of the classification plus $\lambda$ times the proposal loss, the mean over $k$ of the
 binary cross-entropy of $p_k$.
 
-Parameters: 10,385,870 at these sizes; the paper prints no count. Unclear, from what can be read of it without the journal:
-sizes behind the streams (here 1,024 and 256), the form of the attention, how the specific features are fused (here side by
-side), and the weight of the proposal loss (here 1).
+Parameters: 10,385,870 at these sizes; the paper prints no count. Unclear, as far as it can be read without the journal: sizes
+behind the streams (here 1,024 and 256), the form of the attention, how the specific features are fused (here concatenated),
+and the weight of the proposal loss (here 1).
 """
 
 import torch
@@ -27,7 +27,7 @@ PROPOSAL_WEIGHT = 1.0
 
 
 class Proposal(nn.Module):
-    """The branch of one expression: attention, specific feature, and whether the sample shows this expression."""
+    """One expression's branch: attention, specific feature, and whether the sample shows this expression."""
 
     def __init__(self, shared: int, specific: int):
         super().__init__()
@@ -70,5 +70,5 @@ class FeatRef(Network):
 
 
 def proposal_loss(proposed: Float[Tensor, "b k"], labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
-    """Binary cross-entropy of every branch: its own expression or not; log 2 for branches that know nothing."""
+    """Binary cross-entropy of every branch, its own expression or not; log 2 for branches that know nothing."""
     return F.binary_cross_entropy_with_logits(proposed, F.one_hot(labels, proposed.shape[1]).to(proposed))

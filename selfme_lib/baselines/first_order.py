@@ -1,13 +1,13 @@
-"""The motion learner in the form that the paper builds on: first-order-model's, without this project's additions.
+"""The motion learner in the form the paper builds on: first-order-model's, without this project's additions.
 
 A. Siarohin, S. Lathuilière, S. Tulyakov, E. Ricci, N. Sebe. First Order Motion Model for Image Animation. NeurIPS 2019; its
-zero-order version, as the paper's Eq 2 has it. Keypoints may lie anywhere, both networks look at the image itself, weights
-are found without comparing the frames, one look is all, and nothing but reconstruction and the keypoints' equivariance is
-asked for (Eq 8).
+zero-order version, as in the paper's Eq 2. Keypoints may lie anywhere, both networks see the image itself, weights are found
+without comparing the frames, in a single pass, and the only objectives are reconstruction and the keypoints' equivariance
+(Eq 8).
 
     selfme pretrain runs/first_order --form first-order
 
-trained the one that comes with the package: on the same faces, for as many steps and at the same rate as the learner that it is
+trained the one that comes with the package: on the same faces, for as many steps and at the same rate as the learner it is
 compared with.
 """
 
@@ -23,5 +23,5 @@ FIRST_ORDER = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=
 
 
 def first_order_training(training: TrainingConfig) -> TrainingConfig:
-    """The same recipe with the objective of the paper's Eq 8 and no more."""
+    """The same recipe with the objective of Eq 8 alone."""
     return replace(training, lambda_dense=0.0)

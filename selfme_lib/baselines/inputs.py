@@ -1,6 +1,6 @@
-"""What each rival sees of a clip, at its own size: flow, flow and strain, the apex frame, the whole clip.
+"""What each rival is given of a clip, at its own size: flow, flow and strain, the apex frame, the whole clip.
 
-Nothing here looks at more than one clip; statistics over clips are the training's business (see `training`).
+Nothing here uses more than one clip; statistics over clips belong to the training (see `training`).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.data import Clip, load_onset_apex, read_clip_frame
-from selfme_lib.grids import optical_strain, resize_image
+from selfme_lib.grids import optical_strain, pixel_ratio, resize_image
 from selfme_lib.motion.losses import brightness
 
 from .bi_woof import bi_woof
@@ -23,11 +23,11 @@ from .tcae import TCAE
 def flow_inputs(motion: Float[Tensor, "n 2 h w"], size: int, *, strain: bool) -> Float[Tensor, "n c s s"]:
     """u, v and, if wanted, optical strain at `size`.
 
-    Strain is computed where the flow was, then all are resized (smoothed before they shrink). u and v are in pixels of
-    `size`; strain, pixels per pixel, stays what it is.
+    Strain is computed at the flow's own size, then all are resized (smoothed before shrinking). u and v are in pixels of
+    `size`; strain, in pixels per pixel, needs no rescaling.
     """
-    scale = (size - 1) / (motion.shape[-1] - 1)
-    parts = [motion * scale, optical_strain(motion)] if strain else [motion * scale]
+    scaled = motion * pixel_ratio(motion, (size, size))
+    parts = [scaled, optical_strain(motion)] if strain else [scaled]
     return resize_image(torch.cat(parts, dim=1), (size, size))
 
 
@@ -61,7 +61,7 @@ def action_vectors(model: TCAE, clips: Sequence[Clip], *, batch: int = 32) -> Fl
 
 
 def moments(clip: Clip, number: int) -> list[int]:
-    """Numbers of so many frames, evenly spaced from onset to offset; of a clip that has fewer, some come twice."""
+    """The numbers of `number` frames, evenly spaced from onset to offset; a shorter clip repeats some."""
     within = [at for at in clip.frame_numbers if clip.onset <= at <= clip.offset]
     return [within[place] for place in np.linspace(0, len(within) - 1, number).round().astype(int)]
 

@@ -1,4 +1,4 @@
-"""Every rival behind one call: what it is called, what it sees, and how it is trained and asked.
+"""Every rival behind one call: its name, its input, and how it is trained and asked.
 
     rival = Rival("ststnet", settings.evaluation.rivals.ststnet)
     predict = train(rival, inputs, labels, seed=0)
@@ -12,8 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import pydantic
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.settings import STRICT
 
 from .bi_woof import BiWOOFConfig
 from .capsule_net import CapsuleNet
@@ -25,7 +29,6 @@ from .off_apexnet import OFFApexNet
 from .ststnet import STSTNet
 from .svm import train_svm
 from .tcae import TCAEConfig, TCAEHead
-from .torchvision_weights import imagenet_state, load_imagenet
 from .training import Moves, Network, NetworkConfig, train_network
 from .vgg16 import VGG16
 
@@ -33,9 +36,9 @@ Predictor = Callable[[Float[Tensor, "m c h w"]], Float[Tensor, "m k"]]
 Sees = Literal["clip", "apex frame", "flow", "flow and strain", "action vectors"]
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class RivalsConfig:
-    """Settings of every rival; the names are those of `RIVALS`. `tcae` is the autoencoder, which comes before `tcae_fc`."""
+    """Settings of every rival, named as in `RIVALS`. `tcae` is the autoencoder behind `tcae_fc`."""
 
     lbp_top: LBPTOPConfig
     bi_woof: BiWOOFConfig
@@ -55,10 +58,10 @@ class Method:
     """What a rival is.
 
     Attributes:
-        title: as the paper's tables call it.
+        title: its name in the paper's tables.
         table: of the paper.
         sees: its input; `flow` is u and v.
-        network: None for the two that end in a support vector machine.
+        network: None for the two with a support vector machine.
     """
 
     title: str
@@ -84,12 +87,12 @@ RIVALS: dict[str, Method] = {
 
 @dataclass(frozen=True)
 class Rival:
-    """One rival with its settings: all that determines its folds, beside data and seed.
+    """One rival with its settings: all that determines its folds besides data and seed.
 
     Attributes:
         method: of `RIVALS`.
         settings: its field of `RivalsConfig`.
-        moves: augmentation of the training clips, for networks on pictures of any kind.
+        moves: augmentation of the training clips, for networks that see pictures of any kind.
     """
 
     method: str
@@ -102,14 +105,22 @@ class Rival:
 
 
 def build(rival: Rival, *, channels: int, classes: int = 3) -> Network:
-    """The network of a rival, not trained yet. `channels` of its input count for `TCAE+FC` only."""
-    method = RIVALS[rival.method]
-    if method.network is TCAEHead:
+    """The network of a rival, untrained. Only `TCAE+FC` depends on the `channels` of its input.
+
+    Raises:
+        ValueError: the rival is a support vector machine.
+    """
+    network, settings = RIVALS[rival.method].network, rival.settings
+    if network is None or not isinstance(settings, NetworkConfig):
+        raise ValueError(f"{rival.method} is a support vector machine and has no network")
+    if network is TCAEHead:
         return TCAEHead(vector=channels, classes=classes)
-    network = method.network(size=rival.settings.size, width=rival.settings.width, classes=classes)
-    if rival.settings.pretrained:
-        load_imagenet(network, rival.method)
-    return network
+    built = network(size=settings.size, width=settings.width, classes=classes)
+    if settings.pretrained:  # all weights but the classifier's, which was made for a thousand classes
+        own, found = built.body.state_dict(), imagenet_state(rival.method)
+        fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
+        built.body.load_state_dict({**own, **fitting})
+    return built
 
 
 def train(
@@ -121,22 +132,22 @@ def train(
     seed: int,
     device: str = "cpu",
 ) -> Predictor:
-    """Train a rival on some clips; what comes back gives class probabilities of others.
+    """Train a rival on some clips; the result gives class probabilities of others.
 
     Args:
         inputs: what the rival sees (see `inputs`); descriptors of support vector machines are `n d 1 1`.
         classes: number of classes.
     """
-    method = RIVALS[rival.method]
-    if method.network is None:
-        return train_svm(inputs, labels, c=rival.settings.c, classes=classes)
+    settings = rival.settings
+    if not isinstance(settings, NetworkConfig):
+        return train_svm(inputs, labels, c=settings.c, classes=classes)
     return train_network(
         lambda: build(rival, channels=inputs.shape[1], classes=classes),
-        rival.settings,
+        settings,
         inputs,
         labels,
-        moves=Moves() if method.sees == "action vectors" else rival.moves,
-        motion=method.sees != "apex frame",
+        moves=Moves() if rival.sees == "action vectors" else rival.moves,
+        motion=rival.sees != "apex frame",
         seed=seed,
         device=device,
     )
@@ -156,15 +167,32 @@ def fit_predict(
     return train(rival, inputs, labels, classes=classes, seed=seed, device=device)(test_inputs)
 
 
+def imagenet_state(method: str) -> dict[str, Tensor]:
+    """ImageNet weights of a rival that has a network for photographs: from torchvision's cache, else downloaded.
+
+    Raises:
+        UsageError: there are none for this rival.
+        OSError: no network connection.
+    """
+    from torchvision.models import get_weight  # slow to import
+
+    network = RIVALS[method].network
+    if network is None or not network.imagenet:
+        raise UsageError(f"{method}: no pretrained weights exist; set pretrained to false")
+    return dict(get_weight(network.imagenet).get_state_dict(progress=False))
+
+
 def with_available_weights(rival: Rival) -> Rival:
-    """The same rival, but random weights (and a line on stderr) if the ImageNet weights cannot be had."""
-    if not getattr(rival.settings, "pretrained", False):
+    """The same rival, but with random weights (and a line on stderr) if its ImageNet weights are not available."""
+    settings = rival.settings
+    if not isinstance(settings, NetworkConfig) or not settings.pretrained:
         return rival
     try:
         imagenet_state(rival.method)
     except OSError as error:
-        reason = str(error).splitlines()[0]
-        title = RIVALS[rival.method].title
-        print(f"ImageNet weights of {title} cannot be had ({reason}): starting from random weights", file=sys.stderr)
-        return replace(rival, settings=replace(rival.settings, pretrained=False))
+        reason, title = str(error).splitlines()[0], RIVALS[rival.method].title
+        print(
+            f"ImageNet weights of {title} are not available ({reason}): starting from random weights", file=sys.stderr
+        )
+        return replace(rival, settings=replace(settings, pretrained=False))
     return rival

@@ -3,8 +3,8 @@
 S.-T. Liong, Y. S. Gan, J. See, H.-Q. Khor, Y.-C. Huang. Shallow Triple Stream Three-dimensional CNN (STSTNet) for
 Micro-expression Recognition. FG 2019.
 
-Input: u, v and optical strain of TV-L1 at 28 x 28 px. Each stream looks at all three with 3, 5 and 8 kernels of 3 x 3 px; max
-pooling by 3 (to 10 x 10), the streams' 16 channels side by side, mean pooling by 2 (to 5 x 5), one fully connected layer.
+Input: u, v and optical strain of TV-L1 at 28 x 28 px. The streams see all three, with 3, 5 and 8 kernels of 3 x 3 px; max
+pooling by 3 (to 10 x 10), the streams' 16 channels concatenated, mean pooling by 2 (to 5 x 5), one fully connected layer.
 
 Parameters: 448 in the convolutions and 1,203 behind them are 1,651; with the batch norms of the authors' PyTorch form, as
 here, 1,683. The paper prints 1,670, which is 1,651 + 16 + 3, as if the biases had been counted twice (our guess). Unclear: its
@@ -19,7 +19,7 @@ from .training import Network, channels
 
 
 class STSTNet(Network):
-    """Args: `kernels` of each stream; `dropout` behind each; `size` of the input, a multiple of the pooling or not."""
+    """Args: `size` of the input, a multiple of the pooling or not; `dropout` behind each stream."""
 
     def __init__(self, *, size: int = 28, width: float = 1.0, classes: int = 3, dropout: float = 0.5):
         super().__init__()

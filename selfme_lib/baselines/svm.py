@@ -1,30 +1,37 @@
 """A linear support vector machine on descriptors: the classifier of LBP-TOP and Bi-WOOF."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from pydantic import Field
 from torch import Tensor
+
+Cost = Annotated[float, Field(gt=0, le=1e12)]
 
 
 def train_svm(
     descriptors: Float[Tensor, "n d 1 1"], labels: Int[Tensor, "n"], *, c: float, classes: int = 3
 ) -> Callable[[Float[Tensor, "m d 1 1"]], Float[Tensor, "m k"]]:
-    """Fit on some clips; what comes back gives class probabilities of others.
+    """Fit on some clips; the result gives class probabilities of others.
 
-    A linear kernel, one machine for each pair of classes. Every dimension is brought to mean 0 and deviation 1 by the
-    training clips' statistics. A machine knows no probabilities: these are the softmax of its decision values, and 0 for
-    a class that no training clip has.
+    A linear kernel, one machine for each pair of classes, on descriptors standardised by the training clips' statistics. A
+    machine knows no probabilities: these are the softmax of its decision values, and 0 for classes without a training clip.
 
     Args:
         c: cost of a training clip on the wrong side.
         classes: number of columns.
     """
+    from sklearn.pipeline import make_pipeline  # slow to import
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
     known = labels.unique().tolist()
+    machine = make_pipeline(StandardScaler(), SVC(kernel="linear", C=c))
+    if len(known) > 1:
+        machine.fit(descriptors.flatten(1).numpy(), labels.numpy())
 
     def predict(others: Float[Tensor, "m d 1 1"]) -> Float[Tensor, "m k"]:
         decisions = np.full((len(others), classes), -np.inf)
@@ -35,7 +42,4 @@ def train_svm(
             decisions[:, known] = np.stack([-values, values], axis=1) if len(known) == 2 else values
         return torch.from_numpy(decisions).softmax(-1).float()
 
-    if len(known) > 1:
-        machine = make_pipeline(StandardScaler(), SVC(kernel="linear", C=c))
-        machine.fit(descriptors.flatten(1).numpy(), labels.numpy())
     return predict

@@ -1,46 +1,51 @@
-r"""TCAE, the twin-cycle autoencoder: facial action and head pose taken apart, without labels.
+r"""TCAE, the twin-cycle autoencoder: facial action and head pose separated without labels.
 
 Y. Li, J. Zeng, S. Shan, X. Chen. Self-Supervised Representation Learning From Videos for Facial Action Unit Detection. CVPR
 2019.
 
-An encoder turns a face into two vectors, one of its facial *action*, one of its *pose*. From the action vectors of a source
-and a target face a decoder makes the displacement $T_a$ that brings the target's action into the source face, from the pose
-vectors another makes $T_p$; weighted at every pixel by their own confidence, they are the displacement of everything,
+An encoder turns a face into two vectors, one for its facial *action*, one for its *pose*. From the action vectors of a source
+and a target face a decoder makes the displacement $T_a$ that brings the target's action into the source face; from the pose
+vectors another makes $T_p$. Weighted at every pixel by their own confidence, they give the total displacement
 
 $$T = \frac{e^{m_a} T_a + e^{m_p} T_p}{e^{m_a} + e^{m_p}}, \qquad \hat I_t(u) = I_s(u + T(u)).$$
 
-How it is trained, and what keeps the two apart, is in `tcae_training`. Two rows of the paper's Table 3 come from it: the action
-vectors of onset and apex with a fully connected layer behind a batch norm (`TCAE+FC`), and its motion as the input of ViT and
-SCViT. Here the motion is $T$, with which it reconstructs.
+`tcae_training` says how it is trained, and what keeps the two apart. Two rows of the paper's Table 3 come from it: the action
+vectors of onset and apex with a batch norm and a fully connected layer (`TCAE+FC`), and its motion as the input of ViT and
+SCViT. That motion is taken to be $T$, with which it reconstructs.
 
 Parameters of the autoencoder: 14,717,094 at 256 px and width 1, as in the authors' public code. Unclear in the paper: which
 displacement "its motion field" is ($T$ or $T_a$), and whether `TCAE+FC` sees the apex alone. An apex alone cannot tell a mouth
-that is wide from one that has become so, and TCAE's own decoder is given both frames' vectors; so both are given here.
+that is wide from one that has become so, and TCAE's own decoder is given both frames' vectors, so both are given here.
 """
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
+import pydantic
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from selfme_lib.grids import resize_flow, resize_image
-from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.runtime.files import atomic_path
+from selfme_lib.motion import checkpoint
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.settings import STRICT
 
-from .training import Network, channels
+from .training import Count, Network, Rate, Width, channels
 
-APART = 3  # convolutions of the encoder that action and pose have each for themselves
+APART = 3  # convolutions of the encoder that action and pose each have to themselves
 KIND = "tcae"  # in a checkpoint's metadata
 
+Code = tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]]
+"""Action and pose vectors."""
 
-@dataclass(frozen=True)
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class TCAEConfig:
     """TCAE's size and training.
 
@@ -51,17 +56,15 @@ class TCAEConfig:
         lr: peak of the one-cycle schedule of Adam.
     """
 
-    size: int = 256
-    width: float = 1.0
-    steps: int = 20000
-    batch_size: int = 16
-    lr: float = 1e-3
+    size: Annotated[int, Field(ge=32, le=4096)] = 256
+    width: Width = 1.0
+    steps: Count = 20000
+    batch_size: Annotated[int, Field(ge=2, le=10**5)] = 16
+    lr: Rate = 1e-3
 
     def __post_init__(self):
-        if self.size < 32 or self.size & (self.size - 1):
-            raise UsageError(f"tcae: size has to be a power of two from 32, not {self.size}")
-        if self.steps < 1 or self.batch_size < 2 or not 0 < self.width <= 4:
-            raise UsageError(f"tcae: at least 1 step of 2 pairs and a width in (0, 4], not {self}")
+        if self.size & (self.size - 1):
+            raise ValueError(f"tcae: size must be a power of two, got {self.size}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Displacements:
 
 
 class TCAE(nn.Module):
-    """Encoder, and a decoder each for action and pose."""
+    """An encoder, and one decoder each for action and pose."""
 
     def __init__(self, config: TCAEConfig):
         super().__init__()
@@ -89,8 +92,8 @@ class TCAE(nn.Module):
         self.decode_action = _up([2 * self.vector, *reversed(plan[:-1])])
         self.decode_pose = _up([2 * self.vector, *reversed(plan[:-1])])
 
-    def encode(self, faces: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]]:
-        """Action and pose vector of a face of `config.size`."""
+    def encode(self, faces: Float[Tensor, "b 3 h w"]) -> Code:
+        """Action and pose vectors of faces of `config.size`."""
         features = self.encode_face(faces)
         return self.encode_action(features), self.encode_pose(features)
 
@@ -101,33 +104,32 @@ class TCAE(nn.Module):
         raw = decoder(torch.cat([source, target], dim=1))  # (b, 3, s, s)
         return raw[:, :2] * (self.config.size - 1) / 2, raw[:, 2:]
 
-    def displacements(
-        self,
-        source: tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]],
-        target: tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]],
-    ) -> Displacements:
-        """From what `encode` made of two faces."""
+    def displacements(self, source: Code, target: Code) -> Displacements:
+        """From the encodings of two faces."""
         action, sure_of_action = self.decode(self.decode_action, source[0], target[0])
         pose, sure_of_pose = self.decode(self.decode_pose, source[1], target[1])
         share = torch.cat([sure_of_action, sure_of_pose], dim=1).softmax(1)
         return Displacements(action, pose, share[:, :1] * action + share[:, 1:] * pose)
 
+    def encode_resized(self, frames: Float[Tensor, "b 3 h w"]) -> Code:
+        """`encode` for frames of any size."""
+        return self.encode(resize_image(frames, (self.config.size, self.config.size)))
+
     @torch.inference_mode()
     def flow(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
-        """The motion from onset to apex behind the call of the classical methods; frames may have any size."""
-        size = (self.config.size, self.config.size)
-        found = self.displacements(self.encode(resize_image(onset, size)), self.encode(resize_image(apex, size)))
-        return resize_flow(found.both, tuple(onset.shape[-2:]))
+        """The motion from onset to apex, called like the classical methods; frames may have any size."""
+        height, width = onset.shape[-2:]
+        found = self.displacements(self.encode_resized(onset), self.encode_resized(apex))
+        return resize_flow(found.both, (height, width))
 
     @torch.inference_mode()
     def vectors(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d2 1 1"]:
-        """The action vectors of onset and apex, one after the other."""
-        size = (self.config.size, self.config.size)
-        return torch.cat([self.encode(resize_image(frame, size))[0] for frame in (onset, apex)], dim=1)
+        """The action vectors of onset and apex, concatenated."""
+        return torch.cat([self.encode_resized(frame)[0] for frame in (onset, apex)], dim=1)
 
 
 class TCAEHead(Network):
-    """`TCAE+FC`: batch norm and a fully connected layer without bias on the vectors; `size` means nothing here."""
+    """`TCAE+FC`: batch norm and a fully connected layer without bias on the vectors."""
 
     def __init__(self, *, vector: int, classes: int = 3):
         super().__init__()
@@ -146,7 +148,7 @@ def _down(plan: list[int]) -> nn.Sequential:
 
 
 def _up(plan: list[int]) -> nn.Sequential:
-    """Double the image once for every number of channels, and end with two coordinates and a confidence in [-1, 1]."""
+    """Double the image once for every number of channels, ending with two coordinates and a confidence in [-1, 1]."""
     layers: list[nn.Module] = []
     for inside, outside in pairwise(plan):
         layers += [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(inside, outside, 3, 1, 1)]
@@ -156,14 +158,12 @@ def _up(plan: list[int]) -> nn.Sequential:
 
 
 def save(model: TCAE, path: Path | str, **origin: str) -> None:
-    """Write weights and settings atomically; `origin` says in words how the weights were made."""
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata={"kind": KIND, "config": json.dumps(asdict(model.config)), **origin})
+    """Write weights and settings atomically; `origin` describes how the weights were made."""
+    checkpoint.save_network(model, model.config, path, kind=KIND, **origin)
 
 
 def is_tcae(path: Path | str) -> bool:
-    """Whether a file is a checkpoint of TCAE, and not, say, of a motion learner."""
+    """Whether a file is a checkpoint of TCAE rather than, say, of a motion learner."""
     try:
         with safe_open(path, framework="pt") as file:
             return (file.metadata() or {}).get("kind") == KIND
@@ -179,11 +179,4 @@ def load(path: Path | str, *, device="cpu") -> TCAE:
     """
     if not is_tcae(path):
         raise DataError(f"{path}: not a checkpoint of TCAE; give one that chapter 08 has trained (checkpoints/tcae-…)")
-    try:
-        with safe_open(path, framework="pt") as file:
-            model = TCAE(TCAEConfig(**json.loads(file.metadata()["config"])))
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: a damaged checkpoint of TCAE ({reason}); train it again") from error
-    return model.to(device).eval()
+    return checkpoint.load_network(TCAE, TCAEConfig, path, what="TCAE").to(device)

@@ -1,14 +1,15 @@
 r"""How TCAE is trained: reconstruct the target frame, and close two cycles that keep action and pose apart.
 
-Of a pair of frames of one person, the source is bent three times: by $T_a$ (it should get the target's action and keep its
-pose), by $T_p$ (the target's pose, its own action), and by $T$ (both). What should have come out is asked for in three ways:
+Of a pair of frames of one person, the source is warped three times: by $T_a$ (it should get the target's action and keep its
+pose), by $T_p$ (the target's pose, its own action), and by $T$ (both). Three losses compare the results with what they should
+be:
 
 - *reconstruction* $\|I_s \circ T - I_t\|_1$, weight 10;
-- *embeddings*: each bent face, encoded again, has the action and pose vectors that it should have (squared error, weight 1);
-- *twin cycle*: the face with the changed action is bent back to the source by its own action vectors, the one with the changed
-  pose by its pose vectors (absolute error, weight 1);
+- *embeddings*: each warped face, encoded again, has the action and pose vectors that it should have (squared error, weight 1);
+- *twin cycle*: the face with the changed action is warped back to the source by its own action vectors, the one with the
+  changed pose by its pose vectors (absolute error, weight 1);
 
-and facial actions are local, head motion is not: $|T_a|$ is punished with weight 0.1.
+and since facial actions are local and head motion is not, $|T_a|$ is penalised with weight 0.1.
 
 The weights are those of the authors' public code, whose curriculum (the easiest pairs first, by their loss) is left out. The
 encoder is never told which part of a vector means what. Frames come from people who are not evaluated.
@@ -32,7 +33,7 @@ RECONSTRUCTION, SPARSITY = 10.0, 0.1
 
 @dataclass(frozen=True)
 class Losses:
-    """The parts of the objective, unweighted."""
+    """The terms of the objective, unweighted."""
 
     reconstruction: Float[Tensor, ""]
     embeddings: Float[Tensor, ""]
@@ -67,7 +68,7 @@ def losses(model: TCAE, source: Float[Tensor, "b 3 s s"], target: Float[Tensor, 
         reconstruction=(both - target).abs().mean(),
         embeddings=torch.stack([(got - should).square().mean() for got, should in wanted]).sum(),
         cycles=torch.stack([(face - source).abs().mean() for face in closed]).sum(),
-        sparsity=found.action.abs().mean() * 2 / (size - 1),  # as a share of half the image
+        sparsity=found.action.abs().mean() * 2 / (size - 1),  # as a fraction of half the image
     )
 
 
@@ -78,7 +79,7 @@ def train_tcae(config: TCAEConfig, pairs: FramePairs, *, seed: int = 0, device: 
         pairs: two frames of one person each.
 
     Returns:
-        The model in `eval` mode, and its curve: `step` and the parts of the objective, about twenty times.
+        The model in `eval` mode, and its curve: `step` and the terms of the objective, about twenty times.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

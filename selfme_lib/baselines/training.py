@@ -1,25 +1,34 @@
-"""How a rival's network learns: the same for all, whatever each paper did.
+"""How a rival's network is trained: the same way for all, whatever each paper did.
 
-A fixed number of epochs, the last one counts, nothing is chosen on the held-out subject. Since no epoch is picked, the
-learning rate rises once and falls to nothing (one-cycle), so that the last epoch is a settled one; the papers have
-constant rates. Inputs are brought to mean 0 and deviation 1, channel by channel, by the training clips' statistics, which
-travel with the network; several papers normalise each sample by itself, which takes the strength of a motion away.
+A fixed number of epochs, of which the last counts; nothing is chosen on the held-out subject. Since no epoch is picked, the
+learning rate rises once and falls to zero (one-cycle), so that the last epoch is a settled one; the papers keep it constant.
+Inputs are standardised channel by channel with the training clips' statistics, which are stored with the network; several
+papers normalise each sample by itself, which removes the strength of a motion.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+import pydantic
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 
 from selfme_lib.classifier.augmentation import augment
 from selfme_lib.runtime.device import one_thread
 from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.settings import STRICT
+
+Side = Annotated[int, Field(ge=1, le=4096)]
+Count = Annotated[int, Field(ge=1, le=10**7)]
+Width = Annotated[float, Field(gt=0, le=4)]
+Rate = Annotated[float, Field(gt=0, le=10)]
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class NetworkConfig:
     """A network's size and training.
 
@@ -28,24 +37,19 @@ class NetworkConfig:
         width: factor on the number of channels; 1 is the paper's network.
         epochs, batch_size: fixed; the last epoch counts.
         lr: peak of the one-cycle schedule of Adam.
-        pretrained: start from ImageNet weights (see `classifier.imagenet`); for the networks that have any.
+        pretrained: start from ImageNet weights (see `rivals.imagenet_state`), for the networks that have any.
     """
 
-    size: int
-    width: float
-    epochs: int
-    batch_size: int
-    lr: float
+    size: Side
+    width: Width
+    epochs: Count
+    batch_size: Count
+    lr: Rate
     pretrained: bool
 
     def __post_init__(self):
-        for name in ("size", "epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"rivals: {name} must be at least 1, not {getattr(self, name)}")
-        if not 0 < self.width <= 4:
-            raise UsageError(f"rivals: width is a factor in (0, 4], not {self.width}")
         if self.pretrained and self.width != 1:
-            raise UsageError("rivals: pretrained weights fit width 1 only")
+            raise ValueError("pretrained weights fit width 1 only")
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,32 @@ class Moves:
 
 
 class Network(nn.Module):
-    """A classifier with an objective of its own; by default the cross-entropy of its logits."""
+    """A classifier with its own objective, by default the cross-entropy of its logits.
+
+    Attributes:
+        imagenet: torchvision's name of the weights that fit `body`; empty if there are none.
+    """
+
+    imagenet: ClassVar[str] = ""
+    body: nn.Module
 
     def loss(self, inputs: Float[Tensor, "b c h w"], labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
         return F.cross_entropy(self(inputs), labels)
 
 
 def channels(number: int, width: float) -> int:
-    """So many channels, narrowed or widened, but at least one."""
+    """`number` of channels, scaled by `width`, but at least one."""
     return max(1, round(number * width))
 
 
+def check_side(size: int, network: str) -> None:
+    """Networks for photographs halve their input up to five times, so they take at least 32 px."""
+    if size < 32:
+        raise UsageError(f"{network}: size must be at least 32 px, because the input is halved repeatedly; got {size}")
+
+
 def count_parameters(network: nn.Module) -> int:
-    """What is learned: weights and biases, those of batch norms included."""
+    """Learned values: weights and biases, including those of batch norms."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
@@ -86,24 +103,23 @@ def train_network(
     seed: int,
     device: str = "cpu",
 ) -> Callable[[Float[Tensor, "m c h w"]], Float[Tensor, "m k"]]:
-    """Train for a fixed number of epochs; what comes back gives class probabilities of other clips, on the CPU.
+    """Train for a fixed number of epochs; the result gives class probabilities of other clips, on the CPU.
 
     The same seed gives the same weights, bit for bit on a CPU.
 
     Args:
         build: makes the network, with random weights.
         inputs: all samples as one tensor.
-        moves: random moves of the samples in each epoch.
-        motion: the first two channels are a motion, whose direction and length move along.
+        moves: random augmentation of the samples in each epoch.
+        motion: the first two channels are a motion, whose vectors are mirrored and scaled along.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network = build().to(device).train()
         generator = torch.Generator().manual_seed(seed)
-        mean = inputs.mean((0, 2, 3), keepdim=True)
-        deviation = inputs.std((0, 2, 3), keepdim=True).clamp_min(1e-6)
+        mean = inputs.mean((0, 2, 3), keepdim=True).to(device)
+        deviation = inputs.std((0, 2, 3), keepdim=True).clamp_min(1e-6).to(device)
         samples, targets = inputs.to(device), labels.to(device)
-        mean, deviation = mean.to(device), deviation.to(device)
         optimiser = torch.optim.Adam(network.parameters(), lr=config.lr, fused=True)
         batches = -(-len(samples) // config.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, config.epochs * batches)
@@ -112,9 +128,7 @@ def train_network(
             for batch in order.tensor_split(batches):  # of almost equal size: batch norm cannot learn from one sample
                 seen = samples[batch]
                 if moves != Moves():
-                    seen = augment(
-                        seen, flip=moves.flip, shift=moves.shift, zoom=moves.zoom, motion=motion, generator=generator
-                    )
+                    seen = augment(seen, **vars(moves), motion=motion, generator=generator)
                 loss = network.loss((seen - mean) / deviation, targets[batch])
                 optimiser.zero_grad()
                 loss.backward()

@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from selfme_lib.baselines.bi_woof import BiWOOFConfig, bi_woof
-from selfme_lib.runtime.errors import UsageError
 
 
 def uniform(angle, length=2.0, size=16, strain=1.0):
@@ -40,5 +40,7 @@ def test_just_below_zero_is_the_last_sector_not_beyond_it():
 
 
 def test_settings_that_cannot_be_are_refused():
-    with pytest.raises(UsageError, match="bi_woof"):
+    with pytest.raises(ValidationError, match="bins"):
         BiWOOFConfig(bins=1)
+    with pytest.raises(ValidationError, match="129 blocks do not fit into 128 px"):
+        BiWOOFConfig(blocks=129)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from selfme_lib.baselines.lbp_top import NEIGHBOURS, PATTERNS, LBPTOPConfig, lbp_top, patterns, three_planes
-from selfme_lib.runtime.errors import UsageError
 
 
 @pytest.fixture
@@ -49,5 +49,7 @@ def test_a_still_clip_has_equal_neighbours_in_time_and_a_moving_one_has_not(nois
 
 
 def test_settings_that_cannot_be_are_refused():
-    with pytest.raises(UsageError, match="at least 3 frames"):
+    with pytest.raises(ValidationError, match="frames"):
         LBPTOPConfig(frames=2)
+    with pytest.raises(ValidationError, match="127 blocks do not fit"):
+        LBPTOPConfig(blocks=127)

@@ -2,11 +2,11 @@ from functools import partial
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from selfme_lib.baselines.off_apexnet import OFFApexNet
 from selfme_lib.baselines.training import Moves, Network, NetworkConfig, train_network
-from selfme_lib.runtime.errors import UsageError
 from toy_motion import moving_blobs
 
 CONFIG = NetworkConfig(size=28, width=0.25, epochs=12, batch_size=8, lr=3e-3, pretrained=False)
@@ -73,7 +73,10 @@ def test_random_numbers_of_others_are_left_alone():
     assert torch.equal(torch.rand(2), expected)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"width": 0.0}, {"width": 0.5, "pretrained": True}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"width": 0.0}, {"lr": -1e-3}, {"lr": float("nan")}, {"width": 0.5, "pretrained": True}],
+)
 def test_settings_that_cannot_be_are_refused(wrong):
-    with pytest.raises(UsageError, match="rivals:"):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
         NetworkConfig(**{**vars(CONFIG), **wrong})

@@ -73,7 +73,7 @@ def test_an_inception_block_holds_a_convolution_and_a_maximum():
     inputs = torch.randn(1, 2, 9, 9)
     outputs = block(inputs)
     assert outputs.shape == (1, 12, 9, 9)
-    one, pooled = block.looks[0][0], block.looks[3][1]
+    one, pooled = block.branches[0][0], block.branches[3][1]
     torch.testing.assert_close(outputs[:, :3], F.conv2d(inputs, one.weight, one.bias).relu())
     largest = inputs.unfold(2, 3, 1).unfold(3, 3, 1).amax((-1, -2))  # inside the border
     expected = F.conv2d(largest, pooled.weight, pooled.bias).relu()

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from selfme_lib.baselines import rivals
-from selfme_lib.baselines import torchvision_weights as imagenet
 from selfme_lib.baselines.rivals import RIVALS, Rival, RivalsConfig, fit_predict, train
 from selfme_lib.baselines.training import Moves
 from selfme_lib.evaluation.loso import run_loso
@@ -75,7 +74,7 @@ def test_without_a_network_pretrained_rivals_start_from_random_weights(monkeypat
     monkeypatch.setattr(rivals, "imagenet_state", offline)
     rival = Rival("vgg16", replace(SETTINGS.vgg16, width=1.0, pretrained=True))
     assert rivals.with_available_weights(rival) == replace(rival, settings=replace(rival.settings, pretrained=False))
-    assert "ImageNet weights of VGG16 cannot be had (no network)" in capsys.readouterr().err
+    assert "ImageNet weights of VGG16 are not available (no network)" in capsys.readouterr().err
     plain = Rival("lbp_top", SETTINGS.lbp_top)
     assert rivals.with_available_weights(plain) is plain
 
@@ -83,17 +82,17 @@ def test_without_a_network_pretrained_rivals_start_from_random_weights(monkeypat
 def test_pretrained_weights_are_taken_over_but_for_the_classifier(monkeypatch):
     torch.manual_seed(1)
     teacher = {name: torch.full_like(value, 0.5) for name, value in _googlenet(1000).state_dict().items()}
-    monkeypatch.setattr(imagenet, "imagenet_state", lambda method: teacher)
+    monkeypatch.setattr(rivals, "imagenet_state", lambda method: teacher)
     rival = Rival("googlenet", replace(SETTINGS.googlenet, pretrained=True))
     network = rivals.build(rival, channels=3)
-    assert network.net.conv1.conv.weight.eq(0.5).all()
-    assert network.net.fc.weight.shape == (3, 1024) and not network.net.fc.weight.eq(0.5).any()
+    assert network.body.conv1.conv.weight.eq(0.5).all()
+    assert network.body.fc.weight.shape == (3, 1024) and not network.body.fc.weight.eq(0.5).any()
 
 
 def _googlenet(classes):
     from selfme_lib.baselines.googlenet import GoogLeNet
 
-    return GoogLeNet(classes=classes).net
+    return GoogLeNet(classes=classes).body
 
 
 def test_there_are_no_pretrained_weights_for_small_networks():
