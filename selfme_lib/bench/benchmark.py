@@ -23,8 +23,7 @@ from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme import VERSION, fingerprint
-from selfme_lib.synthme.dataset import stored_config
-from selfme_lib.synthme.excerpts import render_excerpts
+from selfme_lib.synthme.dataset import render_excerpts, stored_config
 
 from . import statistics
 from .flow_error import errors_per_clip, inverse_inconsistency

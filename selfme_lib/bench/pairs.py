@@ -17,7 +17,7 @@ from selfme_lib.data import Clip, load_clips, load_onset_apex
 from selfme_lib.data.images import to_frame
 from selfme_lib.grids import resize_flow
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.synthme.excerpts import Excerpt, load_excerpt
+from selfme_lib.synthme.dataset import Excerpt, load_excerpt
 from selfme_lib.synthme.truth import Truth, load_truth, truth_path
 
 
@@ -70,7 +70,7 @@ def load_pairs(root: Path, clips: Sequence[Clip], size: int) -> Pairs:
 
 
 def load_excerpts(clips: Sequence[Clip], paths: Sequence[Path], size: int) -> Pairs:
-    """The same for clips that `synthme.excerpts` has rendered."""
+    """The same for clips that `synthme.dataset.render_excerpts` has rendered."""
     excerpts = [load_excerpt(path) for path in paths]
     onset = torch.stack([to_frame(excerpt.onset, size) for excerpt in excerpts])
     apex = torch.stack([to_frame(excerpt.apex, size) for excerpt in excerpts])

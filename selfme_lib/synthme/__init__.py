@@ -1,9 +1,10 @@
 """SynthME, the embedded data set: rendered heads that make micro-expressions, with exact ground truth.
 
-Imports `runtime` only. Begin with `studio`, which puts a person before the camera. Behind it lies the picture: `head` (mesh and
-shape targets), `action_units`, `identity` (populations), `camera`, `raster`, `shading`, `texture`, `render`. Before it lies the
-data set: `timeline` (what happens in a clip, nuisances included), `sensor`, `ground_truth`, `plan` (version and settings),
-`layouts`, `truth`, `dataset` (files); `pretraining` and `excerpts` render pairs of frames only.
+Imports `runtime` only. Begin with `studio`, which puts people before the camera. The picture: `head` (mesh and shape targets),
+`action_units`, `identity`, `camera`, `raster`, `shading`, `texture`, `render`. The data set: `timeline` (what happens in a clip),
+`sensor`, `ground_truth`, `plan` (settings), `layouts`, `truth`, `dataset` (files), `pretraining` (pairs of frames).
+What sets versions and worlds apart: `plan.VERSION`, people in `identity.POPULATIONS`, nuisances in `timeline.Difficulty`, light,
+skin and camera in `shading.draw_light`, `texture.paint` and `sensor.expose`.
 
 The labels come from recipes of action units. Accuracy on SynthME proves that a pipeline works; it says nothing about
 recognising real micro-expressions.

@@ -10,12 +10,12 @@ Pixel centres have integer coordinates, as everywhere in the project.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Pose:
+class Pose(NamedTuple):
     """Rigid motion of the head: pitch, yaw and roll in radians; shift in pixels of a 256-pixel frame."""
 
     pitch: float = 0.0
@@ -24,12 +24,9 @@ class Pose:
     shift_x: float = 0.0
     shift_y: float = 0.0
 
-    def as_array(self) -> np.ndarray:
-        return np.array([self.pitch, self.yaw, self.roll, self.shift_x, self.shift_y])
-
-    def shifted(self, change: np.ndarray) -> "Pose":
-        """This pose plus a change of its five numbers, in the order of `as_array`."""
-        return Pose(*(self.as_array() + change).tolist())
+    def changed_by(self, change: np.ndarray) -> "Pose":
+        """This pose plus a change of its five numbers."""
+        return Pose(*(np.array(self) + change).tolist())
 
     def rotation(self) -> np.ndarray:
         """The 3x3 matrix $R_z R_y R_x$."""

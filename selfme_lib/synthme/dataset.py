@@ -1,4 +1,4 @@
-"""Write SynthME to disk: frames where CASME II, SMIC-HS or SAMM has them, the truth beside them.
+"""Write SynthME to disk: frames where CASME II, SMIC-HS or SAMM has them, the truth beside them; or excerpts of it.
 
 Processes render clip by clip. A clip's folder and its truth appear whole or not at all, and a clip that is there is not rendered
 again, so an interrupted run resumes where it stopped. Bytes depend on the version and the configuration alone, never on the
@@ -8,20 +8,28 @@ number of processes.
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import torch
 from filelock import FileLock
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.runtime.settings import from_plain
 
+from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
 from .layouts import LABEL_SHEETS, write_label_sheet
 from .plan import VERSION, PlannedClip, SynthConfig, fingerprint, plan_clips
 from .render import Renderer
+from .sensor import decode
 from .studio import film, film_clips
-from .truth import save_arrays, truth_arrays, truth_path
+from .truth import truth_path
 
 DESCRIPTION = "synthme.json"
 DISCLAIMER = (
@@ -34,12 +42,9 @@ def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None 
     """Write a data set, or finish one that was begun.
 
     Args:
-        root: an empty or new folder, or one with the same configuration.
+        root: an empty or new folder, or one with the same configuration; it is returned.
         config: what to write.
         workers: processes; by default one per core.
-
-    Returns:
-        The root.
 
     Raises:
         DataError: the folder holds something else.
@@ -101,14 +106,10 @@ def _label(clip: PlannedClip) -> tuple:
     return (clip.files.subject, clip.files.name, *script.frame_numbers, cell, script.emotion)
 
 
-def _truth_file(root: Path, clip: PlannedClip) -> Path:
-    return truth_path(root, clip.files.subject, clip.files.name)
-
-
 def _finished(root: Path, clip: PlannedClip) -> bool:
-    folder, first = root / clip.files.folder, clip.script.first_frame
-    frames = (folder / clip.files.frame_name(first + i) for i in range(len(clip.script)))
-    return _truth_file(root, clip).is_file() and all(frame.is_file() for frame in frames)
+    files, first = clip.files, clip.script.first_frame
+    frames = (root / files.folder / files.frame_name(first + i) for i in range(len(clip.script)))
+    return truth_path(root, files.subject, files.name).is_file() and all(frame.is_file() for frame in frames)
 
 
 def _render_clip(root: Path, renderer: Renderer, clip: PlannedClip) -> None:
@@ -126,4 +127,62 @@ def _render_clip(root: Path, renderer: Renderer, clip: PlannedClip) -> None:
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    save_arrays(_truth_file(root, clip), truth_arrays(renderer, script))
+    save_arrays(truth_path(root, files.subject, files.name), truth_arrays(renderer, script))
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Two frames of a clip, RGB, and the motion between them as in `truth.Truth`."""
+
+    onset: UInt8[np.ndarray, "h w 3"]
+    apex: UInt8[np.ndarray, "h w 3"]
+    flow_backward: Float[Tensor, "2 h w"]
+    au_flow_backward: Float[Tensor, "2 h w"]
+
+
+def render_excerpts(
+    folder: Path | str, config: SynthConfig, clips: Collection[tuple[str, str]], *, workers: int | None = None
+) -> dict[tuple[str, str], Path]:
+    """Render onset, apex and true motion of some clips, pixel by pixel those that `write_dataset` would write.
+
+    Args:
+        folder: of one `.npz` per clip, which is not rendered again; it serves one configuration, so name it by its fingerprint.
+        config: of the whole data set.
+        clips: subject and name of each clip; the result has the file of each, for `load_excerpt`.
+        workers: processes; by default one per core.
+
+    Raises:
+        UsageError: the configuration has no such clip.
+    """
+    paths = {clip: _path(folder, *clip) for clip in clips}
+    missing = {clip for clip, path in paths.items() if not path.is_file()}
+    if not missing:
+        return paths
+    planned = {(clip.files.subject, clip.files.name): clip for clip in plan_clips(config)}
+    for unknown in missing - set(planned):
+        raise UsageError(f"the configuration has no clip {'/'.join(unknown)}")
+    chosen = [clip for key, clip in planned.items() if key in missing]
+    title = f"rendering at yaw {config.yaw:g}°"
+    film_clips(partial(_render_excerpt, folder), chosen, config.size, workers, title=title, total=len(chosen))
+    return paths
+
+
+def load_excerpt(path: Path) -> Excerpt:
+    """Read what `render_excerpts` wrote."""
+    with np.load(path) as stored:
+        action, head = (torch.from_numpy(stored[f"{part}_flow_backward"].astype(np.float32)) for part in ("au", "head"))
+        return Excerpt(onset=stored["onset"], apex=stored["apex"], flow_backward=action + head, au_flow_backward=action)
+
+
+def _path(folder: Path | str, subject: str, name: str) -> Path:
+    return Path(folder) / f"sub{subject}" / f"{name}.npz"
+
+
+def _render_excerpt(folder: Path | str, renderer: Renderer, clip: PlannedClip) -> None:
+    script, files = clip.script, clip.files
+    frames = film(renderer, script, wanted=(script.onset, script.apex))
+    onset, apex = (decode(files.encode(picture, script.jpeg_quality)) for _, picture in frames)
+    flow = exact_flow(renderer, script.state(script.apex), script.state(script.onset))
+    save_arrays(
+        _path(folder, files.subject, files.name), {"onset": onset, "apex": apex, **flow_arrays(flow, "backward")}
+    )

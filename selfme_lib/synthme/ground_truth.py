@@ -11,23 +11,29 @@ is everything the face does (distractors, blinks and gaze included), the second 
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from selfme_lib.runtime.files import atomic_path
+
+from .action_units import code
 from .camera import Pose
 from .render import Expression, Renderer
+from .timeline import UNITS, Script
+from .truth import FRAME_NUMBERS, MASKS
 
 DEPTH_TOLERANCE = 0.02  # decimetres
 
 
 @dataclass(frozen=True)
 class ExactFlow:
-    """Motion on the lattice of one picture, in pixels; zero where the wall is seen.
+    """Motion on the lattice of one picture, and masks of the same size.
 
     Attributes:
-        action_unit, head: (2, size, size) float32, x first; their sum is the whole motion.
-        surface: (size, size) bool, where the head is seen.
-        visible: (size, size) bool, where the point is seen in the other picture, too.
+        action_unit, head: (2, size, size) float32 in pixels, x first; zero where the wall is seen. Their sum is the whole motion.
+        surface: where the head is seen; visible: where that point is seen in the other picture, too.
     """
 
     action_unit: np.ndarray
@@ -61,3 +67,33 @@ def exact_flow(renderer: Renderer, here: tuple[Expression, Pose], there: tuple[E
         surface=seen.image(np.ones(len(start), bool)),
         visible=seen.image(visible),
     )
+
+
+def flow_arrays(flow: ExactFlow, direction: str) -> dict[str, np.ndarray]:
+    """The parts of a flow as they are stored; `direction` is "backward" or "forward"."""
+    return {
+        f"au_flow_{direction}": flow.action_unit.astype(np.float16),
+        f"head_flow_{direction}": flow.head.astype(np.float16),
+    }
+
+
+def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
+    """The truth of a clip as `truth` reads it."""
+    onset, apex = script.state(script.onset), script.state(script.apex)
+    backward, forward = exact_flow(renderer, apex, onset), exact_flow(renderer, onset, apex)
+    masks = (backward.surface, backward.visible, forward.surface, forward.visible)
+    return {
+        **flow_arrays(backward, "backward"),
+        **flow_arrays(forward, "forward"),
+        **dict(zip(MASKS, masks)),
+        "au_names": np.array([code({unit: 1}, side) for unit in UNITS for side in "LR"]),
+        "au_intensity": script.intensity.reshape(len(script), -1).astype(np.float32),
+        "pose": np.array(script.poses, np.float32),
+        **dict(zip(FRAME_NUMBERS, map(np.array, (*script.frame_numbers, script.first_frame)))),
+    }
+
+
+def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """Write an `.npz` file, atomically."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)

@@ -85,12 +85,9 @@ def smoothstep(low: np.ndarray | float, high: np.ndarray | float, x: np.ndarray)
 def load_head() -> Head:
     """The head that ships with the package, read once per process."""
     with np.load(Path(__file__).with_name("head.npz")) as asset:
-        quads = asset["quads"].astype(np.int64)
-        quad_part = asset["part"].astype(np.int64)
-        vertices = asset["vertices"].astype(np.float64)
-        openness = asset["openness"].astype(np.float64)
-        start, index = asset["start"], asset["index"].astype(np.int64)
-        delta = asset["delta"].astype(np.float64)
+        quads, quad_part, index = (asset[name].astype(np.int64) for name in ("quads", "part", "index"))
+        vertices, openness, delta = (asset[name].astype(np.float64) for name in ("vertices", "openness", "delta"))
+        start = asset["start"]
         targets = {
             str(name): (index[a:b], delta[a:b] * scale)
             for name, a, b, scale in zip(asset["names"], start[:-1], start[1:], asset["scale"])

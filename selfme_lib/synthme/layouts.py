@@ -103,12 +103,8 @@ FACS_EMOTIONS = {"repression": "contempt"}  # SAMM lacks the one, CASME II the o
 def write_label_sheet(path: Path, layout: str, rows: Sequence[tuple]) -> None:
     """Write the label file of a layout in `LABEL_SHEETS`; the same rows give the same bytes.
 
-    SAMM's sheet has the traps of the original: text before the header, and a Duration that is a formula.
-
-    Args:
-        path: of the file.
-        layout: whose columns it has.
-        rows: subject, clip, frame numbers of onset, apex and offset, action units (a single one as a number), emotion.
+    Rows are: subject, clip, frame numbers of onset, apex and offset, action units, emotion. SAMM's sheet has the traps of the
+    original: text before the header, and a Duration that is a formula.
     """
     book = Workbook()
     sheet = book.active

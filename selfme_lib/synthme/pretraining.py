@@ -57,22 +57,22 @@ def render_pairs(
     Raises:
         DataError: the file was made with other arguments.
     """
-    path = Path(path)
+    path, people = Path(path), list(identity_seeds)
     path.parent.mkdir(parents=True, exist_ok=True)
     request = {
         "version": VERSION,
-        "identities": hashlib.sha256(json.dumps(list(identity_seeds)).encode()).hexdigest()[:12],
-        "persons": len(identity_seeds),
+        "identities": hashlib.sha256(json.dumps(people).encode()).hexdigest()[:12],
+        "persons": len(people),
         "pairs_per_identity": pairs_per_identity,
         "size": size,
         "seed": seed,
     }
     with FileLock(path.with_name(f".{path.name}.lock")):  # two runs that share a file take turns
-        _render(path, request, list(identity_seeds), workers)
+        _render(path, request, people, workers)
     return path
 
 
-def _render(path: Path, request: dict, identity_seeds: list[int], workers: int | None) -> None:
+def _render(path: Path, request: dict, people: list[int], workers: int | None) -> None:
     partial, record = path.with_suffix(".partial.npy"), path.with_suffix(".json")
     pairs, size, seed = (request[name] for name in ("pairs_per_identity", "size", "seed"))
     found = read_json(record) if record.is_file() else {"request": request, "finished": []}
@@ -84,10 +84,10 @@ def _render(path: Path, request: dict, identity_seeds: list[int], workers: int |
         return
     finished = set(found["finished"]) if partial.is_file() else set()
     if not partial.is_file():
-        shape = (len(identity_seeds) * pairs, 2, size, size, 3)
+        shape = (len(people) * pairs, 2, size, size, 3)
         np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
-    jobs = [(partial, i, person, pairs, size, seed) for i, person in enumerate(identity_seeds) if i not in finished]
-    with tqdm(total=len(identity_seeds), initial=len(finished), desc="faces", unit="person", disable=None) as bar:
+    jobs = [(partial, i, person, pairs, size, seed) for i, person in enumerate(people) if i not in finished]
+    with tqdm(total=len(people), initial=len(finished), desc="faces", unit="person", disable=None) as bar:
         for index in in_parallel(_render_person, jobs, workers):
             finished.add(index)
             write_json(record, {"request": request, "finished": sorted(finished)})
@@ -117,7 +117,7 @@ def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:
     noise, blur = generator.uniform(0.003, 0.02), generator.uniform(0, 0.5) * renderer.size / 128
     gain, quality = np.exp(generator.normal(0, 0.1)), int(generator.integers(70, 98))
     pictures = []
-    for expression, pose in zip(states, (resting, resting.shifted(drift))):
+    for expression, pose in zip(states, (resting, resting.changed_by(drift))):
         picture = renderer.render(expression, pose, gain=gain * np.exp(generator.normal(0, 0.015)))
         picture = expose(picture, generator, noise=noise, blur=blur)
         pictures.append(through_jpeg(picture, quality))

@@ -19,14 +19,11 @@ EDGE_TOLERANCE = 1e-7  # pixels; neighbours then never leave a crack between the
 
 @dataclass(frozen=True)
 class Surface:
-    """What a camera sees; k pixels show something.
+    """What a camera sees in a frame of `size` x `size` pixels, k of which show something.
 
     Attributes:
-        pixel: (k,) flat numbers (row * size + column), each once, ascending.
-        weights: (k, n) sparse, three barycentric coordinates per row: `weights @ values` carries anything known at vertices to
-            pixels.
-        inverse_depth: (k,)
-        size: of the frame.
+        pixel: (k,) flat numbers (row * size + column), each once, ascending; inverse_depth: (k,).
+        weights: (k, n) sparse, three barycentric coordinates per row: `weights @ values` interpolates values at vertices.
     """
 
     pixel: np.ndarray
@@ -49,13 +46,9 @@ class Surface:
 
 
 def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: int) -> Surface:
-    """Draw triangles into a square frame.
+    """Draw triangles (t, 3) into a square frame; those that face away and slivers without area are left out.
 
-    Args:
-        points: (n, 2) pixel coordinates of vertices.
-        depth: (n,) positive distances.
-        triangles: (t, 3); those that face away from the camera are left out, as are slivers without area.
-        size: of the frame.
+    The vertices have pixel coordinates `points` (n, 2) and positive distances `depth` (n,).
     """
     # arrays over corners are kept as (3, t): NumPy is slow along a last axis of three
     x, y = points[triangles.T, 0], points[triangles.T, 1]

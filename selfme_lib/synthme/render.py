@@ -17,7 +17,7 @@ from .head import PARTS, Head, load_head, smoothstep
 from .identity import Appearance, Identity
 from .raster import Surface, rasterise
 from .shading import Light, gloss, irradiance, soft_visibility, vertex_normals
-from .texture import EYE_RADIUS, lip_cover, paint
+from .texture import EYE_RADIUS, PAINTED, lip_cover, paint
 
 SUPERSAMPLING = 2
 MOUTH_LIGHT = 0.4  # share of the light that reaches the teeth
@@ -55,7 +55,7 @@ class Renderer:
         self.camera = identity.camera(size)
         worn = identity.appearance.long_hair
         self.triangles = head.triangles if worn else head.triangles[head.part != PARTS.index("hair")]
-        atlas = paint(identity).resized(min(4 * size, 1024))
+        atlas = paint(identity, side=min(4 * size, PAINTED))
         self._colour = atlas.colour
         self._position = atlas.position
         self._tint, self._gloss = _vertex_material(head, identity.appearance)

@@ -5,13 +5,10 @@ import numpy as np
 
 
 def expose(picture: np.ndarray, generator: np.random.Generator, *, noise: float, blur: float = 0.0) -> np.ndarray:
-    """Noise and quantisation of a camera: float (h, w, 3) in [0, 1] -> uint8.
+    """Defocus, noise and quantisation: encoded RGB (h, w, 3) in [0, 1] -> uint8.
 
-    Args:
-        picture: encoded RGB.
-        generator: draws the noise.
-        noise: standard deviation of a mid-grey pixel; darker pixels have less, brighter ones more.
-        blur: standard deviation of the defocus in pixels.
+    `noise` is the standard deviation of a mid-grey pixel (darker ones have less, brighter ones more), `blur` that of the defocus
+    in pixels.
     """
     if blur > 0:
         picture = cv2.GaussianBlur(picture, (0, 0), blur)

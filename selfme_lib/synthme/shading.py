@@ -76,13 +76,8 @@ def soft_visibility(
 
 
 def irradiance(normals: np.ndarray, light: Light, openness: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """Light falling on vertices, linear RGB: (n, 3).
-
-    Args:
-        normals: (n, 3) in camera axes.
-        openness: (n,) ambient occlusion, 1 is open.
-        lit: (2, n) visibility of the lamps.
-    """
+    """Light falling on vertices, linear RGB (n, 3), from normals (n, 3) in camera axes, openness (n,) to the sky in [0, 1], and
+    visibility of the lamps (2, n)."""
     total = light.ambient * openness[:, None] * (0.8 + 0.2 * normals[:, 1:2])
     for direction, colour, seen in zip(light.directions, light.colours, lit):
         facing = (normals @ direction)[:, None]

@@ -31,14 +31,6 @@ class Atlas:
     colour: np.ndarray
     position: np.ndarray
 
-    def resized(self, side: int) -> "Atlas":
-        """The same atlas with the unrolled head `side` texels wide, averaged so that it does not alias."""
-        if side == self.colour.shape[1]:
-            return self
-        factor = side / self.colour.shape[1]
-        colour = cv2.resize(self.colour, (side, round(self.colour.shape[0] * factor)), interpolation=cv2.INTER_AREA)
-        return Atlas(colour=colour, position=((self.position + 0.5) * factor - 0.5).astype(np.float32))
-
 
 @dataclass(frozen=True)
 class Unrolled:
@@ -91,8 +83,8 @@ def vertex_positions() -> np.ndarray:
     return position.astype(np.float32)
 
 
-def paint(identity: Identity) -> Atlas:
-    """Paint a person's atlas (takes 0.4 s)."""
+def paint(identity: Identity, side: int = PAINTED) -> Atlas:
+    """Paint a person's atlas (takes 0.4 s), averaged to an unrolled head `side` texels wide so that it does not alias."""
     generator, look = np.random.default_rng((*identity.key, 1)), identity.appearance
     colour = np.ones((PAINTED + TILE, PAINTED, 3), np.float32)
     head = colour[:PAINTED]
@@ -103,7 +95,11 @@ def paint(identity: Identity) -> Atlas:
     _paint_hair(generator, look, head)
     colour[PAINTED:, :TILE] = _eye(generator, look)
     colour[PAINTED:, 2 * TILE :] = _long_hair(generator, look)
-    return Atlas(colour=colour, position=vertex_positions())
+    if side == PAINTED:
+        return Atlas(colour=colour, position=vertex_positions())
+    factor = side / PAINTED
+    smaller = cv2.resize(colour, (side, round(len(colour) * factor)), interpolation=cv2.INTER_AREA)
+    return Atlas(colour=smaller, position=((vertex_positions() + 0.5) * factor - 0.5).astype(np.float32))
 
 
 def cover_with(canvas: np.ndarray, colour: np.ndarray, cover: np.ndarray) -> None:
@@ -199,11 +195,8 @@ def lip_cover(angle: np.ndarray, height: np.ndarray) -> np.ndarray:
     upper = 6.612 + 0.088 * (1 - across**2.2) ** 0.8 - bow
     lower = 6.606 - 0.122 * (1 - across**2.6) ** 0.7
     soft = 0.010 * (1 - across)
-    return (
-        (across < 1)
-        * smoothstep(upper + soft, upper - soft - 1e-3, height)
-        * smoothstep(lower - soft, lower + soft + 1e-3, height)
-    )
+    below_upper = smoothstep(upper + soft, upper - soft - 1e-3, height)
+    return (across < 1) * below_upper * smoothstep(lower - soft, lower + soft + 1e-3, height)
 
 
 def _paint_lips(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:

@@ -104,7 +104,7 @@ class Script:
         camera = identity.camera(256)
         (x, y), (x0, y0) = (camera.project(eyes, pose)[0][0] for pose in (Pose(yaw=yaw), FRONTAL))
         change = np.array([0, yaw, 0, x0 - x, y0 - y])
-        return replace(self, poses=tuple(pose.shifted(change) for pose in self.poses))
+        return replace(self, poses=tuple(pose.changed_by(change) for pose in self.poses))
 
     def state(self, frame: int) -> tuple[Expression, Pose]:
         """What face and head do in a frame."""

@@ -1,6 +1,7 @@
-"""The truth beside the data set: one file per clip, `ROOT/truth/sub01/EP02_01f.npz`.
+"""The truth beside the data set: one file per clip, `ROOT/truth/sub01/EP02_01f.npz`, that `ground_truth` computes.
 
-Flows are stored as their two parts in half precision, an error of at most .002 px for motions below 4 px.
+Flows are stored as their two parts in half precision, an error of at most .002 px for motions below 4 px. This module reads
+files only, so what reads them does not depend on the renderer.
 """
 
 import zipfile
@@ -15,12 +16,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import atomic_path
-
-from .action_units import code
-from .ground_truth import ExactFlow, exact_flow
-from .render import Renderer
-from .timeline import UNITS, Script
 
 MASKS = ("surface", "visible", "surface_onset", "visible_onset")
 FRAME_NUMBERS = ("onset", "apex", "offset", "first_frame")
@@ -66,36 +61,6 @@ def truth_path(root: Path, subject: str, clip: str) -> Path:
     if not number:
         raise DataError(f"{root}: no subject number in {subject!r}; give one such as 01")
     return Path(root) / "truth" / f"sub{int(number):02d}" / f"{clip}.npz"
-
-
-def flow_arrays(flow: ExactFlow, direction: str) -> dict[str, np.ndarray]:
-    """The parts of a flow as they are stored; `direction` is "backward" or "forward"."""
-    return {
-        f"au_flow_{direction}": flow.action_unit.astype(np.float16),
-        f"head_flow_{direction}": flow.head.astype(np.float16),
-    }
-
-
-def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
-    """The truth of a clip as it is stored."""
-    onset, apex = script.state(script.onset), script.state(script.apex)
-    backward, forward = exact_flow(renderer, apex, onset), exact_flow(renderer, onset, apex)
-    masks = (backward.surface, backward.visible, forward.surface, forward.visible)
-    return {
-        **flow_arrays(backward, "backward"),
-        **flow_arrays(forward, "forward"),
-        **dict(zip(MASKS, masks)),
-        "au_names": np.array([code({unit: 1}, side) for unit in UNITS for side in "LR"]),
-        "au_intensity": script.intensity.reshape(len(script), -1).astype(np.float32),
-        "pose": np.array([pose.as_array() for pose in script.poses], np.float32),
-        **dict(zip(FRAME_NUMBERS, map(np.array, (*script.frame_numbers, script.first_frame)))),
-    }
-
-
-def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    """Write an `.npz` file, atomically."""
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
 
 
 def load_truth(root: Path | str, subject: str, clip: str) -> Truth:

@@ -1,4 +1,4 @@
-"""The same seed gives the same numbers: the core of a run, made twice from the same faces, in one process and in two."""
+"""The same seed gives the same numbers: the core of a run, repeated on the same faces, in one process and in two."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from selfme_lib.study.tables import Row
 
 
 def core_of_a_run(place, start, *, workers=1, seed=0):
-    """Fine-tune, extract, two folds, metrics, in a new run folder; what `metrics.json` says but for times."""
+    """Fine-tune, extract, two folds, metrics, in a new run folder; what `metrics.json` holds, apart from times."""
     settings = profiles.load(
         "smoke",
         seed=seed,
@@ -29,7 +29,7 @@ def core_of_a_run(place, start, *, workers=1, seed=0):
         experiments.record(settings, run, clips, experiments.evaluate(settings, run, clips, [row]))
     metrics = read_json(run.metrics)
     assert [len(item["predictions"]) for item in metrics["rows"]] == [4]
-    weights = load_file(next(run.checkpoints.glob("*.safetensors")))  # its header has its names in any order
+    weights = load_file(next(run.checkpoints.glob("*.safetensors")))  # its header lists names in any order
     learner = {name: value.numpy().tobytes() for name, value in weights.items()}
     return metrics["rows"], metrics["dataset"], learner
 

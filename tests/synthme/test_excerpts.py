@@ -7,8 +7,7 @@ from selfme_lib.data import load_clips, read_frame
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.synthme import SynthConfig, fingerprint, write_dataset
-from selfme_lib.synthme.dataset import stored_config
-from selfme_lib.synthme.excerpts import load_excerpt, render_excerpts
+from selfme_lib.synthme.dataset import load_excerpt, render_excerpts, stored_config
 from selfme_lib.synthme.head import load_head
 from selfme_lib.synthme.identity import create_identity
 from selfme_lib.synthme.timeline import Difficulty, write_script
@@ -39,7 +38,7 @@ def test_an_excerpt_is_what_the_whole_set_holds(root, tmp_path):
 
 
 def test_the_setting_yaw_leaves_older_folders_as_they_were(root):
-    """Fingerprints of sets that were rendered before there was a yaw."""
+    """The fingerprints are of sets rendered before the setting existed."""
     assert fingerprint(SynthConfig(size=128)) == "00cafbb7cdca"
     assert fingerprint(SynthConfig(subjects=3, clips=4, size=64)) == "87ed538ec71b"
     assert "yaw" not in read_json(root / "synthme.json")["config"]
@@ -62,7 +61,7 @@ def test_a_turned_head_makes_the_same_clip_with_its_eyes_in_place():
     assert places[1][0] - places[0][0] > 10, "the nose moves to the picture's right"
 
 
-def test_a_folder_tells_its_configuration(root, tmp_path):
+def test_a_folder_knows_its_configuration(root, tmp_path):
     assert stored_config(root) == SMALL
     description = read_json(root / "synthme.json")
     for damaged in ({}, {**description, "version": "mine"}, {**description, "config": None}, {"config": {}}):

@@ -26,7 +26,7 @@ def test_two_processes_write_the_same_bytes(pairs, tmp_path):
     assert again.read_bytes() == pairs.read_bytes()
 
 
-def test_an_interrupted_run_goes_on(pairs, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes(pairs, tmp_path, monkeypatch):
     from selfme_lib.synthme import pretraining
 
     real = pretraining._render_person

@@ -42,7 +42,13 @@ def test_perspective_is_exact_on_a_tilted_plane():
     assert np.allclose(1 / seen.inverse_depth, point[:, 2], rtol=1e-5)
 
 
-def test_back_faces_and_what_is_off_the_frame_are_left_out():
+def test_depth_is_that_of_the_nearest_pixel():
+    seen = rasterise(SQUARE, np.full(4, 5.0), orient(SQUARE, HALVES), 8)
+    points = np.array([[3.0, 3.0], [5.6, 1.4], [0.4, 3.0], [3.0, 7.2], [3.0, 9.0], [-2.0, 3.0]])
+    assert np.allclose(seen.depth_at(points, background=-1), [5, 5, -1, -1, -1, -1])
+
+
+def test_back_faces_and_triangles_off_the_frame_are_left_out():
     front = orient(SQUARE, HALVES)
     assert len(rasterise(SQUARE, np.ones(4), front[:, ::-1], 8).pixel) == 0
     assert len(rasterise(SQUARE + 100, np.ones(4), front, 8).pixel) == 0

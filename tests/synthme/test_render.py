@@ -8,7 +8,7 @@ from selfme_lib.synthme.head import load_head
 from selfme_lib.synthme.texture import lip_cover, paint, skin_tone
 
 
-def test_the_face_fills_the_frame_and_pictures_are_in_range(renderer):
+def test_the_face_fills_the_frame_and_values_are_in_range(renderer):
     picture = renderer.render()
     assert picture.shape == (96, 96, 3)
     assert picture.dtype == np.float32

@@ -60,7 +60,7 @@ def test_peaks_are_in_the_range_of_the_difficulty(person, scripts):
         assert 0.9 * low < pixel_motion(person, script.state(script.apex)[0].action_units) < 1.1 * high
 
 
-def test_sides_tell_nothing_about_the_label(person):
+def test_sides_say_nothing_about_the_label(person):
     even = replace(person, style=dict.fromkeys(UNITS, (1.0, 1.0)))  # without the person's own habits
     tilt = {}
     for emotion in RECIPES:
@@ -69,7 +69,7 @@ def test_sides_tell_nothing_about_the_label(person):
     assert max(abs(value) for value in tilt.values()) < 0.3  # three standard errors
 
 
-def test_unit_sharing_is_a_knob(person):
+def test_unit_sharing_is_adjustable(person):
     for rate in (0.0, 1.0):
         for k in range(10):
             script = write_script(person, "surprise", Difficulty(unit_sharing=rate), (7, k))
