@@ -1,8 +1,12 @@
 """Clips from the data sets of the field, and a doctor that says what is wrong with a copy of one.
 
-from selfme_lib.data import load_clips, load_onset_apex
-clips = load_clips("casme2", root)
-onset, apex = load_onset_apex(clips, size=224)
+    from selfme_lib.data import load_clips, load_onset_apex
+    clips = load_clips("casme2", root)
+    onset, apex = load_onset_apex(clips, size=224)
+
+Begin with `clips` (what a reader returns), then `readers` (one per data set: `casme2`, `smic`, …, on top of `tree`, `coding`
+and `labelled`), `images`, `doctor`. `alignment`, `faces` and `frame_cache` crop recordings; `video` and `voxceleb` read faces
+for pre-training. This room imports only `runtime`.
 """
 
 from .clips import (
@@ -10,13 +14,13 @@ from .clips import (
     FIVE_CLASSES,
     THREE_CLASSES,
     Clip,
-    Fault,
     LeftOut,
     SelectionReport,
     count_classes,
     dataset_fingerprint,
 )
 from .doctor import Examination, examine
+from .faults import Fault
 from .images import frame_size, load_onset_apex, read_clip_frame, read_frame
 from .readers import DATASETS, load_clips, selection_report
 

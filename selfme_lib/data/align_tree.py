@@ -4,71 +4,71 @@
     SOURCE/CASME2-coding-20140508.xlsx                   →  OUT/CASME2-coding-20140508.xlsx
     SOURCE/me.mp4                                        →  OUT/me/img1.png, img2.png, …
 
-A folder of images is cut out by one similarity, and so is a video; everything that is neither is left behind, label files
-apart, so that the readers read OUT as they read SOURCE. `aligned.json` says how each folder was cut out, and in which
-frames no face was found. Folders that are there are not done again.
+All images of a folder are cropped by one similarity, and so are all frames of a video. Label files are copied and
+everything else is left behind, so that the readers read OUT as they read SOURCE. `aligned.json` says how each folder was
+cropped, and in which frames no face was found. Folders that are finished are not repeated.
 """
 
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path, read_json, write_json
 
 from .alignment import cut_out, find_alignment
-from .clips import Fault, FaultyData
+from .faults import Fault, FaultyData, errors_first
 from .images import read_pixels
-from .tree import list_folder
-from .video import SUFFIXES as VIDEOS
-from .video import read_video
+from .tree import list_images, walk
+from .video import VIDEOS, read_video
 
-MARK = "aligned.json"
-_IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}
+RECORD = "aligned.json"
 _LABELS = {".xlsx", ".csv"}
-_NOT_FACES = {"depth", "truth"}  # CAS(ME)³ has pictures of distances, SynthME its truth
+_NOT_FACES = {"depth", "truth"}  # CAS(ME)³'s pictures of distances, SynthME's truth
 _FAR = 0.5  # distances of the eyes: a face that moves farther leaves its place in the crop
 
 
 @dataclass(frozen=True)
-class _Sequence:
-    """Frames that are cut out alike: a folder with its images in the order of time, or a video, which has none."""
+class _Recording:
+    """Frames that are cropped alike: a folder with its images in the order of time, or a video, which has no images."""
 
     source: Path
     target: Path
     images: tuple[Path, ...] = ()
 
-    def read(self) -> Iterator[np.ndarray]:
+    def read(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         if not self.images:
             yield from read_video(self.source)
         first = None
         for path in self.images:
             pixels = read_pixels(path)
-            first = pixels.shape if first is None else first
+            first = first or pixels.shape
             if pixels.shape != first:
                 problem = f"{pixels.shape[1]}x{pixels.shape[0]} pixels, the first frame {first[1]}x{first[0]}"
-                raise FaultyData(file=path, problem=problem, remedy="keep frames of one recording in a folder")
+                raise FaultyData(
+                    file=path, problem=problem, remedy="keep the frames of each recording in its own folder"
+                )
             yield pixels
 
-    def name(self, place: int) -> str:
-        return f"{self.images[place].stem}.png" if self.images else f"img{place + 1}.png"
-
-    def file(self, place: int) -> str:
-        """What the frame is called in the source."""
+    def source_name(self, place: int) -> str:
         return self.images[place].name if self.images else f"frame {place + 1}"
+
+    def target_name(self, place: int) -> str:
+        return f"{self.images[place].stem}.png" if self.images else f"img{place + 1}.png"
 
 
 def align_tree(source: Path, out: Path, *, size: int = 256) -> list[Fault]:
-    """Cut the faces out of every folder of frames and every video.
+    """Crop the face in every folder of frames and every video.
 
     Args:
         source: a folder, or a video.
@@ -76,88 +76,68 @@ def align_tree(source: Path, out: Path, *, size: int = 256) -> list[Fault]:
         size: side of the crops.
 
     Returns:
-        An error for each sequence without any face or with a broken frame; a note for each frame without a face and each
-        sequence in which the face does not stay in its place.
+        An error for each recording without any face or with a broken frame; a note for each frame without a face and each
+        recording in which the face does not stay in its place.
 
     Raises:
-        DataError: nothing to align, or `out` holds something else.
+        DataError: there is nothing to align, or `out` holds something else.
     """
-    sequences, labels = _find(source, out)
-    if not sequences:
-        raise FaultyData(
-            file=source, problem="no images and no video in it", remedy="give a folder of frames or a video"
-        )
-    record = _claim(out, {"source": source.resolve().name, "size": size})
+    recordings, labels = _find(source, out)
+    if not recordings:
+        problem, remedy = "no images and no video in it", "give a folder of frames or a video"
+        raise FaultyData(file=source, problem=problem, remedy=remedy)
+    record = _open_record(out, {"source": source.resolve().name, "size": size})
     for path, target in labels:
         with atomic_path(target) as temporary:
             shutil.copyfile(path, temporary)
 
-    def work(sequence: _Sequence) -> dict | Fault:
-        name = sequence.target.relative_to(out).as_posix()
-        if sequence.target.is_dir() and name in record["sequences"]:
+    def work(recording: _Recording) -> dict[str, Any] | Fault:
+        name = recording.target.relative_to(out).as_posix()
+        if recording.target.is_dir() and name in record["sequences"]:
             return record["sequences"][name]
         try:
-            return _align(sequence, size)
+            return _align(recording, size)
         except FaultyData as error:
             return error.fault
 
-    faults = []
+    faults: list[Fault] = []
     with ThreadPoolExecutor() as pool:
-        done = zip(sequences, pool.map(work, sequences))
-        for sequence, found in tqdm(done, total=len(sequences), desc="faces", unit="folder", disable=None):
+        done = zip(recordings, pool.map(work, recordings))
+        for recording, found in tqdm(done, total=len(recordings), desc="faces", unit="folder", disable=None):
             if isinstance(found, Fault):
                 faults.append(found)
                 continue
-            record["sequences"][sequence.target.relative_to(out).as_posix()] = found
-            write_json(out / MARK, record)
-            faults += _notes(sequence, found)
-    return sorted(faults, key=lambda fault: fault.severity != "error")
+            record["sequences"][recording.target.relative_to(out).as_posix()] = found
+            write_json(out / RECORD, record)
+            faults += _notes(recording, found)
+    return errors_first(faults)
 
 
-def _find(source: Path, out: Path) -> tuple[list[_Sequence], list[tuple[Path, Path]]]:
-    """What is to be aligned, and the label files to take along."""
+def _find(source: Path, out: Path) -> tuple[list[_Recording], list[tuple[Path, Path]]]:
+    """What to align, and the label files to copy, with their targets."""
     if source.is_file():
-        return [_Sequence(source, out / source.stem)], []
-    sequences, labels, seen = [], [], {out.resolve()}
+        return [_Recording(source, out / source.stem)], []
 
-    def look(folder: Path, target: Path) -> None:
-        if folder.resolve() in seen:  # a link that leads back, or what is being made
-            return
-        seen.add(folder.resolve())
-        folders, files = list_folder(folder)
-        images = sorted((path for path in files if path.suffix.lower() in _IMAGES), key=_by_number)
-        if images:
-            sequences.append(_of_images(folder, images, target))
-        for path in files:
-            if path.suffix.lower() in VIDEOS:
-                sequences.append(_Sequence(path, target / path.stem))
-            elif path.suffix.lower() in _LABELS:
-                labels.append((path, target / path.name))
-        for child in folders:
-            if child.name.lower() not in _NOT_FACES:
-                look(child, target / child.name)
+    def skip(folder: Path) -> bool:
+        return folder.name.lower() in _NOT_FACES or folder.resolve() == out.resolve()
 
-    look(source, out)
-    return sequences, labels
+    recordings, labels = [], []
+    for folder, files in walk(source, skip=skip):
+        target = out / folder.relative_to(source)
+        if images := list_images(files):
+            stems = [path.stem for path in images]
+            if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
+                problem = f"two images whose names differ only in their suffix would both become {twice}.png"
+                raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+            recordings.append(_Recording(folder, target, tuple(images)))
+        recordings += [_Recording(path, target / path.stem) for path in files if path.suffix.lower() in VIDEOS]
+        labels += [(path, target / path.name) for path in files if path.suffix.lower() in _LABELS]
+    return recordings, labels
 
 
-def _of_images(folder: Path, images: list[Path], target: Path) -> _Sequence:
-    stems = [path.stem for path in images]
-    if len(set(stems)) < len(stems):
-        twice = next(stem for stem in stems if stems.count(stem) > 1)
-        problem = f"two images that differ in their suffix alone would both become {twice}.png"
-        raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
-    return _Sequence(folder, target, tuple(images))
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """Key that sorts `img9` before `img10`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name)]
-
-
-def _claim(out: Path, settings: dict) -> dict:
-    """The record of what is done; made when the folder is new."""
-    path = out / MARK
+def _open_record(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The record of what is done; it is written when the folder is new."""
+    path = out / RECORD
     if path.is_file():
         record = read_json(path)
         if not isinstance(record, dict) or record.get("settings") != settings or "sequences" not in record:
@@ -173,44 +153,37 @@ def _claim(out: Path, settings: dict) -> dict:
     return record
 
 
-def _align(sequence: _Sequence, size: int) -> dict:
-    """Two looks at the frames: where the face is, then cut it out. The folder appears whole or not at all."""
-    found = find_alignment(sequence.read())
+def _align(recording: _Recording, size: int) -> dict[str, Any]:
+    """Two passes over the frames: find the face, then crop it. The folder appears whole or not at all."""
+    found = find_alignment(recording.read())
     if found is None:
-        problem, remedy = "no face in any frame", "give recordings of one face that looks ahead"
-        raise FaultyData(file=sequence.source, problem=problem, remedy=remedy)
-    sequence.target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=sequence.target.parent))
+        problem, remedy = "no face in any frame", "give recordings of one face seen from the front"
+        raise FaultyData(file=recording.source, problem=problem, remedy=remedy)
+    recording.target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=recording.target.parent))
     try:
-        for place, pixels in enumerate(sequence.read()):
-            _write_png(temporary / sequence.name(place), cut_out(pixels, found.matrix, size))
+        for place, pixels in enumerate(recording.read()):
+            crop = cut_out(pixels, found.matrix, size)
+            content = cv2.imencode(".png", crop[..., ::-1])[1].tobytes()
+            (temporary / recording.target_name(place)).write_bytes(content)
         temporary.chmod(0o755)
-        if sequence.target.is_dir():  # of a run that was killed before it was recorded, or the parent of others
-            _move_into(temporary, sequence.target)
+        if recording.target.is_dir():  # from a run that was killed before it was recorded, or the parent of others
+            for path in temporary.iterdir():
+                os.replace(path, recording.target / path.name)
         else:
-            os.replace(temporary, sequence.target)
+            os.replace(temporary, recording.target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    without = [sequence.file(place) for place in found.without_face]
+    without = [recording.source_name(place) for place in found.without_face]
     return {"matrix": found.matrix.tolist(), "drift": round(found.drift, 3), "without_face": without}
 
 
-def _move_into(folder: Path, target: Path) -> None:
-    for path in folder.iterdir():
-        os.replace(path, target / path.name)
-
-
-def _write_png(path: Path, pixels: np.ndarray) -> None:
-    path.write_bytes(cv2.imencode(".png", pixels[..., ::-1])[1].tobytes())
-
-
-def _notes(sequence: _Sequence, found: dict) -> Iterable[Fault]:
-    remedy = "nothing to do if the face is there: the frame is cut out like its neighbours"
+def _notes(recording: _Recording, found: dict[str, Any]) -> Iterator[Fault]:
+    remedy = "nothing to do if the face is there: the frame is cropped like its neighbours"
     for name in found["without_face"]:
-        file, problem = (
-            (sequence.source / name, "no face") if sequence.images else (sequence.source, f"no face in {name}")
-        )
+        file = recording.source / name if recording.images else recording.source
+        problem = "no face" if recording.images else f"no face in {name}"
         yield Fault(severity="note", file=file, problem=problem, remedy=remedy)
     if found["drift"] > _FAR:
-        problem = f"the face moves by {found['drift']:.1f} distances of the eyes, more than a fixed crop can bear"
-        yield Fault(severity="note", file=sequence.source, problem=problem, remedy="cut it into shorter pieces")
+        problem = f"the face moves by {found['drift']:.1f} times the distance of the eyes, too far for a fixed crop"
+        yield Fault(severity="note", file=recording.source, problem=problem, remedy="cut it into shorter pieces")

@@ -1,17 +1,17 @@
-r"""From a recording to faces in one place: five points, one similarity, a crop of fixed geometry.
+r"""From a recording to a face in one place: five points, one similarity, a crop of fixed geometry.
 
-The points of a clip are the medians over its frames, so one blink or one wrong detection moves nothing. They are laid
-onto a template by the similarity that fits best in the sense of least squares (Umeyama, IEEE TPAMI 1991),
+The points of a clip are the medians over its frames, so one blink or one wrong detection moves nothing. They are mapped
+onto a template by the similarity that fits best in the least-squares sense (Umeyama, IEEE TPAMI 1991),
 
 $$\min_{s, R, t} \sum_k \lVert s R p_k + t - q_k \rVert^2.$$
 
-All frames of a clip are cut out by the *same* similarity. A crop that followed the points frame by frame would add their
-trembling to a motion of about a pixel, and take part of a smile for a motion of the head: two of the five points are the
-corners of the mouth.
+All frames of a clip are cropped by the *same* similarity. A crop that followed the points frame by frame would add their
+jitter to a motion of about a pixel, and mistake part of a smile for head motion: two of the five points are the corners of
+the mouth.
 
-The template is what the detector answers on SynthME's neutral faces, which lie as CASME II's authors crop: eyes at .40
-and mouth at .74 of the height. The detector sees points a little to the right of and below where they are; so does the
-template, and the two cancel.
+The template is the detector's output on SynthME's neutral faces, which are cropped as CASME II's authors crop: eyes at .40
+and mouth at .74 of the height. The detector places points a little too far to the right and too low; so does the template,
+and the two cancel.
 """
 
 import math
@@ -25,19 +25,19 @@ from jaxtyping import Float, UInt8
 from .faces import FaceDetector
 
 TEMPLATE = np.array([(0.365, 0.426), (0.675, 0.427), (0.520, 0.619), (0.397, 0.789), (0.648, 0.786)])
-"""Where the five points come to lie, in shares of the crop's side: the mean over 24 neutral faces."""
+"""Where the five points go, as fractions of the crop's side: the mean over 24 neutral faces."""
 
 Similarity = Float[np.ndarray, "2 3"]
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a clip is cut out.
+    """How the frames of a clip are cropped.
 
     Attributes:
-        matrix: from pixels of the recording to shares of the crop's side.
-        without_face: positions of the frames in which no face was found; they are cut out like the others.
-        drift: largest distance of the face's middle from its place in the median frame, in distances of the eyes.
+        matrix: from pixels of the recording to fractions of the crop's side.
+        without_face: positions of the frames in which no face was found; they are cropped like the others.
+        drift: largest distance of the face's centre from its median place, in distances of the eyes.
     """
 
     matrix: Similarity
@@ -48,7 +48,7 @@ class Alignment:
 def find_alignment(
     frames: Iterable[UInt8[np.ndarray, "h w 3"]], detector: FaceDetector | None = None
 ) -> Alignment | None:
-    """The alignment of a clip by the largest face of each frame; `None` if no frame shows one."""
+    """The alignment of a clip from the largest face of each frame; `None` if no frame shows a face."""
     detector = detector or FaceDetector()
     points, without_face = [], []
     for position, pixels in enumerate(frames):
@@ -66,9 +66,10 @@ def find_alignment(
 
 
 def fit_similarity(source: Float[np.ndarray, "k 2"], target: Float[np.ndarray, "k 2"]) -> Similarity:
-    """The rotation, scale and shift that bring `source` nearest to `target`.
+    r"""The rotation, scale and shift that bring `source` closest to `target`.
 
-    With complex numbers, $z$ for source and $w$ for target less their means, $s e^{i\\theta} = \\sum \\bar z w / \\sum |z|^2$.
+    As complex numbers with their means removed, $z$ for the source and $w$ for the target,
+    $s e^{i\theta} = \sum \bar z w / \sum |z|^2$. scikit-image fits the same; these four lines show how.
     """
     z, w = (points @ np.array([1, 1j]) for points in (source - source.mean(0), target - target.mean(0)))
     turn = np.vdot(z, w) / np.vdot(z, z).real
@@ -77,14 +78,14 @@ def fit_similarity(source: Float[np.ndarray, "k 2"], target: Float[np.ndarray, "
 
 
 def cut_out(pixels: UInt8[np.ndarray, "h w 3"], matrix: Similarity, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """The crop: `size` x `size`; beyond the picture its border goes on.
+    """The crop, `size` x `size`; beyond the picture, its border is repeated.
 
-    What gets smaller is drawn on a finer lattice first and averaged down, else every second pixel would be dropped.
+    To shrink, the crop is first drawn on a finer grid and then averaged; otherwise pixels would be skipped.
     """
     shrinking = 1 / (size * math.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     finer = max(1, math.ceil(round(shrinking, 3)))
     side = size * finer
-    to_lattice = side * matrix
-    to_lattice[:, 2] -= 0.5  # the middle of the first pixel lies half a pixel from the edge
-    crop = cv2.warpAffine(pixels, to_lattice, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    to_grid = side * matrix
+    to_grid[:, 2] -= 0.5  # the centre of the first pixel lies half a pixel from the edge
+    crop = cv2.warpAffine(pixels, to_grid, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return crop if finer == 1 else cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)

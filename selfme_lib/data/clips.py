@@ -1,8 +1,4 @@
-"""The records of this package: a clip, what is wrong with a data set, and why a clip was left out.
-
-Every reader turns a folder into a `Reading`: the clips that can be used, the clips that were left out with the reason,
-and every fault that it met. `load_clips` stops at the first error; the doctor shows them all.
-"""
+"""The records that every reader produces: clips, and clips that were left out with the reason."""
 
 import hashlib
 import json
@@ -10,76 +6,48 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
-from selfme_lib.runtime.errors import DataError
+from .faults import Fault, FaultyData
 
 THREE_CLASSES = ("negative", "positive", "surprise")
 """The three classes of the MEGC 2019 protocol; a clip's `label` is an index into them."""
 
 FIVE_CLASSES = ("happiness", "disgust", "repression", "surprise", "others")
-"""The five emotions of CASME II that are frequent enough; `label` is an index into them where they are asked for."""
+"""The five most frequent emotions of CASME II; `label` is an index into them when five classes are requested."""
 
 CLASS_NAMES = {len(names): names for names in (THREE_CLASSES, FIVE_CLASSES)}
-"""What the labels of a protocol mean, by their number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One thing that is wrong (`"error"`) or worth knowing (`"note"`), where it is, and what to do about it."""
-
-    severity: str
-    file: Path
-    problem: str
-    remedy: str
-    row: int | None = None  # as Excel counts: the first row is 1
-
-    @property
-    def line(self) -> str:
-        """The fault in one line that can be printed, whatever a file's name holds: archives bring names in any encoding."""
-        where = f"{self.file}" if self.row is None else f"{self.file}, row {self.row}"
-        line = " ".join(f"{where}: {self.problem}; {self.remedy}".splitlines())
-        return line.encode(errors="replace").decode()
-
-
-class FaultyData(DataError):
-    """A `DataError` that keeps its `Fault`, so that the doctor can list it among the others."""
-
-    def __init__(self, file: Path, problem: str, remedy: str, row: int | None = None):
-        super().__init__(file, problem, remedy, row)  # by which it travels between processes
-        self.fault = Fault(severity="error", file=file, problem=problem, remedy=remedy, row=row)
-
-    def __str__(self) -> str:
-        return self.fault.line
+"""Number of classes → their names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """One micro-expression: its frames on disk and its label. Nothing is decoded before it is asked for."""
+    """One micro-expression: its frames on disk and its label. Nothing is decoded until it is asked for."""
 
     dataset: str
     subject: str  # zero-padded: "01"
     name: str  # the clip's folder: "EP02_01f", "s1_po_01"
-    frames: tuple[Path, ...]  # sorted by frame number, which file names do not do by themselves
+    frames: tuple[Path, ...]  # sorted by frame number, which differs from sorting by file name
     frame_numbers: tuple[int, ...]
     onset: int  # frame numbers, not positions: CASME II's first frame is seldom 1
     apex: int | None  # SMIC labels none
     offset: int
     emotion: str
-    label: int  # index into the names of the protocol's classes
+    label: int  # index into the class names of the protocol
     action_units: str  # as the coders wrote it: "4+7", "R2+15", "?"
     fps: float
-    cropped: bool = True  # the frames show the face alone; False for recordings, which `alignment` cuts out first
-    aligned: Path | None = None  # the frames cut out, memory-mapped, in the order of `frames`; see `frame_cache`
+    cropped: bool = True  # the frames show only the face; False for recordings, which `alignment` has to crop first
+    aligned: Path | None = None  # the cropped frames, memory-mapped, in the order of `frames`; see `frame_cache`
 
     @property
     def key(self) -> str:
-        """`"01/EP02_01f"`: the name of this clip in tables and stores."""
+        """`"01/EP02_01f"`: what this clip is called in tables and files."""
         return f"{self.subject}/{self.name}"
 
     @property
     def onset_path(self) -> Path:
-        return self.frames[self.frame_numbers.index(self.onset)]
+        return self._path(self.onset)
 
     @property
     def apex_number(self) -> int:
@@ -89,11 +57,8 @@ class Clip:
             DataError: the clip has no apex.
         """
         if self.apex is None:
-            raise FaultyData(
-                file=self.frames[0].parent,
-                problem=f"{self.dataset} labels no apex frame",
-                remedy='choose one by a rule: apex_rule="middle"',
-            )
+            problem, remedy = f"{self.dataset} labels no apex frame", 'choose one by a rule: apex_rule="middle"'
+            raise FaultyData(file=self.frames[0].parent, problem=problem, remedy=remedy)
         return self.apex
 
     @property
@@ -103,13 +68,12 @@ class Clip:
         Raises:
             DataError: the clip has no apex.
         """
-        return self.frames[self.frame_numbers.index(self.apex_number)]
+        return self._path(self.apex_number)
 
     @property
     def peak_path(self) -> Path:
         """The apex frame, or the middle one where no apex is labelled."""
-        number = self.middle if self.apex is None else self.apex
-        return self.frames[self.frame_numbers.index(number)]
+        return self._path(self.middle if self.apex is None else self.apex)
 
     @property
     def middle(self) -> int:
@@ -117,10 +81,17 @@ class Clip:
         within = [number for number in self.frame_numbers if self.onset <= number <= self.offset]
         return within[len(within) // 2]
 
+    def _path(self, number: int) -> Path:
+        return self.frames[self.frame_numbers.index(number)]
+
+
+by_subject = attrgetter("subject", "name")
+"""Sort key of clips, and of clips that were left out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A clip that is on disk or in the label file and yet not among the clips, and why."""
+    """A clip that exists on disk or in the label file but is not used, and why."""
 
     subject: str
     name: str
@@ -132,12 +103,15 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """All that a reader found out about a folder."""
+class DatasetContents:
+    """Everything a reader found in a folder: clips to use, clips it left out, and faults.
 
-    clips: tuple[Clip, ...]
-    left_out: tuple[LeftOut, ...]
-    faults: tuple[Fault, ...]
+    `load_clips` stops at the first error among the faults; the doctor lists them all.
+    """
+
+    clips: tuple[Clip, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,20 +129,20 @@ class SelectionReport:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many clips were left out for each reason, the commonest first."""
+        """How many clips were left out for each reason, the most common first."""
         return dict(Counter(clip.reason for clip in self.left_out).most_common())
 
 
 def count_classes(clips: Sequence[Clip], classes: Sequence[str] = THREE_CLASSES) -> dict[str, int]:
-    """Clips of each class, in the order of `classes`."""
+    """The number of clips in each class, in the order of `classes`."""
     return {name: sum(clip.label == label for clip in clips) for label, name in enumerate(classes)}
 
 
 def dataset_fingerprint(clips: Sequence[Clip]) -> str:
-    """Sixteen hex digits that change with any label, any frame's name or size, or a pixel of onset, apex or last frame.
+    """Sixteen hex digits that change with any label, any frame's name or size, and the content of onset, apex and last frame.
 
-    Where the folder lies does not matter. Frames between those three are not read: hashing every byte of CASME II would
-    take longer than extracting its motion.
+    The folder's location does not matter. Frames other than those three are not read: hashing every byte of CASME II
+    would take longer than extracting its motion.
     """
     with ThreadPoolExecutor() as pool:
         digests = list(pool.map(_clip_digest, clips))

@@ -3,7 +3,7 @@
     ROOT/casme2, ROOT/smic, ROOT/samm                   folders, or links to them
     ROOT/composite.json                                 or {"casme2": "../CASME2", "smic": …, "samm": …}
 
-A subject gets the name of its set (`casme2-01`), so that subject 6 of SMIC and subject 6 of SAMM are two people, and
+A subject is prefixed with its data set (`casme2-01`), so that subject 6 of SMIC and subject 6 of SAMM are two people, and
 leaving one subject out makes 68 folds.
 """
 
@@ -13,42 +13,44 @@ from pathlib import Path
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json
 
-from . import casme2, samm, smic
-from .clips import Fault, FaultyData, Reading
+from .casme2 import read_casme2
+from .clips import DatasetContents
+from .faults import Fault, FaultyData
+from .samm import read_samm
+from .smic import read_smic
 from .tree import list_folder
 
-PARTS = {"casme2": casme2.read, "smic": smic.read, "samm": samm.read}
+PARTS = {"casme2": read_casme2, "smic": read_smic, "samm": read_samm}
 _ALSO_CALLED = {"casmeii": "casme2", "smichs": "smic"}
 
 
-def read(root: Path) -> Reading:
+def read_composite(root: Path) -> DatasetContents:
     """Read the three data sets of the composite.
 
     Raises:
-        DataError: one of the three is not there or is useless as a whole.
+        DataError: one of the three is missing or cannot be used at all.
     """
     clips, left_out, faults = [], [], []
     for name, folder in find_parts(root).items():
-        reading = PARTS[name](folder)
-        if not reading.clips and not any(fault.severity == "error" for fault in reading.faults):
-            nothing = Fault(severity="error", file=folder, problem=f"no clip of {name}", remedy="copy it again")
-            faults.append(nothing)
-        clips += [replace(clip, subject=f"{name}-{clip.subject}") for clip in reading.clips]
-        left_out += [replace(clip, subject=f"{name}-{clip.subject}") for clip in reading.left_out]
-        faults += reading.faults
-    return Reading(clips=tuple(clips), left_out=tuple(left_out), faults=tuple(faults))
+        part = PARTS[name](folder)
+        if not part.clips and not any(fault.severity == "error" for fault in part.faults):
+            faults.append(Fault(severity="error", file=folder, problem=f"no clip of {name}", remedy="copy it again"))
+        clips += [replace(clip, subject=f"{name}-{clip.subject}") for clip in part.clips]
+        left_out += [replace(clip, subject=f"{name}-{clip.subject}") for clip in part.left_out]
+        faults += part.faults
+    return DatasetContents(clips=tuple(clips), left_out=tuple(left_out), faults=tuple(faults))
 
 
 def find_parts(root: Path) -> dict[str, Path]:
     """Data set → its folder.
 
     Raises:
-        DataError: a folder is missing or there twice, or `composite.json` is damaged.
+        DataError: a folder is missing or occurs twice, or `composite.json` is damaged.
     """
     folders, files = list_folder(root)
     description = next((path for path in files if path.name == "composite.json"), None)
     if description is not None:
-        return _described(description)
+        return _read_description(description)
     found: dict[str, Path] = {}
     for path in folders:
         plain = "".join(filter(str.isalnum, path.name.lower()))
@@ -64,7 +66,7 @@ def find_parts(root: Path) -> dict[str, Path]:
     return {name: found[name] for name in PARTS}
 
 
-def _described(path: Path) -> dict[str, Path]:
+def _read_description(path: Path) -> dict[str, Path]:
     remedy = f'write {{"{next(iter(PARTS))}": FOLDER, …}} for {", ".join(PARTS)}'
     try:
         places = read_json(path)
@@ -72,5 +74,5 @@ def _described(path: Path) -> dict[str, Path]:
         raise FaultyData(file=path, problem=f"damaged ({error})", remedy=remedy) from None
     sound = isinstance(places, dict) and set(places) == set(PARTS)
     if not sound or not all(isinstance(place, str) for place in places.values()):
-        raise FaultyData(file=path, problem="does not name the three data sets and no others", remedy=remedy)
+        raise FaultyData(file=path, problem="does not name exactly the three data sets", remedy=remedy)
     return {name: path.parent / places[name] for name in PARTS}

@@ -1,23 +1,24 @@
-"""The doctor looks at a data set as a whole and lists everything that is wrong with it.
+"""The doctor examines a whole data set and lists everything that is wrong with it.
 
-Labels and folders are read by the same readers that load the clips; then threads look at every frame's header and end,
-and decode the onset and the apex, which decide about a clip. So a data set of ten thousand frames takes seconds.
+Labels and folders are read by the readers that load the clips; then threads check the header and the end of every frame,
+and decode the onset and the apex, on which a clip depends. So a data set of ten thousand frames takes seconds.
 """
 
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from . import voxceleb
-from .clips import THREE_CLASSES, Clip, Fault, FaultyData, LeftOut, Reading, count_classes
-from .images import check_frame, frame_size
-from .readers import class_names, read
+from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, count_classes
+from .faults import Fault, FaultyData, Severity, errors_first, printable
+from .images import decode_frame, frame_size
+from .readers import class_names, read_dataset
 from .video import check_boxes
-from .voxceleb import find_sequences
+from .voxceleb import ALL, FaceSequence, find_sequences
 
 OFFICIAL = {
     "casme2": {"clips": 145, "subjects": 24, "negative": 88, "positive": 32, "surprise": 25},
@@ -25,9 +26,7 @@ OFFICIAL = {
     "samm": {"clips": 133, "subjects": 28, "negative": 92, "positive": 26, "surprise": 15},
     "composite": {"clips": 442, "subjects": 68, "negative": 250, "positive": 109, "surprise": 83},
 }
-"""What the three-class list of MEGC 2019 counts."""
-
-_Size = tuple[int, int]
+"""The counts of the three-class list of MEGC 2019."""
 
 
 class Examination(NamedTuple):
@@ -42,15 +41,10 @@ class Examination(NamedTuple):
         return [fault for fault in self.faults if fault.severity == "error"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON has it."""
+        """Everything in a form that JSON can hold."""
+        texts = ("file", "problem", "remedy")
         faults = [
-            {
-                "severity": fault.severity,
-                "file": printable(str(fault.file)),
-                "row": fault.row,
-                "problem": printable(fault.problem),
-                "remedy": printable(fault.remedy),
-            }
+            {name: printable(str(value)) if name in texts else value for name, value in asdict(fault).items()}
             for fault in self.faults
         ]
         left_out = [{"clip": printable(clip.key), "reason": printable(clip.reason)} for clip in self.left_out]
@@ -58,7 +52,7 @@ class Examination(NamedTuple):
 
 
 def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)) -> Examination:
-    """Look for every fault of a data set: its folder, its labels and every frame of its clips.
+    """Find every fault of a data set: in its folders, its labels and every frame of its clips.
 
     Raises:
         UsageError: unknown data set or number of classes. Whatever is wrong with the data is returned, not raised.
@@ -66,67 +60,57 @@ def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)
     if dataset == "voxceleb":
         return _examine_voxceleb(Path(root))
     try:
-        reading = read(dataset, root, classes=classes)
+        contents = read_dataset(dataset, root, classes=classes)
     except FaultyData as error:
-        reading = Reading(clips=(), left_out=(), faults=(error.fault,))
-    faults = list(reading.faults)
-    frames = sum(len(clip.frames) for clip in reading.clips)
-    with (
-        ThreadPoolExecutor() as pool,
-        tqdm(total=frames, desc="frames", unit="frame", disable=None) as bar,
-    ):
-        looks = []
-        for clip, look in zip(reading.clips, pool.map(_look_at, reading.clips)):
-            looks.append(look)
-            bar.update(len(clip.frames))
-    for look in looks:
-        faults += look.faults
-    faults += _copies(reading.clips, looks)
+        contents = DatasetContents(faults=(error.fault,))
+    with ThreadPoolExecutor() as pool:
+        checks = pool.map(_check_clip, contents.clips)
+        checked = list(tqdm(checks, total=len(contents.clips), desc="frames", unit="clip", disable=None))
+    faults = [*contents.faults, *(fault for clip in checked for fault in clip.faults)]
+    faults += _copies(contents.clips, checked)
 
     names = class_names(dataset, classes)
     summary = {
-        "clips": len(reading.clips),
-        "subjects": len({clip.subject for clip in reading.clips}),
-        **count_classes(reading.clips, names),
-        "left_out": len(reading.left_out),
-        "frames": frames,
+        "clips": len(contents.clips),
+        "subjects": len({clip.subject for clip in contents.clips}),
+        **count_classes(contents.clips, names),
+        "left_out": len(contents.left_out),
+        "frames": sum(len(clip.frames) for clip in contents.clips),
     }
-    faults += _selection_notes(dataset if names == THREE_CLASSES else "", Path(root), reading, summary)
-    return Examination(_errors_first(faults), summary, reading.left_out)
+    faults += _selection_notes(dataset if names == THREE_CLASSES else "", Path(root), contents, summary)
+    return Examination(errors_first(faults), summary, contents.left_out)
 
 
-def _errors_first(faults: list[Fault]) -> list[Fault]:
-    return sorted(faults, key=lambda fault: fault.severity != "error")
-
-
-class _Look(NamedTuple):
-    """What was seen of a clip: its faults, and hashes of its onset and peak where they are sound."""
+class _CheckedClip(NamedTuple):
+    """The faults of a clip's frames, and hashes of its onset and peak if both are sound."""
 
     faults: list[Fault]
     moments: tuple[str, str] | None
 
 
-def _look_at(clip: Clip) -> _Look:
-    faults, sizes, hashes = [], {}, {}
-    decisive = {clip.onset_path, clip.peak_path}
+def _check_clip(clip: Clip) -> _CheckedClip:
+    faults: list[Fault] = []
+    sizes: dict[Path, tuple[int, int]] = {}
+    hashes: dict[Path, str] = {}
+    onset, peak = clip.onset_path, clip.peak_path
     for path in clip.frames:
         try:
-            if path in decisive:
-                sizes[path], content = check_frame(path)
+            if path in (onset, peak):
+                pixels, content = decode_frame(path)
+                sizes[path] = pixels.shape[1], pixels.shape[0]
                 hashes[path] = hashlib.sha256(content).hexdigest()
             else:
                 sizes[path] = frame_size(path)
         except FaultyData as error:
             faults.append(error.fault)
     faults += _several_sizes(sizes)
-    if decisive != set(hashes):
-        return _Look(faults, None)
-    return _Look(faults, (hashes[clip.onset_path], hashes[clip.peak_path]))
+    sound = onset in hashes and peak in hashes
+    return _CheckedClip(faults, (hashes[onset], hashes[peak]) if sound else None)
 
 
-def _several_sizes(sizes: dict[Path, _Size]) -> list[Fault]:
-    """Frames whose size differs from the clip's first sound frame's: a motion between them means nothing."""
-    first = next(iter(sizes.values()), None)
+def _several_sizes(sizes: dict[Path, tuple[int, int]]) -> list[Fault]:
+    """An error if sound frames of a clip differ in size: a motion between them would mean nothing."""
+    first = next(iter(sizes.values()), (0, 0))
     odd = [(path, size) for path, size in sizes.items() if size != first]
     if not odd:
         return []
@@ -137,47 +121,48 @@ def _several_sizes(sizes: dict[Path, _Size]) -> list[Fault]:
     return [Fault(severity="error", file=path, problem=problem, remedy="crop all frames of a clip alike")]
 
 
-def _copies(clips: Sequence[Clip], looks: Sequence[_Look]) -> list[Fault]:
+def _copies(clips: Sequence[Clip], checked: Sequence[_CheckedClip]) -> list[Fault]:
     """Clips that are copies of others, and clips whose apex is a copy of their onset, byte for byte.
 
-    A copy under another subject's name would be learned from and then asked about.
+    A copy under another subject's name would leak from training into the test.
     """
-    faults, seen = [], {}
-    for clip, look in zip(clips, looks):
-        if look.moments is None:
+    faults: list[Fault] = []
+    seen: dict[tuple[str, str], Clip] = {}
+    for clip, (_, moments) in zip(clips, checked):
+        if moments is None:
             continue
         folder = clip.frames[0].parent
-        if look.moments[0] == look.moments[1] and clip.onset_path != clip.peak_path:
+        if moments[0] == moments[1] and clip.onset_path != clip.peak_path:
             problem = f"onset {clip.onset_path.name} and apex {clip.peak_path.name} are the same picture"
             faults.append(Fault(severity="error", file=folder, problem=problem, remedy="copy the clip again"))
             continue
-        first = seen.setdefault(look.moments, clip)
+        first = seen.setdefault(moments, clip)
         if first is not clip:
-            severity = "note" if first.subject == clip.subject else "error"
-            problem = f"onset and apex are those of {first.key}"
-            faults.append(Fault(severity=severity, file=folder, problem=problem, remedy="keep the right one of them"))
+            severity: Severity = "note" if first.subject == clip.subject else "error"
+            problem, remedy = f"onset and apex are those of {first.key}", "keep only the clip that is right"
+            faults.append(Fault(severity=severity, file=folder, problem=problem, remedy=remedy))
     return faults
 
 
-def _selection_notes(dataset: str, root: Path, reading: Reading, summary: dict[str, int]) -> list[Fault]:
+def _selection_notes(dataset: str, root: Path, contents: DatasetContents, summary: dict[str, int]) -> list[Fault]:
     notes = []
     reasons: dict[str, list[str]] = {}
-    for clip in reading.left_out:
-        reasons.setdefault(clip.reason, []).append(clip.key)
+    for left_out in contents.left_out:
+        reasons.setdefault(left_out.reason, []).append(left_out.key)
     for reason, keys in reasons.items():
         named = ", ".join(keys[:4]) + (", …" if len(keys) > 4 else "")
-        notes.append((f"{len(keys)} left out ({reason}): {named}", "nothing to do if that is meant"))
-    if recordings := sum(not clip.cropped for clip in reading.clips):
+        notes.append((f"{len(keys)} left out ({reason}): {named}", "nothing to do if this is intended"))
+    if recordings := sum(not clip.cropped for clip in contents.clips):
         problem = f"{recordings} clips are recordings, not crops of the face"
-        notes.append((problem, "nothing to do: faces are cut out before motion is measured"))
-    if dataset in OFFICIAL and reading.clips:
+        notes.append((problem, "nothing to do: faces are cropped before motion is measured"))
+    if dataset in OFFICIAL and contents.clips:
         counted = {key: summary[key] for key in OFFICIAL[dataset]}
         if counted == OFFICIAL[dataset]:
             notes.append((f"{_in_words(counted)}, as in the official list", "nothing to do"))
         else:
             problem = f"{_in_words(counted)}, but the official list has {_in_words(OFFICIAL[dataset])}"
             notes.append((problem, "compare with published results only when they agree"))
-    elif dataset == "casme3" and reading.clips:
+    elif dataset == "casme3" and contents.clips:
         notes.append((f"{_in_words(summary)}; there is no official list", "state these numbers with every result"))
     return [Fault(severity="note", file=root, problem=problem, remedy=remedy) for problem, remedy in notes]
 
@@ -188,53 +173,31 @@ def _in_words(counted: dict[str, int]) -> str:
 
 
 def _examine_voxceleb(root: Path) -> Examination:
-    """Every image's header and end, every video's boxes."""
+    """Check every image's header and end, and every video's boxes."""
     try:
-        sequences = find_sequences(root, voxceleb.ALL)
+        sequences = find_sequences(root, ALL)
     except FaultyData as error:
         return Examination([error.fault], {"sequences": 0, "people": 0, "videos": 0, "frames": 0})
-
-    def look(sequence: voxceleb.FaceSequence) -> list[Fault]:
-        faults, sizes = [], {}
-        for path in [sequence.source / name for name in sequence.names] or [sequence.source]:
-            try:
-                if sequence.names:
-                    sizes[path] = frame_size(path)
-                else:
-                    check_boxes(path)
-            except FaultyData as error:
-                faults.append(error.fault)
-        return faults + _several_sizes(sizes)
-
     with ThreadPoolExecutor() as pool:
-        found = tqdm(pool.map(look, sequences), total=len(sequences), desc="faces", unit="sequence", disable=None)
-        faults = [fault for faults in found for fault in faults]
+        checks = pool.map(_check_sequence, sequences)
+        checked = list(tqdm(checks, total=len(sequences), desc="faces", unit="sequence", disable=None))
     summary = {
         "sequences": len(sequences),
         "people": len({sequence.person for sequence in sequences}),
         "videos": sum(not sequence.names for sequence in sequences),
         "frames": sum(len(sequence.names) for sequence in sequences),
     }
-    return Examination(_errors_first(faults), summary)
+    return Examination(errors_first(fault for faults in checked for fault in faults), summary)
 
 
-def fault_table(faults: Sequence[Fault], root: Path) -> str:
-    """Faults as a table of plain text: severity, file (seen from `root`), row, what is wrong, what to do."""
-    rows = [("", "file", "row", "what is wrong", "what to do")]
-    for fault in faults:
-        inside = fault.file != root and fault.file.is_relative_to(root)
-        file = fault.file.relative_to(root) if inside else fault.file
-        row = "" if fault.row is None else str(fault.row)
-        rows.append((fault.severity, str(file), row, fault.problem, fault.remedy))
-    rows = [tuple(printable(cell) for cell in row) for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = []
-    for row in rows:
-        cells = [row[2].rjust(widths[2]) if column == 2 else row[column].ljust(widths[column]) for column in range(4)]
-        lines.append("  ".join([*cells, row[4]]).rstrip())
-    return "\n".join(lines)
-
-
-def printable(text: str) -> str:
-    """On one line, and of characters that can be printed, whatever a file's name holds."""
-    return " ".join(text.split()).encode(errors="replace").decode()
+def _check_sequence(sequence: FaceSequence) -> list[Fault]:
+    faults, sizes = [], {}
+    for path in sequence.files:
+        try:
+            if sequence.names:
+                sizes[path] = frame_size(path)
+            else:
+                check_boxes(path)
+        except FaultyData as error:
+            faults.append(error.fault)
+    return faults + _several_sizes(sizes)

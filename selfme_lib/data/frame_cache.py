@@ -1,7 +1,7 @@
-"""The frames of clips, decoded, cut out and at one size, kept on disk: one memory-mapped array a clip.
+"""The frames of clips, decoded, cropped and at one size, kept on disk: one memory-mapped array per clip.
 
-An entry is called after everything that determines it: the content of each frame's file, the size, whether faces are
-cut out, and the code that does it. So nothing has to be deleted when a data set is mended; what is stale is not found.
+An entry is named by everything that determines it: the content of each frame's file, the size, whether faces are cropped,
+and the code that does it. So nothing has to be deleted when a data set is repaired; stale entries are never found.
 Entries appear whole or not at all, and processes that want the same one take turns.
 """
 
@@ -21,8 +21,9 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path, code_hash, read_json, write_json
 
-from . import alignment
-from .clips import Clip, FaultyData
+from .alignment import Alignment, cut_out, find_alignment
+from .clips import Clip
+from .faults import FaultyData, unreadable
 from .images import read_pixels, resize
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class FrameCache:
     """A folder of aligned frames.
 
     Attributes:
-        folder: where entries lie; made when it is needed.
+        folder: where the entries are; made when needed.
         size: side of the square frames.
     """
 
@@ -41,9 +42,9 @@ class FrameCache:
     size: int
 
     def with_aligned(self, clips: Sequence[Clip]) -> list[Clip]:
-        """The same clips; recordings know their aligned frames, which exist afterwards. Cropped clips stay as they are.
+        """The same clips, recordings with the path of their aligned frames, which exist afterwards. Cropped clips do not change.
 
-        Frames in which no face was found are cut out like their neighbours; a warning names them.
+        Frames in which no face was found are cropped like their neighbours; a warning names them.
 
         Raises:
             DataError: a frame cannot be read, or no frame of a clip shows a face.
@@ -66,8 +67,7 @@ class FrameCache:
             DataError: as `with_aligned`.
         """
         with ThreadPoolExecutor() as pool:
-            bar = tqdm(pool.map(self._entry, clips), total=len(clips), desc="faces", unit="clip", disable=None)
-            return list(bar)
+            return list(tqdm(pool.map(self._entry, clips), total=len(clips), desc="faces", unit="clip", disable=None))
 
     def frames(self, clip: Clip) -> UInt8[np.ndarray, "n s s 3"]:
         """The frames of one clip, memory-mapped.
@@ -94,14 +94,13 @@ class FrameCache:
             try:
                 content = path.read_bytes()
             except OSError as error:
-                problem = f"cannot be read ({error.strerror})"
-                raise FaultyData(file=path, problem=problem, remedy="copy the file again") from None
+                raise unreadable(path, error, "an image") from None
             digest.update(f"{path.name} {len(content)}\n".encode(errors="surrogateescape"))
             digest.update(content)
         return digest.hexdigest()[:24]
 
     def _write(self, clip: Clip, path: Path) -> None:
-        """First what was found out about the clip, then the frames: an entry is there when its frames are."""
+        """Write the facts about the clip first, then the frames: an entry exists as soon as its frames do."""
         matrix = None
         if not clip.cropped:
             found = align_clip(clip)
@@ -113,20 +112,18 @@ class FrameCache:
             frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             for place, file in enumerate(clip.frames):
                 pixels = read_pixels(file)
-                frames[place] = (
-                    resize(pixels, self.size) if matrix is None else alignment.cut_out(pixels, matrix, self.size)
-                )
+                frames[place] = resize(pixels, self.size) if matrix is None else cut_out(pixels, matrix, self.size)
             frames.flush()
-            del frames  # closes the file, which some systems want before it gets its name
+            del frames  # closes the file, which some systems require before it is renamed
 
 
-def align_clip(clip: Clip) -> alignment.Alignment:
+def align_clip(clip: Clip) -> Alignment:
     """The alignment of a recorded clip.
 
     Raises:
         DataError: a frame cannot be read, or none shows a face.
     """
-    found = alignment.find_alignment(read_pixels(path) for path in clip.frames)
+    found = find_alignment(read_pixels(path) for path in clip.frames)
     if found is None:
         problem = f"no face in any of its {len(clip.frames)} frames"
         remedy = "remove the clip's label, or crop the frames yourself and set data.align to false"

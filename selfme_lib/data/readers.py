@@ -1,6 +1,6 @@
-"""From the name of a data set and its folder to clips: `load_clips` and what it left out."""
+"""From the name of a data set and its folder to clips: `load_clips`, and what it left out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,19 +8,23 @@ from pathlib import Path
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json
 
-from . import casme2, casme3, composite, features, samm, smic
 from .apex_list import read_apex_list
+from .casme2 import read_casme2
+from .casme3 import read_casme3
 from .clips import (
     CLASS_NAMES,
     FIVE_CLASSES,
     THREE_CLASSES,
     Clip,
-    Fault,
-    FaultyData,
-    Reading,
+    DatasetContents,
     SelectionReport,
     count_classes,
 )
+from .composite import read_composite
+from .faults import Fault, FaultyData
+from .features import read_features
+from .samm import read_samm
+from .smic import read_smic
 
 APEX_RULES = ("label", "middle", "list")
 
@@ -38,12 +42,12 @@ def load_clips(
     Args:
         dataset: one of `DATASETS`; "synthme" is read by the reader whose layout it was written in.
         root: the data set's folder, or the folder that holds the subjects' folders.
-        apex_rule: "label" takes the apex of the label file (SMIC has none: `study.apex` is None); "middle" the frame half-way
-            between onset and offset; "list" the one in `apex_list`. In the composite a rule is for SMIC's clips, which
-            have no label, alone. The rule does not change which clips are used. One more rule, the frame of the largest
-            motion, needs a motion method: `selfme_lib.study.apex`.
+        apex_rule: "label" takes the apex of the label file (SMIC has none: `Clip.apex` is None); "middle" the frame
+            half-way between onset and offset; "list" the one in `apex_list`. In the composite a rule applies only to
+            SMIC's clips, which have no label. The rule does not change which clips are used. One more rule, the frame
+            of the largest motion, needs a motion method: `selfme_lib.study.apex`.
         apex_list: for "list": CSV with the columns subject, clip, apex.
-        classes: 3, or 5 for CASME II's emotions as they are (`FIVE_CLASSES`).
+        classes: 3, or 5 for CASME II's emotions as labelled (`FIVE_CLASSES`).
 
     Raises:
         UsageError: unknown data set, rule or number of classes.
@@ -52,18 +56,18 @@ def load_clips(
     if apex_rule not in APEX_RULES:
         raise UsageError(f"unknown apex_rule {apex_rule!r}; use one of {', '.join(APEX_RULES)}")
     if (apex_rule == "list") != (apex_list is not None):
-        raise UsageError('apex_rule "list" and a file of apex frames belong together; give both or none')
-    clips = list(_read_without_fault(dataset, root, classes).clips)
+        raise UsageError('apex_rule "list" and a file of apex frames belong together; give both or neither')
+    clips = list(_read_sound(dataset, root, classes).clips)
     if apex_rule == "label":
         return clips
     without = without_apex(dataset, clips)
-    if apex_rule == "middle":
-        return with_apexes(clips, {clip.key: clip.middle for clip in without})
-    return with_apexes(clips, read_apex_list(Path(apex_list), without))
+    if apex_list is not None:
+        return with_apexes(clips, read_apex_list(Path(apex_list), without))
+    return with_apexes(clips, {clip.key: clip.middle for clip in without})
 
 
 def without_apex(dataset: str, clips: list[Clip]) -> list[Clip]:
-    """The clips for which a rule chooses the apex: all of them, but in the composite those without a label only."""
+    """The clips whose apex a rule chooses: all of them, but in the composite only those without a label."""
     return [clip for clip in clips if clip.apex is None] if dataset == "composite" else clips
 
 
@@ -78,12 +82,12 @@ def selection_report(dataset: str, root: Path | str, *, classes: int = len(THREE
     Raises:
         UsageError, DataError: as `load_clips`.
     """
-    reading = _read_without_fault(dataset, root, classes)
+    contents = _read_sound(dataset, root, classes)
     return SelectionReport(
         dataset=dataset,
-        subjects=len({clip.subject for clip in reading.clips}),
-        per_class=count_classes(reading.clips, class_names(dataset, classes)),
-        left_out=reading.left_out,
+        subjects=len({clip.subject for clip in contents.clips}),
+        per_class=count_classes(contents.clips, class_names(dataset, classes)),
+        left_out=contents.left_out,
     )
 
 
@@ -91,49 +95,46 @@ def class_names(dataset: str, classes: int) -> tuple[str, ...]:
     """The classes of a protocol.
 
     Raises:
-        UsageError: the data set has no protocol of so many classes.
+        UsageError: the data set has no protocol with this number of classes.
     """
     if classes == len(THREE_CLASSES) or (classes == len(FIVE_CLASSES) and dataset == "casme2"):
         return CLASS_NAMES[classes]
     raise UsageError(f"{dataset} in {classes} classes: every data set has 3, casme2 also {len(FIVE_CLASSES)}")
 
 
-def read(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)) -> Reading:
-    """Everything there is to know about a folder, faults included.
+def read_dataset(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)) -> DatasetContents:
+    """Everything that can be found out about a folder, faults included.
 
     Raises:
         UsageError: unknown data set or number of classes.
-        DataError: the folder is useless as a whole.
+        DataError: the folder cannot be used at all.
     """
     if dataset not in DATASETS:
         raise UsageError(f"data set {dataset!r} is not supported; use one of {', '.join(DATASETS)}")
     names = class_names(dataset, classes)
-    reader = partial(casme2.read, classes=names) if dataset == "casme2" else _READERS[dataset]
-    reading = reader(Path(root))
-    if not reading.clips and not any(fault.severity == "error" for fault in reading.faults):
-        raise FaultyData(
-            file=Path(root),
-            problem=f"no clip of the {_COUNTED[classes]} classes {', '.join(names)}",
-            remedy="check that the whole data set was copied",
-        )
-    return reading
+    reader = partial(read_casme2, classes=names) if dataset == "casme2" else _READERS[dataset]
+    contents = reader(Path(root))
+    if not contents.clips and not any(fault.severity == "error" for fault in contents.faults):
+        problem = f"no clip of the {_NUMBER_WORDS[classes]} classes {', '.join(names)}"
+        raise FaultyData(file=Path(root), problem=problem, remedy="check that the whole data set was copied")
+    return contents
 
 
-def _read_without_fault(dataset: str, root: Path | str, classes: int) -> Reading:
-    reading = read(dataset, root, classes=classes)
-    for fault in reading.faults:
+def _read_sound(dataset: str, root: Path | str, classes: int) -> DatasetContents:
+    contents = read_dataset(dataset, root, classes=classes)
+    for fault in contents.faults:
         if fault.severity == "error":
             raise FaultyData(file=fault.file, problem=fault.problem, remedy=fault.remedy, row=fault.row)
-    return reading
+    return contents
 
 
-def _read_synthme(root: Path) -> Reading:
-    """Read SynthME by the reader of the data set whose layout it has; it knows how many clips there should be."""
+def _read_synthme(root: Path) -> DatasetContents:
+    """Read SynthME with the reader of the data set whose layout it has, and check that all its clips are there."""
     files = [folder / "synthme.json" for folder in (root, *root.resolve().parents[:2])]
     file = next((file for file in files if file.is_file()), None)
     if file is None:
-        remedy = "give a folder that `selfme synth` made"
-        raise FaultyData(file=root, problem="no synthme.json in it: not SynthME", remedy=remedy)
+        problem, remedy = "no synthme.json in it: not SynthME", "give a folder that `selfme synth` made"
+        raise FaultyData(file=root, problem=problem, remedy=remedy)
     try:
         description = read_json(file)
         reader, fps = _LAYOUTS[description["layout"]], float(description["fps"])
@@ -142,23 +143,23 @@ def _read_synthme(root: Path) -> Reading:
     except (OSError, ValueError, KeyError, TypeError, DataError) as error:
         problem = f"damaged, {type(error).__name__}: {error}"
         raise FaultyData(file=file, problem=problem, remedy="generate the data set again") from None
-    reading = reader(root, dataset="synthme", fps=fps)
-    if promised is None or len(reading.clips) == promised:
-        return reading
-    problem = f"{promised} clips were to be made, {len(reading.clips)} can be used"
-    remedy = "finish or make the data set again with `selfme synth`"
+    contents = reader(root, dataset="synthme", fps=fps)
+    if promised is None or len(contents.clips) == promised:
+        return contents
+    problem = f"{promised} clips should be there, {len(contents.clips)} can be used"
+    remedy = "finish or repeat the generation with `selfme synth`"
     incomplete = Fault(severity="error", file=file, problem=problem, remedy=remedy)
-    return replace(reading, faults=(*reading.faults, incomplete))
+    return replace(contents, faults=(*contents.faults, incomplete))
 
 
-_COUNTED = {3: "three", 5: "five"}
-_LAYOUTS = {"casme2": casme2.read, "smic": smic.read, "samm": samm.read}
-_READERS = {
+_NUMBER_WORDS = {3: "three", 5: "five"}
+_LAYOUTS: dict[str, Callable[..., DatasetContents]] = {"casme2": read_casme2, "smic": read_smic, "samm": read_samm}
+_READERS: dict[str, Callable[..., DatasetContents]] = {
     **_LAYOUTS,
-    "casme3": casme3.read,
-    "composite": composite.read,
+    "casme3": read_casme3,
+    "composite": read_composite,
     "synthme": _read_synthme,
-    "features": features.read,
+    "features": read_features,
 }
 DATASETS = tuple(_READERS)
 """What can be read: casme2, smic, samm, casme3, composite, synthme and features."""

@@ -4,18 +4,18 @@
     SMIC_HS_E/s20/s20_ne_01/image17581039.jpg           as recorded
 
 `ne`, `po` and `su(r)` are the three classes. There is no label file and no apex: a clip runs from onset to offset, and
-an apex comes from a rule (`apex_rule="middle"`). Beside `micro` lies `non_micro`, beside `HS` lie `NIR` and `VIS`: none
-of them is read. Subjects are `s3` in one release and `s03` in the next. The official list has 164 clips.
+its apex comes from a rule (`apex_rule="middle"`). `non_micro` beside `micro` and the other cameras' `NIR` and `VIS`
+beside `HS` are not read. Subjects are `s3` in one release and `s03` in the next. The official list has 164 clips.
 """
 
 import re
 from pathlib import Path
 
-from .clips import THREE_CLASSES, Clip, Fault, FaultyData, Reading
+from .clips import THREE_CLASSES, Clip, DatasetContents, by_subject
+from .faults import Fault, FaultyData
 from .tree import (
     FrameFolder,
-    choose_folder,
-    folders_of_subjects,
+    find_frames,
     ignored,
     is_marked_cropped,
     list_folder,
@@ -27,12 +27,12 @@ _SUBJECT = re.compile(r"s([0-9]{1,4})", re.IGNORECASE)
 _CLIP = re.compile(r"s([0-9]{1,4})_(ne|po|su)[a-z]*_([0-9]+)", re.IGNORECASE)
 _EMOTIONS = {"ne": "negative", "po": "positive", "su": "surprise"}
 _OTHER_CAMERAS = {"nir", "vis"}
-_NO_MICRO = {"non_micro", "nonmicro", "non-micro"}
+_NOT_MICRO = {"non_micro", "nonmicro", "non-micro"}
 _LONGEST = 58  # frames of the longest clip in SMIC-HS
 _DEPTH = 3  # micro/positive/s1_po_01
 
 
-def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
+def read_smic(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> DatasetContents:
     """Read SMIC-HS, or a data set that lies on disk as SMIC-HS does.
 
     Args:
@@ -41,10 +41,17 @@ def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
         fps: their frame rate.
 
     Raises:
-        DataError: there are no folders `s1`, `s2`, … or two of them belong to one subject. What is wrong with single
-            clips is returned as faults.
+        DataError: there are no folders `s1`, `s2`, …, or two of them belong to one subject. Whatever is wrong with
+            single clips is returned as faults.
     """
-    frames_folder, faults = _find_frames(root)
+    frames_folder, faults = find_frames(
+        root,
+        _SUBJECT,
+        without=_OTHER_CAMERAS,
+        preferred=("cropped",),
+        expected="s1, s2, …",
+        remedy="give the folder of SMIC-HS, such as SMIC_all_cropped/HS",
+    )
     clips: dict[tuple[str, str, int], Clip] = {}
     incomplete, long = [], []
     marked = is_marked_cropped(frames_folder)
@@ -54,43 +61,42 @@ def read(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Reading:
         strays += files
         for folder in folders:
             try:
-                emotion, number = _read_name(folder, subject, subject_folder)
+                emotion, number = _parse_name(folder, subject, subject_folder)
                 if (subject, emotion, number) in clips:
                     first = clips[subject, emotion, number].frames[0].parent
                     raise FaultyData(file=folder, problem=f"the same clip as {first}", remedy="keep one of them")
-                frames = _frames(folder)
+                frames = _list_clip(folder)
             except FaultyData as error:
                 faults.append(error.fault)
                 continue
-            shown = marked or frames.kind.startswith("reg_")
-            clips[subject, emotion, number] = _clip(subject, folder.name, emotion, frames, dataset, fps, shown)
+            clips[subject, emotion, number] = Clip(
+                dataset=dataset,
+                subject=subject,
+                name=folder.name,
+                frames=frames.paths,
+                frame_numbers=frames.numbers,
+                onset=frames.numbers[0],
+                apex=None,
+                offset=frames.numbers[-1],
+                emotion=emotion,
+                label=THREE_CLASSES.index(emotion),
+                action_units="",
+                fps=fps,
+                cropped=marked or frames.kind.startswith("reg_"),
+            )
             strays += frames.strays
             incomplete += [folder] if frames.missing(frames.numbers[0], frames.numbers[-1]) else []
             long += [folder] if len(frames.numbers) > _LONGEST else []
 
-    notes = [
+    for some, problem, remedy in (
         (incomplete, "have gaps in their frame numbers", "nothing to do, or copy them again"),
         (long, f"are longer than {_LONGEST} frames, as none in SMIC-HS is", "extended clips start before the onset"),
-    ]
-    for folders, problem, remedy in notes:
-        if folders:
-            problem = f"{len(folders)} clips {problem}, the first is {folders[0].name}"
+    ):
+        if some:
+            problem = f"{len(some)} clips {problem}, the first is {some[0].name}"
             faults.append(Fault(severity="note", file=frames_folder, problem=problem, remedy=remedy))
     faults += ignored(frames_folder, strays)
-    found = tuple(sorted(clips.values(), key=lambda clip: (clip.subject, clip.name)))
-    return Reading(clips=found, left_out=(), faults=tuple(faults))
-
-
-def _find_frames(root: Path) -> tuple[Path, list[Fault]]:
-    found = folders_of_subjects(root, _SUBJECT)
-    high_speed = [folder for folder in found if folder.resolve().name.lower() not in _OTHER_CAMERAS]
-    if not high_speed:
-        problem = "no folders s1, s2, … in it or up to two levels below"
-        if found:
-            problem = f"only frames of another camera ({found[0].name}), not of SMIC-HS"
-        remedy = "give the folder of SMIC-HS, such as SMIC_all_cropped/HS"
-        raise FaultyData(file=root, problem=problem, remedy=remedy)
-    return choose_folder(root, high_speed, preferred=("cropped",))
+    return DatasetContents(clips=tuple(sorted(clips.values(), key=by_subject)), faults=tuple(faults))
 
 
 def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[Path]]:
@@ -99,7 +105,7 @@ def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[P
     found = [path for path in files if _CLIP.fullmatch(path.name)]  # a clip that is a file: listing it will say so
     strays = [path for path in files if path not in found]
     for child in folders:
-        if child.name.lower() in _NO_MICRO:
+        if child.name.lower() in _NOT_MICRO:
             continue
         if _CLIP.fullmatch(child.name) or list_frames(child).numbers:
             found.append(child)
@@ -110,12 +116,12 @@ def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[P
     return found, strays
 
 
-def _read_name(folder: Path, subject: str, subject_folder: Path) -> tuple[str, int]:
-    """The class and the number of a clip by its folder's name, which the folders around it must confirm."""
+def _parse_name(folder: Path, subject: str, subject_folder: Path) -> tuple[str, int]:
+    """The class and the number of a clip from its folder's name, which the folders around it must confirm."""
     match = _CLIP.fullmatch(folder.name)
     if match is None:
         problem = "holds frames but is not named like s1_po_01 (ne, po or sur)"
-        raise FaultyData(file=folder, problem=problem, remedy="give it its name again or remove it")
+        raise FaultyData(file=folder, problem=problem, remedy="restore its name or remove it")
     if int(match[1]) != int(subject):
         problem = f"a clip of subject {int(match[1])} in the folder of subject {int(subject)}"
         raise FaultyData(file=folder, problem=problem, remedy="move it to its own subject")
@@ -127,27 +133,9 @@ def _read_name(folder: Path, subject: str, subject_folder: Path) -> tuple[str, i
     return emotion, int(match[3])
 
 
-def _frames(folder: Path) -> FrameFolder:
+def _list_clip(folder: Path) -> FrameFolder:
     frames = list_frames(folder)
     if len(frames.numbers) < 2:
-        problem = f"{len(frames.numbers)} frames named like reg_image1.bmp or image1.jpg, a motion takes two"
+        problem = f"{len(frames.numbers)} frames named like reg_image1.bmp or image1.jpg; motion needs two"
         raise FaultyData(file=folder, problem=problem, remedy="copy the clip again or remove its folder")
     return frames
-
-
-def _clip(subject: str, name: str, emotion: str, frames: FrameFolder, dataset: str, fps: float, cropped: bool) -> Clip:
-    return Clip(
-        dataset=dataset,
-        subject=subject,
-        name=name,
-        frames=frames.paths,
-        frame_numbers=frames.numbers,
-        onset=frames.numbers[0],
-        apex=None,
-        offset=frames.numbers[-1],
-        emotion=emotion,
-        label=THREE_CLASSES.index(emotion),
-        action_units="",
-        fps=fps,
-        cropped=cropped,
-    )

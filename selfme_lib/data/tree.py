@@ -1,78 +1,102 @@
 """What lies on disk: subject folders, clip folders and the frames in them.
 
-The traps: frame numbers are not zero-padded (`img9.jpg` sorts behind `img10.jpg` by name), shortcuts and thumbnails
-lie among the frames, and an archive unpacked twice nests its folder in one of the same name.
+The traps: frame numbers are not zero-padded (by name, `img9.jpg` sorts after `img10.jpg`), shortcuts and thumbnails lie
+among the frames, and an archive that was unpacked twice nests its folder inside one of the same name.
 """
 
 import os
 import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .clips import Fault, FaultyData
+from .faults import Fault, FaultyData, unreadable
+
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}
+"""File name suffixes of the images that can be read."""
 
 FRAME = re.compile(r"(?P<kind>(?:reg_)?(?:img|image))(?P<number>[0-9]{1,12})\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE)
-"""A frame of CASME II or SMIC; `kind` tells cropped ones (`reg_img46.jpg`) from recordings (`img46.jpg`)."""
+"""A frame of CASME II or SMIC; `kind` distinguishes cropped frames (`reg_img46.jpg`) from recorded ones (`img46.jpg`)."""
 
 MARKS = ("aligned.json", "synthme.json")
-"""Files that say: below, frames show the face alone. `selfme align` and `selfme synth` leave them."""
+"""Files that `selfme align` and `selfme synth` leave: the frames below them show only the face."""
 
 _OURS = (*MARKS, "truth")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameFolder:
-    """The frames of one folder by number, and the files in it that are no frames."""
+    """The frames of one folder, sorted by number, and its files that are not frames."""
 
     paths: tuple[Path, ...]
     numbers: tuple[int, ...]
     strays: tuple[Path, ...]
-    kind: str = ""  # what comes before the number in their names
+    kind: str = ""  # what precedes the number in their names
 
-    def missing(self, first: int, last: int) -> list[int]:
-        """Numbers in first..last (both included) that have no frame."""
-        there = set(self.numbers)
-        return [number for number in range(first, last + 1) if number not in there]
+    def missing(self, first: int, last: int) -> int:
+        """How many of the numbers from `first` to `last`, both included, have no frame."""
+        return last - first + 1 - sum(first <= number <= last for number in self.numbers)
 
 
 def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders and the files in `folder`, each sorted by name, without hidden ones and pipes, which would block.
+    """The folders and the files in `folder`, each sorted by name; hidden ones and pipes, which would block, are left out.
 
     Raises:
-        DataError: there is no such folder, or it may not be read.
+        DataError: the folder does not exist or may not be read.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [
-                (entry.is_dir(), folder / entry.name)
-                for entry in entries
-                if not entry.name.startswith(".") and (entry.is_dir() or entry.is_file() or entry.is_symlink())
-            ]
+            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except FileNotFoundError:
-        raise FaultyData(file=folder, problem="no such folder", remedy="check the path given as root") from None
+        raise FaultyData(file=folder, problem="no such folder", remedy="check the path") from None
     except NotADirectoryError:
-        raise FaultyData(
-            file=folder, problem="a file where a folder should be", remedy="copy it again or give another"
-        ) from None
+        problem, remedy = "a file where a folder should be", "copy it again or give another folder"
+        raise FaultyData(file=folder, problem=problem, remedy=remedy) from None
     except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
-        raise FaultyData(file=folder, problem=problem, remedy="check its permissions") from None
-    folders = sorted(path for is_folder, path in found if is_folder)
-    return folders, sorted(path for is_folder, path in found if not is_folder)
+        raise unreadable(folder, error) from None
+    folders = [folder / entry.name for entry in found if entry.is_dir()]
+    files = [folder / entry.name for entry in found if not entry.is_dir() and (entry.is_file() or entry.is_symlink())]
+    return folders, files
 
 
-def list_frames(folder: Path, naming: re.Pattern = FRAME) -> FrameFolder:
+def walk(root: Path, *, skip: Callable[[Path], bool] = lambda folder: False) -> Iterator[tuple[Path, list[Path]]]:
+    """Every folder from `root` down with the files in it; each folder once, even if links lead back to it.
+
+    Raises:
+        DataError: as `list_folder`.
+    """
+    seen, waiting = set(), [root]
+    while waiting:
+        folder = waiting.pop()
+        if folder.resolve() not in seen:
+            seen.add(folder.resolve())
+            folders, files = list_folder(folder)
+            yield folder, files
+            waiting += [child for child in reversed(folders) if not skip(child)]
+
+
+def by_number(path: Path) -> list[tuple[int, str]]:
+    """Sort key that puts `img9` before `img10`."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name)]
+
+
+def list_images(files: Collection[Path]) -> list[Path]:
+    """The images among `files`, sorted by the numbers in their names."""
+    return sorted((path for path in files if path.suffix.lower() in IMAGES), key=by_number)
+
+
+def list_frames(folder: Path, naming: re.Pattern[str] = FRAME) -> FrameFolder:
     """The frames of a clip (`img46.jpg`, `reg_img46.jpg`, `image036237.bmp`), sorted by number.
 
     Args:
         folder: of the clip.
-        naming: of its frames, with the groups `number` and `kind`, which must be the same in all of them.
+        naming: of its frames, with the groups `number` and `kind`; `kind` must be the same in all of them.
 
     Raises:
         DataError: two frames have the same number, or raw and cropped frames are mixed.
     """
     frames: dict[int, Path] = {}
-    namings: dict[str, Path] = {}
+    kinds: dict[str, Path] = {}
     strays = []
     for path in list_folder(folder)[1]:
         match = naming.fullmatch(path.name)
@@ -84,22 +108,18 @@ def list_frames(folder: Path, naming: re.Pattern = FRAME) -> FrameFolder:
             problem = f"{frames[number].name} and {path.name} are both frame {number}"
             raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
         frames[number] = path
-        namings[match["kind"].lower().lstrip("0")] = path
-    if len(namings) > 1:  # such as raw and cropped ones
-        first, second = sorted(path.name for path in namings.values())[:2]
+        kinds[match["kind"].lower().lstrip("0")] = path
+    if len(kinds) > 1:  # such as raw and cropped ones
+        first, second = sorted(path.name for path in kinds.values())[:2]
         problem = f"frames of two kinds are mixed ({first}, {second})"
         raise FaultyData(file=folder, problem=problem, remedy="keep those of one kind")
     numbers = tuple(sorted(frames))
-    return FrameFolder(
-        paths=tuple(frames[number] for number in numbers),
-        numbers=numbers,
-        strays=tuple(strays),
-        kind=next(iter(namings), ""),
-    )
+    paths = tuple(frames[number] for number in numbers)
+    return FrameFolder(paths=paths, numbers=numbers, strays=tuple(strays), kind=next(iter(kinds), ""))
 
 
-def subject_folders(folder: Path, naming: re.Pattern, digits: int = 2) -> tuple[dict[str, Path], list[Path]]:
-    """Subject ("01") → its folder, and whatever else lies there. The first group of `naming` is the subject's number.
+def subject_folders(folder: Path, naming: re.Pattern[str], digits: int = 2) -> tuple[dict[str, Path], list[Path]]:
+    """Subject ("01") → its folder, and everything else in `folder`. The first group of `naming` is the subject's number.
 
     Raises:
         DataError: two folders belong to one subject, such as `s3` and `s03`, or a subject is a file.
@@ -122,19 +142,40 @@ def subject_folders(folder: Path, naming: re.Pattern, digits: int = 2) -> tuple[
     return found, others
 
 
-def ignored(folder: Path, strays: list[Path]) -> list[Fault]:
-    """A note on what lies among subjects, clips and frames and is none of them."""
+def ignored(folder: Path, strays: Collection[Path]) -> list[Fault]:
+    """A note on the files and folders that are neither subjects, clips nor frames."""
     strays = [path for path in strays if path.name not in _OURS]
     if not strays:
         return []
-    problem = f"{len(strays)} files or folders that are no frames, such as {min(strays).relative_to(folder)}"
+    problem = f"{len(strays)} files or folders that are not frames, such as {min(strays).relative_to(folder)}"
     return [Fault(severity="note", file=folder, problem=problem, remedy="they are ignored")]
 
 
-def folders_of_subjects(root: Path, naming: re.Pattern) -> list[Path]:
-    """The folders that hold subjects with clips: `root` itself or up to two levels below it, the nearest first.
+def find_frames(
+    root: Path,
+    naming: re.Pattern[str],
+    *,
+    clip: re.Pattern[str] | None = None,
+    without: Collection[str] = (),
+    preferred: Collection[str] = (),
+    expected: str,
+    remedy: str,
+) -> tuple[Path, list[Fault]]:
+    """The folder that holds the subjects, and a note if there are others: `root` itself or up to two levels below it.
 
     A subject's clips are folders; subjects that hold only files, such as SynthME's truth, are something else.
+
+    Args:
+        root: what the user gave.
+        naming: of subjects' folders.
+        clip: naming of clips' folders, where numbers alone name subjects: years and versions are numbers, too.
+        without: names of folders, in small letters, that hold subjects but not the frames wanted.
+        preferred: parts of the path below `root`, in small letters, that decide between several folders, the best first.
+        expected: what subjects' folders look like, shown in the error message.
+        remedy: what to do if there are none.
+
+    Raises:
+        DataError: there is no such folder.
     """
     level, found = [root], []
     for _ in range(3):
@@ -142,22 +183,24 @@ def folders_of_subjects(root: Path, naming: re.Pattern) -> list[Path]:
         for folder in level:
             folders = list_folder(folder)[0]
             subjects = [path for path in folders if naming.fullmatch(path.name)]
-            if any(list_folder(path)[0] for path in subjects):
+            clips = (child for path in subjects for child in list_folder(path)[0])
+            if any(clip is None or clip.fullmatch(child.name) for child in clips):
                 found.append(folder)
             elif not subjects:
                 below += folders
         level = below
-    return found
-
-
-def choose_folder(root: Path, found: list[Path], *, preferred: tuple[str, ...]) -> tuple[Path, list[Fault]]:
-    """One of several folders of frames: the first whose path below `root` holds a preferred word, with a note."""
+    suitable = [folder for folder in found if folder.resolve().name.lower() not in without]
+    if not suitable:
+        problem = f"no folders {expected} in it or up to two levels below"
+        if found:
+            problem = f"only frames of another camera ({found[0].name})"
+        raise FaultyData(file=root, problem=problem, remedy=remedy)
 
     def rank(folder: Path) -> int:
         below = str(folder.relative_to(root)).lower()
         return next((place for place, word in enumerate(preferred) if word in below), len(preferred))
 
-    first, *others = sorted(found, key=rank)
+    first, *others = sorted(suitable, key=rank)
     if not others:
         return first, []
     problem = f"read, but not {', '.join(str(folder.relative_to(root)) for folder in others)}, which holds frames too"
@@ -165,12 +208,12 @@ def choose_folder(root: Path, found: list[Path], *, preferred: tuple[str, ...]) 
 
 
 def is_marked_cropped(folder: Path) -> bool:
-    """Whether somebody has cut the faces out already, up to two levels above (see `MARKS`)."""
+    """Whether the faces are known to be cropped already: one of `MARKS` lies in the folder or up to two levels above."""
     return any((place / mark).is_file() for place in (folder, *folder.resolve().parents[:2]) for mark in MARKS)
 
 
 def find_label_file(
-    root: Path, frames_folder: Path, naming: re.Pattern, *, suffixes: tuple[str, ...] = (".xlsx",), example: str
+    root: Path, frames_folder: Path, naming: re.Pattern[str], *, suffixes: Collection[str] = (".xlsx",), example: str
 ) -> Path:
     """The label file: in `root` or on the way to the frames; if `root` holds the frames, up to two levels above it.
 
@@ -178,11 +221,11 @@ def find_label_file(
         root: what the user gave.
         frames_folder: the folder of the subjects, in `root`.
         naming: of the file.
-        suffixes: the kinds of file that can be read.
-        example: its usual name, to be told.
+        suffixes: the file types that can be read.
+        example: its usual name, shown in the error message.
 
     Raises:
-        DataError: there is none, there are several, or it is of another kind.
+        DataError: there is none, there are several, or it is of another type.
     """
     if frames_folder == root:
         places = [[root], *([folder] for folder in root.resolve().parents[:2])]
@@ -190,14 +233,15 @@ def find_label_file(
         places = [[folder for folder in frames_folder.parents if folder.is_relative_to(root)] + [frames_folder]]
     for folders in places:
         files = [path for folder in folders for path in list_folder(folder)[1] if naming.fullmatch(path.name)]
-        readable = [path for path in files if path.suffix.lower() in suffixes]
-        if len(readable) > 1:
-            names = ", ".join(os.path.relpath(path, root) for path in readable)
+        usable = [path for path in files if path.suffix.lower() in suffixes]
+        if len(usable) > 1:
+            names = ", ".join(os.path.relpath(path, root) for path in usable)
             raise FaultyData(file=folders[0], problem=f"several label files: {names}", remedy="keep one of them")
-        if readable:
-            return readable[0]
+        if usable:
+            return usable[0]
         if files:
             kinds = " or ".join(suffixes)
-            raise FaultyData(file=files[0], problem=f"the label file is no {kinds}", remedy=f"save it as {suffixes[0]}")
+            problem = f"the label file is not {kinds}"
+            raise FaultyData(file=files[0], problem=problem, remedy=f"save it as {kinds}")
     problem = f"no label file {example} beside the frames or above them"
     raise FaultyData(file=root, problem=problem, remedy="copy it there")

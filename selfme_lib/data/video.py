@@ -1,89 +1,69 @@
-"""Videos, frame by frame. FFmpeg returns what is left of a damaged file without a word; here that is an error."""
+"""Videos, frame by frame. FFmpeg silently returns whatever is left of a damaged file; here damage is an error."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
-from .clips import FaultyData
+from .faults import FaultyData, unreadable
 
-SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
+VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
+"""File name suffixes of the videos that can be read."""
+
 _BOXED = {".mp4", ".m4v", ".mov"}  # ISO 14496-12
+_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 _REMEDY = "copy or crop the video again"
 
 
-def open_video(path: Path) -> tuple[cv2.VideoCapture, int]:
-    """A video and the number of its frames.
+def read_video(
+    path: Path, choose: Callable[[int], Collection[int]] | None = None
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """Frames of a video in RGB. Those before them are decoded, too: seeking in a video is not exact.
+
+    Args:
+        path: of the video.
+        choose: number of frames, by the header → positions of those to take; by default all are taken.
 
     Raises:
-        DataError: it is damaged or no video.
+        DataError: it is damaged or not a video.
     """
-    if path.suffix.lower() in _BOXED:
+    boxed = path.suffix.lower() in _BOXED
+    if boxed:
         check_boxes(path)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own words on damage, which is reported here
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silences FFmpeg on damage, which is reported here
     video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    return video, int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
-
-
-def read_video(path: Path) -> Iterator[np.ndarray]:
-    """Every frame, RGB (h, w, 3).
-
-    Raises:
-        DataError: no frame or not all of them can be decoded.
-    """
-    video, count = open_video(path)
     try:
-        read = 0
-        while True:
-            intact, pixels = video.read()
-            if not intact:
-                break
-            read += 1
-            yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+        chosen = None if choose is None else set(choose(count))
+        # Only the container of MP4 files counts frames; others estimate their number.
+        end = max(chosen) + 1 if chosen else count if boxed else 0
+        position = 0
+        while (chosen is None or position < end) and video.grab():
+            if chosen is None or position in chosen:
+                intact, pixels = video.retrieve()
+                if not intact:
+                    break
+                yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+            position += 1
     finally:
         video.release()
-    if read == 0:
+    if position == 0:
         raise FaultyData(file=path, problem="no video, or one that cannot be decoded", remedy=_REMEDY)
-    if path.suffix.lower() in _BOXED and read < count:  # other containers only estimate their length
-        problem = f"damaged video (frame {read + 1} of {count} cannot be decoded)"
+    if position < end:
+        problem = f"damaged video (frame {position + 1} of {count} cannot be decoded)"
         raise FaultyData(file=path, problem=problem, remedy=_REMEDY)
 
 
-def pick_frames(path: Path, wanted: Callable[[int], list[int]]) -> Iterator[np.ndarray]:
-    """Some frames, RGB (h, w, 3). Every frame is decoded up to the last one: seeking in a video is not exact.
+def check_boxes(path: Path) -> None:
+    """Refuse a file that is not MP4 or that ends early.
 
-    Args:
-        path: of an .mp4 file.
-        wanted: number of frames → positions to take.
+    An MP4 file is a sequence of boxes (ISO 14496-12), each of which begins with its length and its name.
 
     Raises:
-        DataError: less than two frames, or one of them cannot be decoded.
-    """
-    video, count = open_video(path)
-    try:
-        if count < 2:
-            problem = f"{count} frames can be read, a motion takes two"
-            raise FaultyData(file=path, problem=problem, remedy=_REMEDY)
-        positions = set(wanted(count))
-        for index in range(max(positions) + 1):
-            intact = video.grab()
-            if intact and index in positions:
-                intact, pixels = video.retrieve()
-                if intact:
-                    yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-            if not intact:
-                problem = f"damaged video (frame {index + 1} of {count} cannot be decoded)"
-                raise FaultyData(file=path, problem=problem, remedy=_REMEDY)
-    finally:
-        video.release()
-
-
-def check_boxes(path: Path) -> None:
-    """Refuse a file that is no MP4, or that ends early.
-
-    An MP4 file is a row of boxes (ISO 14496-12), each of which begins with its length and its name.
+        DataError: as above, or the file cannot be read.
     """
     found, position = [], 0
     try:
@@ -94,15 +74,14 @@ def check_boxes(path: Path) -> None:
                 head = file.read(16)
                 found.append(head[4:8])
                 size = int.from_bytes(head[:4], "big")
-                if size == 1:  # a long box: its length comes behind its name
+                if size == 1:  # a long box: its length follows its name
                     size = int.from_bytes(head[8:16], "big")
                 position = position + max(size, 8) if size else length  # without a length: up to the end
     except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
-        raise FaultyData(file=path, problem=problem, remedy="check its permissions") from None
+        raise unreadable(path, error, "a video") from None
     if not length:
         problem = "empty file (0 bytes)"
-    elif found[0] not in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"):
+    elif found[0] not in _FIRST_BOXES:
         problem = "not an MP4 video"
     elif position > length or b"moov" not in found:
         problem = f"truncated video ({length} bytes)"

@@ -1,20 +1,20 @@
-"""VoxCeleb (Nagrani et al., Interspeech 2017), from which the paper pre-trains: people who talk, in sequences of frames.
+"""VoxCeleb (Nagrani et al., Interspeech 2017), on which the paper pre-trains: talking people, in sequences of frames.
 
-It is brought as people have it: folders of cropped frames, or videos of cropped faces.
+It is read in the forms that people have: folders of cropped frames, or videos of cropped faces.
 
-    ROOT/[train|test]/id10001#7w0IBEWc9Qw#000993#001143.mp4/0000000.png     as first-order-model lays it
+    ROOT/[train|test]/id10001#7w0IBEWc9Qw#000993#001143.mp4/0000000.png     as in first-order-model
     ROOT/[train|test]/id10001#7w0IBEWc9Qw#000993#001143.mp4                 the same as videos
     ROOT/unzippedFaces/Adam_Driver/1.6/0HA6FHxYcwQ/0000025.jpg              the authors' faces of VoxCeleb1
-    ROOT/id09238/0HA6FHxYcwQ/0_folder/img_0_001.jpg                         as TCAE lays it
+    ROOT/id09238/0HA6FHxYcwQ/0_folder/img_0_001.jpg                         as in TCAE
     ROOT/dev/mp4/id00012/21Uxsk56VDQ/00001.mp4                              VoxCeleb2
     ROOT/Adam/morning/…                                                     any faces of your own
 
-Every folder that directly holds at least two images is a sequence, and so is every .mp4 file. Who it is says, in this
-order: a name `id` + five digits or more on the way to it (up to a `#`); the folder above one named like a frame rate
-(`1.6`); the first name below ROOT, up to a `#`, that is not that of a split. It matters, because those who are learned
-from must not be those who are validated on.
+Every folder that directly holds at least two images is a sequence, and so is every .mp4 file. The person is named by the
+first of these that applies: a folder or file called `id` + five digits or more (up to a `#`); the folder above one named
+like a frame rate (`1.6`); the first name below ROOT, up to a `#`, that is not the name of a split. It matters because
+training and validation must not share people.
 
-Training draws frames at random, from more of them than fit into memory; so `convert` writes once what it will look at:
+Training draws frames at random, from more of them than fit into memory; so `convert` writes once what it will use:
 frames spread evenly over each sequence, square, at the size of the training, in one uncompressed file.
 """
 
@@ -38,19 +38,19 @@ from tqdm import tqdm
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
 
-from .clips import FaultyData
+from .faults import FaultyData
 from .images import read_pixels, resize
-from .video import pick_frames
+from .tree import list_images, walk
+from .video import read_video
 
 ALL = 2**31
 """More frames than any sequence has: for `find_sequences`."""
 
-_IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}
 _SPLITS = {"train", "test", "val", "dev", "mp4", "faces", "unzippedfaces", "unzippedintervalfaces"}
 _PERSON = re.compile(r"(id[0-9]{5,})(?:#.*)?", re.IGNORECASE)
 _FRAME_RATE = re.compile(r"[0-9]+(\.[0-9]+)?")
 _AT_ONCE = 64  # sequences that are read before they are written: what a conversion holds in memory
-_RECORD_EVERY = 5.0  # seconds between records of how far a conversion has come: what a kill may cost
+_RECORD_EVERY = 5.0  # seconds between records of a conversion's progress: what a kill may cost
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,17 @@ class FaceSequence:
     Attributes:
         person: who it is, by the rule of this module.
         source: a folder of images, or a video.
-        names: of the images to take from the folder; empty for a video, which is asked when it is opened.
+        names: the images to take from the folder; empty for a video, whose frames are counted when it is opened.
     """
 
     person: str
     source: Path
     names: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        """The images, or the video."""
+        return [self.source / name for name in self.names] or [self.source]
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,8 @@ class FaceSequences:
     Attributes:
         frames: all frames of all sequences, memory-mapped.
         starts: index of the first frame of each sequence and, last, N.
-        people: who is seen, a name a sequence; sequences of one person lie together.
-        skipped: a line on each sequence that was left out because it is broken.
+        people: the person in each sequence; sequences of one person lie together.
+        skipped: for each broken sequence that was left out, what is wrong with it.
     """
 
     frames: UInt8[np.ndarray, "n s s 3"]
@@ -91,17 +96,13 @@ def find_sequences(root: Path, frames: int) -> list[FaceSequence]:
     Raises:
         DataError: no such folder, no sequence in it, or only one person.
     """
-    if not root.is_dir():
-        problem = "a file where a folder should be" if root.exists() else "no such folder"
-        raise FaultyData(file=root, problem=problem, remedy="give the folder that holds VoxCeleb")
     found = []
-    for folder, names in _walk(root):
-        images = sorted((name for name in names if Path(name).suffix.lower() in _IMAGES), key=_by_number)
+    for folder, files in walk(root):
+        images = list_images(files)
         if len(images) >= 2:
-            chosen = tuple(images[index] for index in spread_evenly(len(images), frames))
+            chosen = tuple(images[index].name for index in spread_evenly(len(images), frames))
             found.append(FaceSequence(_person(root, folder), folder, chosen))
-        videos = [folder / name for name in names if name.lower().endswith(".mp4")]
-        found += [FaceSequence(_person(root, video), video) for video in videos]
+        found += [FaceSequence(_person(root, file), file) for file in files if file.suffix.lower() == ".mp4"]
     if not found:
         problem = "no folder with two or more images and no .mp4 file in it"
         raise FaultyData(file=root, problem=problem, remedy="give the folder that holds VoxCeleb's faces")
@@ -113,7 +114,7 @@ def find_sequences(root: Path, frames: int) -> list[FaceSequence]:
 
 
 def spread_evenly(count: int, wanted: int) -> list[int]:
-    """The middles of `wanted` equal parts of 0..count-1; all of them when there are not more."""
+    """The middles of `wanted` equal parts of 0..count-1; all positions if there are no more than that."""
     if count <= wanted:
         return list(range(count))
     return [(2 * part + 1) * count // (2 * wanted) for part in range(wanted)]
@@ -128,18 +129,19 @@ def convert(
     skip_broken: bool = False,
     workers: int | None = None,
 ) -> FaceSequences:
-    """Write the frames that a training looks at into one `.npy` file: uint8 (N, size, size, 3) RGB.
+    """Write the frames that a training uses into one `.npy` file: uint8 (N, size, size, 3) RGB.
 
-    Frames are cropped at their centre to a square and resized. A conversion that was interrupted goes on where it
-    stopped; a finished file is left alone.
+    Frames are cropped at their centre to a square and resized. An interrupted conversion continues where it stopped; a
+    finished file is left alone. NumPy writes no array whose length is unknown at the start, as a folder of videos has
+    it; so the frames are appended here, and the header is written last.
 
     Args:
         root: folder of VoxCeleb.
         path: of the `.npy` file; a `.json` beside it says which frames belong together, and whose they are.
         size: of a frame in pixels.
-        frames: at most so many of each sequence.
-        skip_broken: leave out sequences that cannot be read, instead of stopping at the first.
-        workers: threads that read; by default one a core.
+        frames: the most to take from each sequence.
+        skip_broken: leave out sequences that cannot be read instead of stopping at the first.
+        workers: threads that read; by default one per core.
 
     Raises:
         DataError: as `find_sequences`; a frame or video is broken; or the file was made of something else.
@@ -163,9 +165,9 @@ def convert(
 
 
 def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any], workers: int | None) -> dict[str, Any]:
-    """Append sequence by sequence; the record says how many are in the file, whatever lies behind them."""
+    """Append sequence by sequence; the record says how many are in the file, whatever follows them there."""
     partial, record_path = path.with_suffix(".partial.npy"), path.with_suffix(".json")
-    new = {"request": request, "done": 0, "lengths": [], "people": [], "skipped": []}
+    new: dict[str, Any] = {"request": request, "done": 0, "lengths": [], "people": [], "skipped": []}
     record = read_json(record_path) if record_path.is_file() else new
     if record["request"] != request:
         made = f"made of other data or with other settings ({record['request']})"
@@ -181,7 +183,7 @@ def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any],
         file.seek(0, os.SEEK_END)
         last = time.monotonic()
         try:
-            for sequence, frames in _read(sequences[record["done"] :], len(sequences), request, workers):
+            for sequence, frames in _read_all(sequences, record["done"], request, workers):
                 if isinstance(frames, FaultyData):
                     record["skipped"].append(str(frames))
                 else:
@@ -201,12 +203,12 @@ def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any],
 
 
 def _length(record: dict[str, Any], size: int) -> int:
-    """Bytes of the file up to the last frame that the record knows of."""
+    """Bytes of the file up to the last frame in the record."""
     return len(_header(0, size)) + sum(record["lengths"]) * size * size * 3
 
 
 def _keep(file: BinaryIO, record_path: Path, record: dict[str, Any]) -> None:
-    """First the frames, then the record that they are there."""
+    """Save the frames first, then the record of them."""
     file.flush()
     os.fsync(file.fileno())
     write_json(record_path, record)
@@ -220,10 +222,10 @@ def _header(count: int, size: int) -> bytes:
     return header.getvalue()
 
 
-def _read(
-    sequences: list[FaceSequence], total: int, request: dict[str, Any], workers: int | None
+def _read_all(
+    sequences: list[FaceSequence], done: int, request: dict[str, Any], workers: int | None
 ) -> Iterator[tuple[FaceSequence, np.ndarray | FaultyData]]:
-    """The frames of every sequence, in order, read by threads."""
+    """The frames of every sequence from number `done` on, in order, read by threads."""
 
     def read(sequence: FaceSequence) -> np.ndarray | FaultyData:
         try:
@@ -233,12 +235,11 @@ def _read(
                 raise
             return error
 
-    done = total - len(sequences)
     with (
         ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-        tqdm(total=total, initial=done, desc="faces", unit="sequence", disable=None) as bar,
+        tqdm(total=len(sequences), initial=done, desc="faces", unit="sequence", disable=None) as bar,
     ):
-        for first in range(0, len(sequences), _AT_ONCE):
+        for first in range(done, len(sequences), _AT_ONCE):
             some = sequences[first : first + _AT_ONCE]
             for sequence, frames in zip(some, pool.map(read, some)):
                 yield sequence, frames
@@ -251,11 +252,15 @@ def read_sequence(sequence: FaceSequence, *, size: int, frames: int) -> UInt8[np
     Raises:
         DataError: an image or the video is broken.
     """
-    if sequence.names:
-        images = (read_pixels(sequence.source / name) for name in sequence.names)
-    else:
-        images = pick_frames(sequence.source, lambda count: spread_evenly(count, frames))
-    return np.stack([_square(image, size) for image in images])
+
+    def choose(count: int) -> list[int]:
+        if count < 2:
+            problem = f"{count} frames can be read; motion needs two"
+            raise FaultyData(file=sequence.source, problem=problem, remedy="copy or crop the video again")
+        return spread_evenly(count, frames)
+
+    pictures = map(read_pixels, sequence.files) if sequence.names else read_video(sequence.source, choose)
+    return np.stack([_square(pixels, size) for pixels in pictures])
 
 
 def _square(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -265,38 +270,14 @@ def _square(pixels: np.ndarray, size: int) -> np.ndarray:
     return resize(pixels[top : top + side, left : left + side], size)
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder and the files in it, hidden ones left out, links followed, each folder once."""
-
-    def complain(error: OSError) -> None:
-        problem = f"cannot be read ({error.strerror})"
-        raise FaultyData(file=Path(error.filename), problem=problem, remedy="check its permissions")
-
-    seen = set()
-    for name, folders, files in os.walk(root, followlinks=True, onerror=complain):
-        real = os.path.realpath(name)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
-        yield Path(name), sorted(file for file in files if not file.startswith("."))
-
-
 def _fingerprint(root: Path, sequences: list[FaceSequence]) -> str:
-    """Hash of the chosen files' names and sizes; where the folder lies does not matter."""
+    """Hash of the chosen files' names and sizes; the folder's location does not matter."""
     digest = hashlib.sha256()
     for sequence in sequences:
-        paths = [sequence.source / name for name in sequence.names] or [sequence.source]
-        for path in paths:
-            size = path.stat().st_size if path.exists() else -1  # a dead link: whoever reads it will say so
+        for path in sequence.files:
+            size = path.stat().st_size if path.exists() else -1  # a dead link, which becomes an error when it is read
             digest.update(f"{path.relative_to(root).as_posix()} {size}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
-
-
-def _by_number(name: str) -> list[tuple[int, str]]:
-    """Key that sorts `img9` before `img10`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def _person(root: Path, source: Path) -> str:
@@ -304,8 +285,8 @@ def _person(root: Path, source: Path) -> str:
     for part in (root.resolve().name, *below):
         if match := _PERSON.fullmatch(part):
             return match[1]
-    below = [part for part in below if part.lower() not in _SPLITS] or [source.name]
-    for above, part in pairwise(below[:-1]):
+    named = [part for part in below if part.lower() not in _SPLITS] or [source.name]
+    for above, part in pairwise(named[:-1]):
         if _FRAME_RATE.fullmatch(part):
             return above
-    return below[0].split("#")[0]
+    return named[0].split("#")[0]

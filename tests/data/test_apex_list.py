@@ -29,12 +29,12 @@ def test_columns_in_another_order(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (LINES[1:], "no line for 1 of 5 clips, the first is 01/s1_ne_01"),
-        ([*LINES, LINES[0]], "row 7: 01/s1_ne_01 is there twice"),
+        (LINES[1:], "no row for 1 of 5 clips, the first is 01/s1_ne_01"),
+        ([*LINES, LINES[0]], "row 7: 01/s1_ne_01 appears twice"),
         (["1,s1_ne_01,36237", *LINES[1:]], "none of its frames after the onset, 36238 to 36239"),
         (["1,s1_ne_01,middle", *LINES[1:]], "apex 'middle'"),
-        (["1,s1_ne_01", *LINES[1:]], "row 2: too few cells"),
-        ([], "no line for 5 of 5"),
+        (["1,s1_ne_01", *LINES[1:]], "row 2: apex '' of 01/s1_ne_01 is none of its frames"),
+        ([], "no row for 5 of 5"),
     ],
 )
 def test_a_list_that_does_not_fit(tmp_path, lines, words):
@@ -43,10 +43,10 @@ def test_a_list_that_does_not_fit(tmp_path, lines, words):
 
 
 def test_a_list_without_its_columns_and_a_rule_without_its_list(tmp_path):
-    with pytest.raises(DataError, match=r"apex\.csv: no column apex"):
+    with pytest.raises(DataError, match=r"apex\.csv, row 1: no column apex; its columns are subject, clip, peak"):
         load(tmp_path, LINES, header="subject,clip,peak")
     for options in ({"apex_rule": "list"}, {"apex_list": tmp_path / "apex.csv"}):
         with pytest.raises(UsageError, match="belong together"):
             load_clips("smic", tmp_path / "smic", **options)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no such file"):
         load_clips("smic", tmp_path / "smic", apex_rule="list", apex_list=tmp_path / "nowhere.csv")

@@ -117,7 +117,7 @@ def test_a_label_file_that_is_no_workbook(tmp_path, content):
 def test_a_label_file_of_another_format(tmp_path):
     root = trees.casme2(tmp_path)
     (root / trees.LABEL_FILE).rename(root / "CASME2-coding-20140508.csv")
-    assert "no .xlsx" in rejected(root)
+    assert "not .xlsx" in rejected(root)
 
 
 @pytest.mark.parametrize("folder", [".", "Cropped"])
@@ -173,7 +173,7 @@ def test_a_label_file_without_rows(tmp_path):
         ({"subject": None}, "Subject is '', not a number"),
         ({"name": "../EP02_01f"}, "Filename is '../EP02_01f'"),
         ({"name": None}, "Filename is ''"),
-        ({"name": "EP99_99"}, "labelled, but its folder is not there"),
+        ({"name": "EP99_99"}, "labelled, but the folder is missing"),
         ({"emotion": "hapiness"}, "Estimated Emotion is 'hapiness'"),
         ({"emotion": None}, "Estimated Emotion is ''"),
         (

@@ -57,7 +57,7 @@ def test_semicolons_and_short_lines(tmp_path):
 def test_a_recording_and_a_subject_that_are_not_there(tmp_path):
     trees.casme3(tmp_path)
     shutil.rmtree(tmp_path / "spNO.1/g/color")
-    with pytest.raises(DataError, match=r"color: labelled, but its folder is not there \(label file, row 4\)"):
+    with pytest.raises(DataError, match=r"color: labelled, but the folder is missing \(label file, row 4\)"):
         load_clips("casme3", tmp_path)
     shutil.rmtree(tmp_path / "spNO.2")
     assert any("subject 002 is missing" in fault.problem for fault in examine("casme3", tmp_path).errors)

@@ -8,7 +8,7 @@ import pytest
 import trees
 
 from selfme_lib.data import THREE_CLASSES, Fault, dataset_fingerprint, examine, load_clips
-from selfme_lib.data.clips import FaultyData
+from selfme_lib.data.faults import FaultyData
 
 
 def test_classes():

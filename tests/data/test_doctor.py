@@ -53,8 +53,8 @@ def test_notes_name_what_was_ignored(tmp_path):
         "09/EP02_02f",  # frames but no label
         "04/EP12_01f",  # no apex
         "05/EP09_05f",  # apex is onset
-        "2 files or folders that are no frames, such as sub01/Desktop - Shortcut.lnk",
-        "sub16/EP01_08: 3 of the frames between onset and offset are not there",
+        "2 files or folders that are not frames, such as sub01/Desktop - Shortcut.lnk",
+        "sub16/EP01_08: 3 of the frames between onset and offset are missing",
     ]:
         assert expected in notes
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from selfme_lib.data import dataset_fingerprint, examine, load_clips
-from selfme_lib.data.features import load_features, read
+from selfme_lib.data.features import load_features, read_features
 from selfme_lib.runtime.errors import DataError
 
 ROWS = ("01,a,negative", "01,b,1", "02,a,surprise")
@@ -26,7 +26,7 @@ def features(root, rows=ROWS, header="subject,clip,label"):
 
 
 def lines(root):
-    return [fault.line for fault in read(root).faults]
+    return [fault.line for fault in read_features(root).faults]
 
 
 def test_rows_find_their_pictures_and_labels_may_be_words_or_numbers(tmp_path):
@@ -62,7 +62,7 @@ def test_the_doctor_finds_a_sound_folder_sound(tmp_path):
     [
         ("01,c,negative", "row 5: 0 pictures named 01/c, 01_c or c"),
         ("03,a,negative", "row 5: 2 pictures named 03/a, 03_a or a"),
-        ("01,a,negative", "row 5: subject 01 clip a for the second time"),
+        ("01,a,negative", "row 5: subject 01, clip a appears twice"),
         ("02,small,0", "small.png: 20x20 pixels, fewer than 28 a side"),
         ("02,grey,0", "grey.png: one channel or a palette (L)"),
         ("02,cut,0", "cut.png: truncated image"),
@@ -83,25 +83,25 @@ def test_every_fault_of_a_row_is_told(tmp_path, row, words):
 
 def test_what_is_wrong_with_the_folder_is_one_line(tmp_path):
     with pytest.raises(DataError, match="no CSV of labels in it; put one there"):
-        read(tmp_path)
+        read_features(tmp_path)
     features(tmp_path)
     (tmp_path / "other.csv").write_text("x")
-    assert len(read(tmp_path).clips) == 3  # labels.csv is the one that is meant
+    assert len(read_features(tmp_path).clips) == 3  # labels.csv is the one that is meant
     (tmp_path / "labels.csv").rename(tmp_path / "mine.csv")
     with pytest.raises(DataError, match=r"2 CSV files .*; call the one with the labels labels.csv"):
-        read(tmp_path)
+        read_features(tmp_path)
     (tmp_path / "other.csv").unlink()
     (tmp_path / "mine.csv").write_text("subject,clip,emotion\n1,2,3\n")
     with pytest.raises(DataError, match="no column label; its columns are subject, clip, emotion; name them"):
-        read(tmp_path)
+        read_features(tmp_path)
     (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="cannot be read as CSV"):
-        read(tmp_path)
+    with pytest.raises(DataError, match="not UTF-8 text; save it again as CSV"):
+        read_features(tmp_path)
 
 
 def test_jpeg_gets_a_note(tmp_path):
     root = features(tmp_path, [*ROWS, "03,j,0"])
     picture(root / "03/j.jpg")
-    (fault,) = read(root).faults
+    (fault,) = read_features(root).faults
     assert fault.severity == "note" and "JPEG" in fault.line
     assert len(load_clips("features", root)) == 4

@@ -55,7 +55,7 @@ def test_synthme_that_was_not_finished_is_refused(tmp_path):
     root = synthme(tmp_path, "smic")
     description = {"layout": "smic", "fps": 50, "config": {"subjects": 3, "clips": 2}}
     (root / "synthme.json").write_text(json.dumps(description))
-    with pytest.raises(DataError, match="6 clips were to be made, 5 can be used"):
+    with pytest.raises(DataError, match="6 clips should be there, 5 can be used"):
         load_clips("synthme", root)
 
 

@@ -44,7 +44,7 @@ def doctor(
 ) -> None:
     """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
     from selfme_lib.data import examine
-    from selfme_lib.data.doctor import fault_table
+    from selfme_lib.data.faults import fault_table
 
     examination = examine(dataset, root, classes=classes)
     if as_json:
@@ -64,7 +64,7 @@ def align(
 ) -> None:
     """Cut faces out of recordings, each folder or video in one fixed place. The same command goes on after an interrupt."""
     from selfme_lib.data.align_tree import align_tree
-    from selfme_lib.data.doctor import fault_table
+    from selfme_lib.data.faults import fault_table
 
     faults = align_tree(source, out, size=size)
     if faults:

@@ -1,0 +1,69 @@
+"""What is wrong with a data set: each problem as a `Fault`, which reads as one line of an error message or a row of a table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from selfme_lib.runtime.errors import DataError
+
+Severity = Literal["error", "note"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that is wrong (`"error"`) or worth knowing (`"note"`), where it is, and what to do about it."""
+
+    severity: Severity
+    file: Path
+    problem: str
+    remedy: str
+    row: int | None = None  # as Excel counts: the first row is 1
+
+    @property
+    def line(self) -> str:
+        where = f"{self.file}" if self.row is None else f"{self.file}, row {self.row}"
+        return printable(f"{where}: {self.problem}; {self.remedy}")
+
+
+class FaultyData(DataError):
+    """A `DataError` that keeps its `Fault`, so that the doctor can list it among the others."""
+
+    def __init__(self, file: Path, problem: str, remedy: str, row: int | None = None):
+        super().__init__(file, problem, remedy, row)  # what pickle passes to the constructor in another process
+        self.fault = Fault(severity="error", file=file, problem=problem, remedy=remedy, row=row)
+
+    def __str__(self) -> str:
+        return self.fault.line
+
+
+def unreadable(path: Path, error: OSError, expected: str = "a file") -> FaultyData:
+    """What the operating system's refusal to read `path` means to the user; `expected` is what should be there."""
+    if isinstance(error, FileNotFoundError):
+        return FaultyData(file=path, problem="no such file", remedy="check its name")
+    if isinstance(error, IsADirectoryError):
+        return FaultyData(file=path, problem=f"a folder where {expected} should be", remedy="give one of its files")
+    problem = f"cannot be read ({error.strerror})"
+    return FaultyData(file=path, problem=problem, remedy="check its permissions, or copy it again")
+
+
+def errors_first(faults: Iterable[Fault]) -> list[Fault]:
+    """Errors, then notes, otherwise in the given order."""
+    return sorted(faults, key=lambda fault: fault.severity != "error")
+
+
+def fault_table(faults: Iterable[Fault], root: Path) -> str:
+    """A table of plain text: severity, file (relative to `root`), row, what is wrong, what to do."""
+    rows = [("", "file", "row", "what is wrong", "what to do")]
+    for fault in faults:
+        inside = fault.file != root and fault.file.is_relative_to(root)
+        file = str(fault.file.relative_to(root) if inside else fault.file)
+        number = "" if fault.row is None else str(fault.row)
+        rows.append((fault.severity, printable(file), number, printable(fault.problem), printable(fault.remedy)))
+    a, b, c, d, _ = (max(map(len, column)) for column in zip(*rows))  # widths
+    return "\n".join(f"{row[0]:{a}}  {row[1]:{b}}  {row[2]:>{c}}  {row[3]:{d}}  {row[4]}".rstrip() for row in rows)
+
+
+def printable(text: str) -> str:
+    """`text` on one line that any terminal can print: archives bring file names in any encoding."""
+    return " ".join(text.splitlines()).encode(errors="replace").decode()
