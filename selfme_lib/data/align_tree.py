@@ -23,7 +23,6 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path, read_json, write_json
 
 from .alignment import cut_out, find_alignment
@@ -55,9 +54,7 @@ class _Recording:
             first = first or pixels.shape
             if pixels.shape != first:
                 problem = f"{pixels.shape[1]}x{pixels.shape[0]} pixels, the first frame {first[1]}x{first[0]}"
-                raise FaultyData(
-                    file=path, problem=problem, remedy="keep the frames of each recording in its own folder"
-                )
+                raise FaultyData(path, problem, "keep the frames of each recording in its own folder")
             yield pixels
 
     def source_name(self, place: int) -> str:
@@ -84,15 +81,15 @@ def align_tree(source: Path, out: Path, *, size: int = 256) -> list[Fault]:
     """
     recordings, labels = _find(source, out)
     if not recordings:
-        problem, remedy = "no images and no video in it", "give a folder of frames or a video"
-        raise FaultyData(file=source, problem=problem, remedy=remedy)
+        raise FaultyData(source, "no images and no video in it", "give a folder of frames or a video")
     record = _open_record(out, {"source": source.resolve().name, "size": size})
     for path, target in labels:
         with atomic_path(target) as temporary:
             shutil.copyfile(path, temporary)
 
-    def work(recording: _Recording) -> dict[str, Any] | Fault:
-        name = recording.target.relative_to(out).as_posix()
+    names = [recording.target.relative_to(out).as_posix() for recording in recordings]
+
+    def work(name: str, recording: _Recording) -> dict[str, Any] | Fault:
         if recording.target.is_dir() and name in record["sequences"]:
             return record["sequences"][name]
         try:
@@ -102,12 +99,12 @@ def align_tree(source: Path, out: Path, *, size: int = 256) -> list[Fault]:
 
     faults: list[Fault] = []
     with ThreadPoolExecutor() as pool:
-        done = zip(recordings, pool.map(work, recordings))
-        for recording, found in tqdm(done, total=len(recordings), desc="faces", unit="folder", disable=None):
+        done = zip(names, recordings, pool.map(work, names, recordings))
+        for name, recording, found in tqdm(done, total=len(names), desc="faces", unit="folder", disable=None):
             if isinstance(found, Fault):
                 faults.append(found)
                 continue
-            record["sequences"][recording.target.relative_to(out).as_posix()] = found
+            record["sequences"][name] = found
             write_json(out / RECORD, record)
             faults += _notes(recording, found)
     return errors_first(faults)
@@ -128,7 +125,7 @@ def _find(source: Path, out: Path) -> tuple[list[_Recording], list[tuple[Path, P
             stems = [path.stem for path in images]
             if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
                 problem = f"two images whose names differ only in their suffix would both become {twice}.png"
-                raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+                raise FaultyData(folder, problem, "keep one of them")
             recordings.append(_Recording(folder, target, tuple(images)))
         recordings += [_Recording(path, target / path.stem) for path in files if path.suffix.lower() in VIDEOS]
         labels += [(path, target / path.name) for path in files if path.suffix.lower() in _LABELS]
@@ -141,13 +138,12 @@ def _open_record(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
     if path.is_file():
         record = read_json(path)
         if not isinstance(record, dict) or record.get("settings") != settings or "sequences" not in record:
-            raise DataError(
-                f"{path}: made of something else or at another size; choose another folder or delete this one"
-            )
+            problem = "made of something else or at another size"
+            raise FaultyData(path, problem, "choose another folder or delete this one")
         return record
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
-        raise DataError(f"{out}: the folder is not empty; choose an empty or a new one")
+        raise FaultyData(out, "the folder is not empty", "choose an empty or a new one")
     record = {"settings": settings, "sequences": {}}
     write_json(path, record)
     return record
@@ -157,8 +153,7 @@ def _align(recording: _Recording, size: int) -> dict[str, Any]:
     """Two passes over the frames: find the face, then crop it. The folder appears whole or not at all."""
     found = find_alignment(recording.read())
     if found is None:
-        problem, remedy = "no face in any frame", "give recordings of one face seen from the front"
-        raise FaultyData(file=recording.source, problem=problem, remedy=remedy)
+        raise FaultyData(recording.source, "no face in any frame", "give recordings of one face seen from the front")
     recording.target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=recording.target.parent))
     try:
@@ -182,8 +177,7 @@ def _notes(recording: _Recording, found: dict[str, Any]) -> Iterator[Fault]:
     remedy = "nothing to do if the face is there: the frame is cropped like its neighbours"
     for name in found["without_face"]:
         file = recording.source / name if recording.images else recording.source
-        problem = "no face" if recording.images else f"no face in {name}"
-        yield Fault(severity="note", file=file, problem=problem, remedy=remedy)
+        yield Fault("note", file, "no face" if recording.images else f"no face in {name}", remedy)
     if found["drift"] > _FAR:
         problem = f"the face moves by {found['drift']:.1f} times the distance of the eyes, too far for a fixed crop"
-        yield Fault(severity="note", file=recording.source, problem=problem, remedy="cut it into shorter pieces")
+        yield Fault("note", recording.source, problem, "cut it into shorter pieces")

@@ -32,17 +32,13 @@ Similarity = Float[np.ndarray, "2 3"]
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the frames of a clip are cropped.
+    """How the frames of a clip are cropped."""
 
-    Attributes:
-        matrix: from pixels of the recording to fractions of the crop's side.
-        without_face: positions of the frames in which no face was found; they are cropped like the others.
-        drift: largest distance of the face's centre from its median place, in distances of the eyes.
-    """
-
-    matrix: Similarity
-    without_face: tuple[int, ...]
-    drift: float
+    matrix: Similarity  # from pixels of the recording to fractions of the crop's side
+    without_face: tuple[
+        int, ...
+    ]  # positions of the frames in which no face was found; they are cropped like the others
+    drift: float  # largest distance of the face's centre from its median place, in distances of the eyes
 
 
 def find_alignment(

@@ -26,22 +26,21 @@ def read_apex_list(path: Path, clips: Sequence[Clip]) -> dict[str, int]:
     """
     wanted = {(_plain(clip.subject), clip.name.lower()): clip for clip in clips}
     apexes: dict[str, int] = {}
-    remedy = f"let its first row be {','.join(_COLUMNS)}"
-    for number, cells in read_rows(path, {name: name for name in _COLUMNS}, remedy=remedy):
+    for number, cells in read_rows(path, {name: name for name in _COLUMNS}):
         subject, name, apex = (cells[column] for column in _COLUMNS)
         clip = wanted.get((_plain(subject), name.lower()))
         if clip is None:
             continue
         if clip.key in apexes:
-            raise FaultyData(file=path, row=number, problem=f"{clip.key} appears twice", remedy="keep one row")
+            raise FaultyData(path, f"{clip.key} appears twice", "keep one row", row=number)
         within = clip.frame_numbers[clip.frame_numbers.index(clip.onset) + 1 :]
         if not re.fullmatch(r"[0-9]{1,12}", apex) or int(apex) not in within or int(apex) > clip.offset:
             problem = f"apex {apex!r} of {clip.key} is none of its frames after the onset, {within[0]} to {clip.offset}"
-            raise FaultyData(file=path, row=number, problem=problem, remedy="give the number of one of them")
+            raise FaultyData(path, problem, "give the number of one of them", row=number)
         apexes[clip.key] = int(apex)
     if lacking := [clip.key for clip in clips if clip.key not in apexes]:
         problem = f"no row for {len(lacking)} of {len(clips)} clips, the first is {lacking[0]}"
-        raise FaultyData(file=path, problem=problem, remedy="add them, or choose another rule")
+        raise FaultyData(path, problem, "add them, or choose another rule")
     return apexes
 
 

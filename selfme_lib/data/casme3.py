@@ -11,11 +11,10 @@ surprise, others left out. There is no official list for this data set.
 """
 
 import re
-from pathlib import Path
 
-from .clips import THREE_CLASSES, DatasetContents
-from .coding import Scheme
-from .labelled import Layout, read_labelled
+from .coding import COLUMNS, Scheme
+from .labelled import Layout
+from .tree import Subjects
 
 EMOTIONS = {
     **dict.fromkeys(("anger", "disgust", "fear", "sad", "sadness"), "negative"),
@@ -25,19 +24,15 @@ EMOTIONS = {
 }
 """The emotions of CAS(ME)³ and their class; those with `None` are left out."""
 
+_TITLES = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "emotion")
+_SUBJECT = re.compile(r"sp\.?NO\.?([0-9]{1,4})", re.IGNORECASE)
+
 LAYOUT = Layout(
+    dataset="casme3",
+    fps=30.0,
     scheme=Scheme(
-        columns={
-            "subject": "Subject",
-            "folder": "Filename",
-            "onset": "Onset",
-            "apex": "Apex",
-            "offset": "Offset",
-            "action_units": "AU",
-            "emotion": "emotion",
-        },
-        subject=re.compile(r"sp\.?NO\.?([0-9]{1,4})", re.IGNORECASE),
-        digits=3,
+        columns=dict(zip(COLUMNS, _TITLES)),
+        subject=_SUBJECT,
         folder=re.compile(r"[\w-][\w. -]*"),
         classes=EMOTIONS,
         recordings=True,
@@ -45,15 +40,10 @@ LAYOUT = Layout(
     label_file=re.compile(r"cas.?me.?3.*label.*", re.IGNORECASE),
     label_example="cas(me)3_part_A_ME_label_….xlsx",
     label_suffixes=(".xlsx", ".csv"),
-    subject=re.compile(r"sp\.?NO\.?([0-9]{1,4})", re.IGNORECASE),
-    subject_examples="spNO.1, spNO.2, …",
+    subjects=Subjects(
+        name=_SUBJECT, digits=3, examples="spNO.1, spNO.2, …", remedy="give the folder of part A of CAS(ME)³"
+    ),
     frame=re.compile(r"(?P<kind>)(?P<number>[0-9]{1,12})\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE),
     frame_example="175.jpg",
     inner="color",
-    remedy="give the folder of part A of CAS(ME)³",
 )
-
-
-def read_casme3(root: Path, *, dataset: str = "casme3", fps: float = 30.0) -> DatasetContents:
-    """Read part A of CAS(ME)³; see `labelled.read_labelled`."""
-    return read_labelled(root, LAYOUT, classes=THREE_CLASSES, dataset=dataset, fps=fps)

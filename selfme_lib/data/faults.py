@@ -10,7 +10,7 @@ from selfme_lib.runtime.errors import DataError
 Severity = Literal["error", "note"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Fault:
     """One thing that is wrong (`"error"`) or worth knowing (`"note"`), where it is, and what to do about it."""
 
@@ -22,6 +22,7 @@ class Fault:
 
     @property
     def line(self) -> str:
+        """Where it is, what is wrong and what to do, as an error message shows it."""
         where = f"{self.file}" if self.row is None else f"{self.file}, row {self.row}"
         return printable(f"{where}: {self.problem}; {self.remedy}")
 
@@ -31,7 +32,7 @@ class FaultyData(DataError):
 
     def __init__(self, file: Path, problem: str, remedy: str, row: int | None = None):
         super().__init__(file, problem, remedy, row)  # what pickle passes to the constructor in another process
-        self.fault = Fault(severity="error", file=file, problem=problem, remedy=remedy, row=row)
+        self.fault = Fault("error", file, problem, remedy, row)
 
     def __str__(self) -> str:
         return self.fault.line
@@ -40,11 +41,10 @@ class FaultyData(DataError):
 def unreadable(path: Path, error: OSError, expected: str = "a file") -> FaultyData:
     """What the operating system's refusal to read `path` means to the user; `expected` is what should be there."""
     if isinstance(error, FileNotFoundError):
-        return FaultyData(file=path, problem="no such file", remedy="check its name")
+        return FaultyData(path, "no such file", "check its name")
     if isinstance(error, IsADirectoryError):
-        return FaultyData(file=path, problem=f"a folder where {expected} should be", remedy="give one of its files")
-    problem = f"cannot be read ({error.strerror})"
-    return FaultyData(file=path, problem=problem, remedy="check its permissions, or copy it again")
+        return FaultyData(path, f"a folder where {expected} should be", "give one of its files")
+    return FaultyData(path, f"cannot be read ({error.strerror})", "check its permissions, or copy it again")
 
 
 def errors_first(faults: Iterable[Fault]) -> list[Fault]:

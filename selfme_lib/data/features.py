@@ -18,11 +18,12 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from .clips import THREE_CLASSES, Clip, DatasetContents, by_subject
 from .faults import Fault, FaultyData
-from .images import read_frame, read_header
+from .images import frame_size, read_frame
 from .spreadsheets import read_rows
 from .tree import IMAGES, list_folder
 
@@ -39,7 +40,7 @@ def read_features(root: Path) -> DatasetContents:
     """
     file = _find_csv(root)
     titles = {name: name for name in (*COLUMNS, "image")}
-    rows = list(read_rows(file, titles, optional=["image"], remedy=f"name them {', '.join(COLUMNS)}"))
+    rows = list(read_rows(file, titles, optional=["image"]))
     pictures = _pictures(root)
     clips: dict[tuple[str, str], Clip] = {}
     faults = []
@@ -48,7 +49,7 @@ def read_features(root: Path) -> DatasetContents:
             clip = _clip(root, file, number, cells, pictures)
             if (clip.subject, clip.name) in clips:
                 problem = f"subject {clip.subject}, clip {clip.name} appears twice"
-                raise FaultyData(file=file, problem=problem, remedy="keep one row for each clip", row=number)
+                raise FaultyData(file, problem, "keep one row for each clip", row=number)
             _check_picture(clip.frames[0])
         except FaultyData as error:
             faults.append(error.fault)
@@ -56,7 +57,7 @@ def read_features(root: Path) -> DatasetContents:
         clips[clip.subject, clip.name] = clip
     if lossy := sum(clip.frames[0].suffix.lower() in (".jpg", ".jpeg") for clip in clips.values()):
         problem = f"{lossy} pictures are JPEG, which blurs u, v and strain into each other"
-        faults.append(Fault(severity="note", file=root, problem=problem, remedy="save them as PNG if you still can"))
+        faults.append(Fault("note", root, problem, "save them as PNG if you still can"))
     return DatasetContents(clips=tuple(sorted(clips.values(), key=by_subject)), faults=tuple(faults))
 
 
@@ -70,12 +71,11 @@ def load_features(clips: Sequence[Clip], size: int) -> Float[Tensor, "n 3 s s"]:
 def _find_csv(root: Path) -> Path:
     found = [path for path in list_folder(root)[1] if path.suffix.lower() == ".csv"]
     if not found:
-        remedy = f"put one there with the columns {', '.join(COLUMNS)}"
-        raise FaultyData(file=root, problem="no CSV of labels in it", remedy=remedy)
+        raise FaultyData(root, "no CSV of labels in it", f"put one there with the columns {', '.join(COLUMNS)}")
     named = found if len(found) == 1 else [path for path in found if path.stem.lower() == "labels"]
     if len(named) != 1:
         problem = f"{len(found)} CSV files ({', '.join(path.name for path in found[:3])}, …)"
-        raise FaultyData(file=root, problem=problem, remedy="call the one with the labels labels.csv")
+        raise FaultyData(root, problem, "call the one with the labels labels.csv")
     return named[0]
 
 
@@ -92,20 +92,18 @@ def _pictures(root: Path) -> dict[str, list[Path]]:
 def _clip(root: Path, file: Path, row: int, cells: Mapping[str, str], pictures: Mapping[str, list[Path]]) -> Clip:
     subject, name, text = (cells[column] for column in COLUMNS)
     if not subject or not name:
-        problem = "no subject or no clip"
-        raise FaultyData(file=file, problem=problem, remedy="fill it in or remove the row", row=row)
+        raise FaultyData(file, "no subject or no clip", "fill it in or remove the row", row=row)
     label = _LABELS.get(text.lower())
     if label is None:
         remedy = f"use {', '.join(THREE_CLASSES)}, or 0, 1, 2"
-        raise FaultyData(file=file, problem=f"label {text!r} is not one of the three classes", remedy=remedy, row=row)
+        raise FaultyData(file, f"label {text!r} is not one of the three classes", remedy, row=row)
     path = root / cells["image"]
     if not cells["image"]:
         wanted = (f"{subject}/{name}", f"{subject}_{name}", name)
         matches = next((pictures[key] for key in wanted if key in pictures), [])
         if len(matches) != 1:
             problem = f"{len(matches)} pictures named {wanted[0]}, {wanted[1]} or {wanted[2]}"
-            remedy = "name them so, or add a column image with their paths"
-            raise FaultyData(file=file, problem=problem, remedy=remedy, row=row)
+            raise FaultyData(file, problem, "name them so, or add a column image with their paths", row=row)
         path = matches[0]
     return Clip(
         dataset="features",
@@ -125,10 +123,11 @@ def _clip(root: Path, file: Path, row: int, cells: Mapping[str, str], pictures: 
 
 def _check_picture(path: Path) -> None:
     """From its header: large enough, and three channels."""
-    (width, height), mode = read_header(path)
+    width, height = frame_size(path)
     if min(width, height) < LEAST:
         problem = f"{width}x{height} pixels, fewer than {LEAST} a side"
-        raise FaultyData(file=path, problem=problem, remedy="compute the motion at a larger size")
-    if mode not in ("RGB", "RGBA"):
-        problem = f"one channel or a palette ({mode})"
-        raise FaultyData(file=path, problem=problem, remedy="save u, v and strain as red, green and blue")
+        raise FaultyData(path, problem, "compute the motion at a larger size")
+    with Image.open(path) as image:
+        if image.mode not in ("RGB", "RGBA"):
+            problem = f"one channel or a palette ({image.mode})"
+            raise FaultyData(path, problem, "save u, v and strain as red, green and blue")

@@ -16,30 +16,24 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
-from jaxtyping import UInt8
 from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path, code_hash, read_json, write_json
 
-from .alignment import Alignment, cut_out, find_alignment
+from .alignment import cut_out, find_alignment
 from .clips import Clip
-from .faults import FaultyData, unreadable
-from .images import read_pixels, resize
+from .faults import FaultyData
+from .images import read_content, read_pixels, resize
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FrameCache:
-    """A folder of aligned frames.
+    """A folder of aligned frames."""
 
-    Attributes:
-        folder: where the entries are; made when needed.
-        size: side of the square frames.
-    """
-
-    folder: Path
-    size: int
+    folder: Path  # made when needed
+    size: int  # side of the square frames
 
     def with_aligned(self, clips: Sequence[Clip]) -> list[Clip]:
         """The same clips, recordings with the path of their aligned frames, which exist afterwards. Cropped clips do not change.
@@ -69,14 +63,6 @@ class FrameCache:
         with ThreadPoolExecutor() as pool:
             return list(tqdm(pool.map(self._entry, clips), total=len(clips), desc="faces", unit="clip", disable=None))
 
-    def frames(self, clip: Clip) -> UInt8[np.ndarray, "n s s 3"]:
-        """The frames of one clip, memory-mapped.
-
-        Raises:
-            DataError: as `with_aligned`.
-        """
-        return np.load(self._entry(clip), mmap_mode="r")
-
     def _entry(self, clip: Clip) -> Path:
         path = self.folder / f"{self._key(clip)}.npy"
         if path.is_file():
@@ -91,10 +77,7 @@ class FrameCache:
         settings = {"size": self.size, "cropped": clip.cropped, "code": _code()}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for path in clip.frames:
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise unreadable(path, error, "an image") from None
+            content = read_content(path)
             digest.update(f"{path.name} {len(content)}\n".encode(errors="surrogateescape"))
             digest.update(content)
         return digest.hexdigest()[:24]
@@ -103,7 +86,10 @@ class FrameCache:
         """Write the facts about the clip first, then the frames: an entry exists as soon as its frames do."""
         matrix = None
         if not clip.cropped:
-            found = align_clip(clip)
+            found = find_alignment(map(read_pixels, clip.frames))
+            if found is None:
+                remedy = "remove the clip's label, or crop the frames yourself and set data.align to false"
+                raise FaultyData(clip.frames[0].parent, f"no face in any of its {len(clip.frames)} frames", remedy)
             matrix = found.matrix
             without = [clip.frames[place].name for place in found.without_face]
             write_json(path.with_suffix(".json"), {"clip": clip.key, "drift": found.drift, "without_face": without})
@@ -115,20 +101,6 @@ class FrameCache:
                 frames[place] = resize(pixels, self.size) if matrix is None else cut_out(pixels, matrix, self.size)
             frames.flush()
             del frames  # closes the file, which some systems require before it is renamed
-
-
-def align_clip(clip: Clip) -> Alignment:
-    """The alignment of a recorded clip.
-
-    Raises:
-        DataError: a frame cannot be read, or none shows a face.
-    """
-    found = find_alignment(read_pixels(path) for path in clip.frames)
-    if found is None:
-        problem = f"no face in any of its {len(clip.frames)} frames"
-        remedy = "remove the clip's label, or crop the frames yourself and set data.align to false"
-        raise FaultyData(file=clip.frames[0].parent, problem=problem, remedy=remedy)
-    return found
 
 
 def frames_without_face(clip: Clip) -> list[Path]:

@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .clips import Clip
-from .faults import FaultyData, unreadable
+from .faults import Fault, FaultyData, unreadable
 
 _FORMATS = ("JPEG", "BMP", "PNG")
 _TAIL = 1024  # bytes at the end of a file that must contain the image's end marker; some writers append a few
@@ -50,39 +50,29 @@ def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     Raises:
         DataError: the file cannot be read, is empty, is not JPEG, BMP or PNG, or ends too early.
     """
-    return decode_frame(path)[0]
-
-
-def decode_frame(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], bytes]:
-    """An RGB frame, and the content of its file.
-
-    Raises:
-        DataError: as `read_pixels`.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error, "an image") from None
+    content = read_content(path)
     with _decoding(path):
         _check_whole(path, content[:64], content[-_TAIL:], len(content))
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if image.mode[0] in "IF":  # Pillow would clip whatever exceeds 8 bits
-                problem = f"more than 8 bits a colour ({image.mode})"
-                raise FaultyData(file=path, problem=problem, remedy="save it with 8 bits")
-            return np.asarray(image.convert("RGB")), content
+                raise FaultyData(path, f"more than 8 bits a colour ({image.mode})", "save it with 8 bits")
+            return np.asarray(image.convert("RGB"))
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error, "an image") from None
 
 
 def frame_size(path: Path) -> tuple[int, int]:
-    """Width and height of a frame.
-
-    Raises:
-        DataError: as `read_header`.
-    """
-    return read_header(path)[0]
-
-
-def read_header(path: Path) -> tuple[tuple[int, int], str]:
-    """Width and height of a frame, and Pillow's name of its mode, from the header; the end is checked for truncation, too.
+    """Width and height of a frame, from its header; the end is checked for truncation, too.
 
     Raises:
         DataError: as `read_pixels`, except for damage between header and end.
@@ -99,7 +89,7 @@ def read_header(path: Path) -> tuple[tuple[int, int], str]:
         _check_whole(path, file.read(64), tail, length)
         file.seek(0)
         with Image.open(file, formats=_FORMATS) as image:
-            return image.size, image.mode
+            return image.size
 
 
 @contextmanager
@@ -108,22 +98,35 @@ def _decoding(path: Path) -> Iterator[None]:
     try:
         yield
     except UnidentifiedImageError:
-        raise FaultyData(file=path, problem="not a JPEG, BMP or PNG image", remedy=_COPY_AGAIN) from None
+        raise FaultyData(path, "not a JPEG, BMP or PNG image", _COPY_AGAIN) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FaultyData(file=path, problem=f"damaged image ({error})", remedy=_COPY_AGAIN) from None
+        raise FaultyData(path, f"damaged image ({error})", _COPY_AGAIN) from None
 
 
 def _check_whole(path: Path, head: bytes, tail: bytes, length: int) -> None:
     """Refuse a file that is empty or ends before its image does."""
     if length == 0:
-        raise FaultyData(file=path, problem="empty file (0 bytes)", remedy=_COPY_AGAIN)
+        raise FaultyData(path, "empty file (0 bytes)", _COPY_AGAIN)
     cut_off = (
         (head.startswith(b"\xff\xd8") and b"\xff\xd9" not in tail)
         or (head.startswith(b"\x89PNG") and b"IEND" not in tail)
         or (head.startswith(b"BM") and length < int.from_bytes(head[2:6], "little"))
     )
     if cut_off:
-        raise FaultyData(file=path, problem=f"truncated image ({length} bytes)", remedy=_COPY_AGAIN)
+        raise FaultyData(path, f"truncated image ({length} bytes)", _COPY_AGAIN)
+
+
+def several_sizes(sizes: dict[Path, tuple[int, int]]) -> list[Fault]:
+    """An error if frames of a clip differ in size: motion between them would be meaningless."""
+    first = next(iter(sizes.values()), (0, 0))
+    odd = [(path, size) for path, size in sizes.items() if size != first]
+    if not odd:
+        return []
+    path, (width, height) = odd[0]
+    problem = f"{width}x{height} pixels, the clip's first frame {first[0]}x{first[1]}"
+    if len(odd) > 1:
+        problem += f" (and {len(odd) - 1} more frames of this clip)"
+    return [Fault("error", path, problem, "crop all frames of a clip alike")]
 
 
 def resize(pixels: Shaped[np.ndarray, "h w 3"], size: int) -> Shaped[np.ndarray, "{size} {size} 3"]:
@@ -155,10 +158,8 @@ def load_onset_apex(clips: Sequence[Clip], size: int) -> tuple[Float[Tensor, "n 
 
     def load(index: int) -> None:
         clip = clips[index]
-        before, after = frame_size(clip.onset_path), frame_size(clip.apex_path)
-        if before != after:
-            problem = f"{before[0]}x{before[1]} pixels, but the apex frame {clip.apex_path.name} {after[0]}x{after[1]}"
-            raise FaultyData(file=clip.onset_path, problem=problem, remedy="crop all frames of a clip alike")
+        for fault in several_sizes({path: frame_size(path) for path in (clip.onset_path, clip.apex_path)}):
+            raise FaultyData(fault.file, fault.problem, fault.remedy)
         onset[index] = read_clip_frame(clip, clip.onset, size)
         apex[index] = read_clip_frame(clip, clip.apex_number, size)
 

@@ -5,18 +5,19 @@ same. Each row needs its folder, with the onset and the apex in it; each folder 
 labelled but has no folder is missing.
 """
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .clips import Clip, DatasetContents, LeftOut, by_subject
+from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, by_subject
 from .coding import CodingRow, Scheme, canonical, read_coding
 from .faults import Fault, FaultyData
 from .tree import (
     FrameFolder,
+    Subjects,
     find_frames,
-    find_label_file,
     ignored,
     is_marked_cropped,
     list_folder,
@@ -27,73 +28,58 @@ from .tree import (
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How a data set with a label file lies on disk.
+    """How a data set with a label file lies on disk."""
 
-    Attributes:
-        scheme: how its label file is written.
-        label_file: pattern of the label file's name.
-        label_example: its usual name, shown in error messages.
-        label_suffixes: the types of label file that can be read.
-        subject: pattern of a subject's folder; the first group is its number.
-        subject_examples: what such folders look like, shown in error messages.
-        preferred: parts of a path that decide between several folders of frames, the best first.
-        frame: pattern of a frame's name; see `tree.list_frames`.
-        frame_example: such a name, shown in error messages.
-        inner: folder in a clip's folder that holds its frames; by default the frames lie in the clip's folder itself.
-        remedy: what to do if no subject is found.
-    """
-
-    scheme: Scheme
-    label_file: re.Pattern[str]
-    label_example: str
-    label_suffixes: Collection[str] = (".xlsx",)
-    subject: re.Pattern[str]
-    subject_examples: str
-    preferred: Collection[str] = ()
-    frame: re.Pattern[str]
-    frame_example: str
-    inner: str = "."
-    remedy: str
+    dataset: str
+    fps: float
+    label_file: re.Pattern[str]  # its name
+    label_example: str  # such a name, shown in error messages
+    label_suffixes: Collection[str] = (".xlsx",)  # the types of label file that can be read
+    scheme: Scheme  # how the label file is written
+    subjects: Subjects
+    inner: str = "."  # where the frames are, in a clip's folder
+    frame: re.Pattern[str]  # the name of a frame; see `tree.list_frames`
+    frame_example: str  # such a name, shown in error messages
 
 
-def read_labelled(root: Path, layout: Layout, *, classes: Sequence[str], dataset: str, fps: float) -> DatasetContents:
+def read_labelled(
+    root: Path,
+    layout: Layout,
+    *,
+    classes: Sequence[str] = THREE_CLASSES,
+    dataset: str | None = None,
+    fps: float | None = None,
+) -> DatasetContents:
     """Read a data set with a label file.
 
     Args:
         root: the data set's folder, or the folder that holds the subjects' folders.
         layout: how it lies on disk.
-        classes: those of the protocol; a clip's label is an index into them.
-        dataset: the name that the clips get.
-        fps: their frame rate.
+        classes: the three of MEGC 2019, or emotions, as labelled; a clip's label is an index into them.
+        dataset: the name that the clips get instead of the layout's, if another data set lies on disk as this one does.
+        fps: their frame rate, likewise.
 
     Raises:
         DataError: no frames, no label file, one that cannot be used at all, or two folders for one subject or clip.
             Whatever is wrong with single rows and clips is returned as faults.
     """
     scheme = layout.scheme
-    frames_folder, faults = find_frames(
-        root,
-        layout.subject,
-        clip=scheme.folder,
-        preferred=layout.preferred,
-        expected=layout.subject_examples,
-        remedy=layout.remedy,
-    )
-    label_file = find_label_file(
-        root, frames_folder, layout.label_file, suffixes=layout.label_suffixes, example=layout.label_example
-    )
-    subjects, others = subject_folders(frames_folder, layout.subject, scheme.digits)
+    if tuple(classes) != THREE_CLASSES:
+        scheme = replace(scheme, classes={name: name if name in classes else None for name in scheme.classes})
+    frames_folder, faults = find_frames(root, layout.subjects)
+    label_file = _find_label_file(root, frames_folder, layout)
+    subjects, others = subject_folders(frames_folder, layout.subjects)
     folders, stray_files = _clip_folders(subjects, layout)
     strays = {path for path in others + stray_files if not layout.label_file.fullmatch(path.name)}
-    coding = read_coding(label_file, scheme)
-    faults += coding.faults
+    rows, named, label_faults = read_coding(label_file, scheme, layout.subjects.digits)
+    faults += label_faults
 
     marked = is_marked_cropped(frames_folder)
     labels: dict[str | None, int] = {name: label for label, name in enumerate(classes)}
     clips, left_out, incomplete = [], [], []
     listed: dict[Path, FrameFolder] = {}
     missing_subjects: dict[str, list[int]] = {}
-    for row in coding.rows:
+    for row in rows:
         if reason := _reason_to_leave_out(row):
             left_out.append(LeftOut(subject=row.subject, name=row.name, reason=reason))
             continue
@@ -114,7 +100,7 @@ def read_labelled(root: Path, layout: Layout, *, classes: Sequence[str], dataset
             incomplete.append((folder, missing))
         inside = [not scheme.recordings or row.onset <= number <= row.offset for number in frames.numbers]
         clip = Clip(
-            dataset=dataset,
+            dataset=dataset or layout.dataset,
             subject=row.subject,
             name=row.name,
             frames=tuple(path for path, its in zip(frames.paths, inside) if its),
@@ -125,27 +111,48 @@ def read_labelled(root: Path, layout: Layout, *, classes: Sequence[str], dataset
             emotion=row.emotion,
             label=labels[row.class_name],
             action_units=row.action_units,
-            fps=fps,
+            fps=layout.fps if fps is None else fps,
             cropped=marked or frames.kind.startswith("reg_"),
         )
         clips.append(clip)
-    for subject, name in set(folders) - coding.named:
+    for subject, name in set(folders) - named:
         left_out.append(LeftOut(subject=subject, name=name, reason="frames but no label"))
 
-    for subject, rows in sorted(missing_subjects.items()):
-        problem = f"subject {subject} is missing: no folder for {len(rows)} labelled clips (label file, row {rows[0]})"
-        remedy = "copy the subject, or remove its rows to do without it"
-        faults.append(Fault(severity="error", file=frames_folder, problem=problem, remedy=remedy))
+    for subject, numbers in sorted(missing_subjects.items()):
+        count, first = len(numbers), numbers[0]
+        problem = f"subject {subject} is missing: no folder for {count} labelled clips (label file, row {first})"
+        faults.append(Fault("error", frames_folder, problem, "copy the subject, or remove its rows to do without it"))
     for folder, count in incomplete:
         problem = f"{count} of the frames between onset and offset are missing; onset and apex are there"
-        remedy = "nothing to do, or copy the clip again"
-        faults.append(Fault(severity="note", file=folder, problem=problem, remedy=remedy))
+        faults.append(Fault("note", folder, problem, "nothing to do, or copy the clip again"))
     faults += ignored(frames_folder, strays)
     return DatasetContents(
         clips=tuple(sorted(clips, key=by_subject)),
         left_out=tuple(sorted(left_out, key=by_subject)),
         faults=tuple(faults),
     )
+
+
+def _find_label_file(root: Path, frames_folder: Path, layout: Layout) -> Path:
+    """It lies in `root` or on the way to the frames; if `root` holds the frames, up to two levels above it."""
+    if frames_folder == root:
+        places = [[root], *([folder] for folder in root.resolve().parents[:2])]
+    else:
+        places = [[folder for folder in frames_folder.parents if folder.is_relative_to(root)] + [frames_folder]]
+    for folders in places:
+        files = [
+            path for folder in folders for path in list_folder(folder)[1] if layout.label_file.fullmatch(path.name)
+        ]
+        usable = [path for path in files if path.suffix.lower() in layout.label_suffixes]
+        if len(usable) > 1:
+            names = ", ".join(os.path.relpath(path, root) for path in usable)
+            raise FaultyData(folders[0], f"several label files: {names}", "keep one of them")
+        if usable:
+            return usable[0]
+        if files:
+            kinds = " or ".join(layout.label_suffixes)
+            raise FaultyData(files[0], f"the label file is not {kinds}", f"save it as {kinds}")
+    raise FaultyData(root, f"no label file {layout.label_example} beside the frames or above them", "copy it there")
 
 
 def _clip_folders(subjects: dict[str, Path], layout: Layout) -> tuple[dict[tuple[str, str], Path], list[Path]]:
@@ -157,13 +164,12 @@ def _clip_folders(subjects: dict[str, Path], layout: Layout) -> tuple[dict[tuple
         strays += files
         for folder in folders:
             match = layout.scheme.folder.fullmatch(folder.name)
-            name = folder.name if match is None else canonical(match, layout.scheme.digits)
+            name = folder.name if match is None else canonical(match, layout.subjects.digits)
             if match and match.groups() and int(match[1]) != int(subject):
                 problem = f"a clip of subject {match[1]} in the folder of subject {subject}"
-                raise FaultyData(file=folder, problem=problem, remedy="move it to its own subject")
+                raise FaultyData(folder, problem, "move it to its own subject")
             if (subject, name) in clips:
-                problem = f"the same clip as {clips[subject, name].name}"
-                raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+                raise FaultyData(folder, f"the same clip as {clips[subject, name].name}", "keep one of them")
             clips[subject, name] = folder / layout.inner
     return clips, strays
 
@@ -182,14 +188,13 @@ def _reason_to_leave_out(row: CodingRow) -> str | None:
 def _list_clip(folder: Path, subject: str, layout: Layout) -> FrameFolder:
     if not folder.is_dir():
         remedy = "copy the clip, or remove its row to do without it"
-        raise FaultyData(file=folder, problem="labelled, but the folder is missing", remedy=remedy)
+        raise FaultyData(folder, "labelled, but the folder is missing", remedy)
     frames = list_frames(folder, layout.frame)
     if not frames.numbers:
-        problem = f"no frames named like {layout.frame_example}"
-        raise FaultyData(file=folder, problem=problem, remedy="copy the clip again")
+        raise FaultyData(folder, f"no frames named like {layout.frame_example}", "copy the clip again")
     if frames.kind.isdigit() and int(frames.kind) != int(subject):
         problem = f"frames of subject {frames.kind} in a clip of subject {subject}"
-        raise FaultyData(file=folder, problem=problem, remedy="move them to their own clip")
+        raise FaultyData(folder, problem, "move them to their own clip")
     return frames
 
 
@@ -197,4 +202,4 @@ def _check_moments(folder: Path, frames: FrameFolder, row: CodingRow) -> None:
     for moment, number in (("onset", row.onset), ("apex", row.apex)):
         if number not in frames.numbers:
             problem = f"no {moment} frame {number}, only {frames.numbers[0]} to {frames.numbers[-1]}"
-            raise FaultyData(file=folder, problem=problem, remedy="copy the clip again or correct its row")
+            raise FaultyData(folder, problem, "copy the clip again or correct its row")

@@ -8,23 +8,13 @@ from pathlib import Path
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json
 
+from . import casme3
 from .apex_list import read_apex_list
-from .casme2 import read_casme2
-from .casme3 import read_casme3
-from .clips import (
-    CLASS_NAMES,
-    FIVE_CLASSES,
-    THREE_CLASSES,
-    Clip,
-    DatasetContents,
-    SelectionReport,
-    count_classes,
-)
-from .composite import read_composite
+from .clips import CLASS_NAMES, FIVE_CLASSES, THREE_CLASSES, Clip, DatasetContents, SelectionReport, count_classes
+from .composite import PARTS, read_composite
 from .faults import Fault, FaultyData
 from .features import read_features
-from .samm import read_samm
-from .smic import read_smic
+from .labelled import read_labelled
 
 APEX_RULES = ("label", "middle", "list")
 
@@ -112,19 +102,18 @@ def read_dataset(dataset: str, root: Path | str, *, classes: int = len(THREE_CLA
     if dataset not in DATASETS:
         raise UsageError(f"data set {dataset!r} is not supported; use one of {', '.join(DATASETS)}")
     names = class_names(dataset, classes)
-    reader = partial(read_casme2, classes=names) if dataset == "casme2" else _READERS[dataset]
+    reader = partial(_READERS[dataset], classes=names) if dataset == "casme2" else _READERS[dataset]
     contents = reader(Path(root))
-    if not contents.clips and not any(fault.severity == "error" for fault in contents.faults):
-        problem = f"no clip of the {_NUMBER_WORDS[classes]} classes {', '.join(names)}"
-        raise FaultyData(file=Path(root), problem=problem, remedy="check that the whole data set was copied")
+    if not contents.clips and not contents.errors:
+        problem = f"no clip of the {classes} classes {', '.join(names)}"
+        raise FaultyData(Path(root), problem, "check that the whole data set was copied")
     return contents
 
 
 def _read_sound(dataset: str, root: Path | str, classes: int) -> DatasetContents:
     contents = read_dataset(dataset, root, classes=classes)
-    for fault in contents.faults:
-        if fault.severity == "error":
-            raise FaultyData(file=fault.file, problem=fault.problem, remedy=fault.remedy, row=fault.row)
+    for fault in contents.errors:
+        raise FaultyData(fault.file, fault.problem, fault.remedy, row=fault.row)
     return contents
 
 
@@ -133,30 +122,25 @@ def _read_synthme(root: Path) -> DatasetContents:
     files = [folder / "synthme.json" for folder in (root, *root.resolve().parents[:2])]
     file = next((file for file in files if file.is_file()), None)
     if file is None:
-        problem, remedy = "no synthme.json in it: not SynthME", "give a folder that `selfme synth` made"
-        raise FaultyData(file=root, problem=problem, remedy=remedy)
+        raise FaultyData(root, "no synthme.json in it: not SynthME", "give a folder that `selfme synth` made")
     try:
         description = read_json(file)
-        reader, fps = _LAYOUTS[description["layout"]], float(description["fps"])
+        reader, fps = PARTS[description["layout"]], float(description["fps"])
         config = description.get("config")
         promised = None if config is None else int(config["subjects"]) * int(config["clips"])
     except (OSError, ValueError, KeyError, TypeError, DataError) as error:
-        problem = f"damaged, {type(error).__name__}: {error}"
-        raise FaultyData(file=file, problem=problem, remedy="generate the data set again") from None
+        raise FaultyData(file, f"damaged, {type(error).__name__}: {error}", "generate the data set again") from None
     contents = reader(root, dataset="synthme", fps=fps)
     if promised is None or len(contents.clips) == promised:
         return contents
-    problem = f"{promised} clips should be there, {len(contents.clips)} can be used"
     remedy = "finish or repeat the generation with `selfme synth`"
-    incomplete = Fault(severity="error", file=file, problem=problem, remedy=remedy)
+    incomplete = Fault("error", file, f"{promised} clips should be there, {len(contents.clips)} can be used", remedy)
     return replace(contents, faults=(*contents.faults, incomplete))
 
 
-_NUMBER_WORDS = {3: "three", 5: "five"}
-_LAYOUTS: dict[str, Callable[..., DatasetContents]] = {"casme2": read_casme2, "smic": read_smic, "samm": read_samm}
 _READERS: dict[str, Callable[..., DatasetContents]] = {
-    **_LAYOUTS,
-    "casme3": read_casme3,
+    **PARTS,
+    "casme3": partial(read_labelled, layout=casme3.LAYOUT),
     "composite": read_composite,
     "synthme": _read_synthme,
     "features": read_features,

@@ -11,11 +11,10 @@ surprise surprise; only `other` is left out.
 """
 
 import re
-from pathlib import Path
 
-from .clips import THREE_CLASSES, DatasetContents
-from .coding import Scheme
-from .labelled import Layout, read_labelled
+from .coding import COLUMNS, Scheme
+from .labelled import Layout
+from .tree import Subjects
 
 EMOTIONS = {
     **dict.fromkeys(("anger", "contempt", "disgust", "fear", "sadness"), "negative"),
@@ -25,32 +24,23 @@ EMOTIONS = {
 }
 """SAMM's emotions and their class in the MEGC 2019 protocol, which leaves out those with `None`."""
 
+_TITLES = ("Subject", "Filename", "Onset Frame", "Apex Frame", "Offset Frame", "Action Units", "Estimated Emotion")
+_SUBJECT = re.compile(r"([0-9]{1,4})")
+_CLIP = re.compile(r"([0-9]{1,4})_([0-9]{1,4})_([0-9]{1,4})")
+
 LAYOUT = Layout(
-    scheme=Scheme(
-        columns={
-            "subject": "Subject",
-            "folder": "Filename",
-            "onset": "Onset Frame",
-            "apex": "Apex Frame",
-            "offset": "Offset Frame",
-            "action_units": "Action Units",
-            "emotion": "Estimated Emotion",
-        },
-        subject=re.compile(r"([0-9]{1,4})"),
-        digits=3,
-        folder=re.compile(r"([0-9]{1,4})_([0-9]{1,4})_([0-9]{1,4})"),
-        classes=EMOTIONS,
-    ),
+    dataset="samm",
+    fps=200.0,
+    scheme=Scheme(columns=dict(zip(COLUMNS, _TITLES)), subject=_SUBJECT, folder=_CLIP, classes=EMOTIONS),
     label_file=re.compile(r"samm.*cod.*", re.IGNORECASE),
     label_example="SAMM_Micro_FACS_Codes_v2.xlsx",
-    subject=re.compile(r"([0-9]{1,4})"),
-    subject_examples="such as 006 with clips such as 006_1_2",
+    subjects=Subjects(
+        name=_SUBJECT,
+        digits=3,
+        clip=_CLIP,
+        examples="such as 006 with clips such as 006_1_2",
+        remedy="give the folder of SAMM",
+    ),
     frame=re.compile(r"(?P<kind>[0-9]{1,4})_(?P<number>[0-9]{1,12})\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE),
     frame_example="006_05562.jpg",
-    remedy="give the folder of SAMM",
 )
-
-
-def read_samm(root: Path, *, dataset: str = "samm", fps: float = 200.0) -> DatasetContents:
-    """Read SAMM, or a data set that lies on disk as SAMM does; see `labelled.read_labelled`."""
-    return read_labelled(root, LAYOUT, classes=THREE_CLASSES, dataset=dataset, fps=fps)

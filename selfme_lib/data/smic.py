@@ -13,20 +13,17 @@ from pathlib import Path
 
 from .clips import THREE_CLASSES, Clip, DatasetContents, by_subject
 from .faults import Fault, FaultyData
-from .tree import (
-    FrameFolder,
-    find_frames,
-    ignored,
-    is_marked_cropped,
-    list_folder,
-    list_frames,
-    subject_folders,
-)
+from .tree import Subjects, find_frames, ignored, is_marked_cropped, list_folder, list_frames, subject_folders
 
-_SUBJECT = re.compile(r"s([0-9]{1,4})", re.IGNORECASE)
+_SUBJECTS = Subjects(
+    name=re.compile(r"s([0-9]{1,4})", re.IGNORECASE),
+    examples="s1, s2, …",
+    preferred=("cropped",),
+    unwanted=("nir", "vis"),
+    remedy="give the folder of SMIC-HS, such as SMIC_all_cropped/HS",
+)
 _CLIP = re.compile(r"s([0-9]{1,4})_(ne|po|su)[a-z]*_([0-9]+)", re.IGNORECASE)
 _EMOTIONS = {"ne": "negative", "po": "positive", "su": "surprise"}
-_OTHER_CAMERAS = {"nir", "vis"}
 _NOT_MICRO = {"non_micro", "nonmicro", "non-micro"}
 _LONGEST = 58  # frames of the longest clip in SMIC-HS
 _DEPTH = 3  # micro/positive/s1_po_01
@@ -44,18 +41,11 @@ def read_smic(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Datas
         DataError: there are no folders `s1`, `s2`, …, or two of them belong to one subject. Whatever is wrong with
             single clips is returned as faults.
     """
-    frames_folder, faults = find_frames(
-        root,
-        _SUBJECT,
-        without=_OTHER_CAMERAS,
-        preferred=("cropped",),
-        expected="s1, s2, …",
-        remedy="give the folder of SMIC-HS, such as SMIC_all_cropped/HS",
-    )
+    frames_folder, faults = find_frames(root, _SUBJECTS)
     clips: dict[tuple[str, str, int], Clip] = {}
     incomplete, long = [], []
     marked = is_marked_cropped(frames_folder)
-    subjects, strays = subject_folders(frames_folder, _SUBJECT)
+    subjects, strays = subject_folders(frames_folder, _SUBJECTS)
     for subject, subject_folder in subjects.items():
         folders, files = _clip_folders(subject_folder)
         strays += files
@@ -64,8 +54,11 @@ def read_smic(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Datas
                 emotion, number = _parse_name(folder, subject, subject_folder)
                 if (subject, emotion, number) in clips:
                     first = clips[subject, emotion, number].frames[0].parent
-                    raise FaultyData(file=folder, problem=f"the same clip as {first}", remedy="keep one of them")
-                frames = _list_clip(folder)
+                    raise FaultyData(folder, f"the same clip as {first}", "keep one of them")
+                frames = list_frames(folder)
+                if len(frames.numbers) < 2:
+                    problem = f"{len(frames.numbers)} frames named like reg_image1.bmp or image1.jpg; motion needs two"
+                    raise FaultyData(folder, problem, "copy the clip again or remove its folder")
             except FaultyData as error:
                 faults.append(error.fault)
                 continue
@@ -94,7 +87,7 @@ def read_smic(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Datas
     ):
         if some:
             problem = f"{len(some)} clips {problem}, the first is {some[0].name}"
-            faults.append(Fault(severity="note", file=frames_folder, problem=problem, remedy=remedy))
+            faults.append(Fault("note", frames_folder, problem, remedy))
     faults += ignored(frames_folder, strays)
     return DatasetContents(clips=tuple(sorted(clips.values(), key=by_subject)), faults=tuple(faults))
 
@@ -121,21 +114,12 @@ def _parse_name(folder: Path, subject: str, subject_folder: Path) -> tuple[str, 
     match = _CLIP.fullmatch(folder.name)
     if match is None:
         problem = "holds frames but is not named like s1_po_01 (ne, po or sur)"
-        raise FaultyData(file=folder, problem=problem, remedy="restore its name or remove it")
+        raise FaultyData(folder, problem, "restore its name or remove it")
     if int(match[1]) != int(subject):
         problem = f"a clip of subject {int(match[1])} in the folder of subject {int(subject)}"
-        raise FaultyData(file=folder, problem=problem, remedy="move it to its own subject")
+        raise FaultyData(folder, problem, "move it to its own subject")
     emotion = _EMOTIONS[match[2].lower()]
     around = {part.lower() for part in folder.relative_to(subject_folder).parts[:-1]} & set(THREE_CLASSES)
     if around - {emotion}:
-        problem = f"named {emotion} but lies in a folder {min(around)}"
-        raise FaultyData(file=folder, problem=problem, remedy="move it where it belongs")
+        raise FaultyData(folder, f"named {emotion} but lies in a folder {min(around)}", "move it where it belongs")
     return emotion, int(match[3])
-
-
-def _list_clip(folder: Path) -> FrameFolder:
-    frames = list_frames(folder)
-    if len(frames.numbers) < 2:
-        problem = f"{len(frames.numbers)} frames named like reg_image1.bmp or image1.jpg; motion needs two"
-        raise FaultyData(file=folder, problem=problem, remedy="copy the clip again or remove its folder")
-    return frames

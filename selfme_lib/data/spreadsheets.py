@@ -19,7 +19,7 @@ _HEADER_WITHIN = 40  # rows
 
 
 def read_rows(
-    path: Path, columns: Mapping[str, str], *, optional: Collection[str] = (), remedy: str
+    path: Path, columns: Mapping[str, str], *, optional: Collection[str] = (), remedy: str = ""
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row that is not blank: its number, as Excel counts, and its cells as text without surrounding blanks.
 
@@ -27,7 +27,7 @@ def read_rows(
         path: of an .xlsx workbook, whose first sheet is read, or of a CSV file.
         columns: what a cell is called here → the title of its column, regardless of blanks and case.
         optional: those of `columns` that may be missing; their cells are then empty.
-        remedy: what to do if others are missing, shown in the error message.
+        remedy: what to do if others are missing; by default, to name them.
 
     Raises:
         DataError: the file cannot be read, or a column is missing or occurs twice.
@@ -48,7 +48,7 @@ def _first_sheet(path: Path) -> list[tuple[Any, ...]]:
         raise unreadable(path, error) from None
     except Exception as error:  # a damaged archive fails in a dozen ways, all of which mean the same to the user
         problem = f"not a readable .xlsx workbook ({type(error).__name__})"
-        raise FaultyData(file=path, problem=problem, remedy="copy the file again or save it as .xlsx") from None
+        raise FaultyData(path, problem, "copy the file again or save it as .xlsx") from None
 
 
 def _csv_rows(path: Path) -> list[list[str]]:
@@ -60,7 +60,7 @@ def _csv_rows(path: Path) -> list[list[str]]:
         raise unreadable(path, error) from None
     except (UnicodeDecodeError, csv.Error) as error:
         problem = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"not CSV ({error})"
-        raise FaultyData(file=path, problem=problem, remedy="save it again as CSV (UTF-8)") from None
+        raise FaultyData(path, problem, "save it again as CSV (UTF-8)") from None
 
 
 def _find_columns(
@@ -74,8 +74,7 @@ def _find_columns(
         header = [_plain(_text(cell)) for cell in row]
         found = [title for title in header if title in titles]
         if twice := next((title for title in found if found.count(title) > 1), None):
-            problem = f"two columns are called {titles[twice]}"
-            raise FaultyData(file=path, row=number, problem=problem, remedy="remove one of them")
+            raise FaultyData(path, f"two columns are called {titles[twice]}", "remove one of them", row=number)
         if required <= set(found):
             place = {name: header.index(_plain(title)) for name, title in columns.items() if _plain(title) in found}
             return number, place
@@ -86,7 +85,8 @@ def _find_columns(
         problem += " in its first sheet"
     if nearest:
         problem += f"; its columns are {', '.join(filter(None, map(_text, sheet[nearest - 1])))}"
-    raise FaultyData(file=path, row=nearest or None, problem=problem, remedy=remedy)
+    by_default = f"name its columns {', '.join(title for name, title in columns.items() if name not in optional)}"
+    raise FaultyData(path, problem, remedy or by_default, row=nearest or None)
 
 
 def _plain(title: str) -> str:

@@ -21,7 +21,18 @@ FRAME = re.compile(r"(?P<kind>(?:reg_)?(?:img|image))(?P<number>[0-9]{1,12})\.(?
 MARKS = ("aligned.json", "synthme.json")
 """Files that `selfme align` and `selfme synth` leave: the frames below them show only the face."""
 
-_OURS = (*MARKS, "truth")
+
+@dataclass(frozen=True, kw_only=True)
+class Subjects:
+    """How the folders of a data set's subjects are recognised."""
+
+    name: re.Pattern[str]  # of a subject's folder; the first group is the subject's number
+    digits: int = 2  # of that number, zero-padded
+    clip: re.Pattern[str] | None = None  # of a clip's folder; needed if a subject's name is a number, like a year's
+    examples: str  # names of subjects' folders, shown in the error message
+    preferred: Collection[str] = ()  # parts of a path, in lower case, that decide between several copies, best first
+    unwanted: Collection[str] = ()  # names, in lower case, of folders that hold the subjects of another camera
+    remedy: str  # what to do if there are none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +58,15 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
     try:
         with os.scandir(folder) as entries:
             found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        folders = [folder / entry.name for entry in found if entry.is_dir()]
+        others = [entry for entry in found if not entry.is_dir() and (entry.is_file() or entry.is_symlink())]
+        return folders, [folder / entry.name for entry in others]
     except FileNotFoundError:
-        raise FaultyData(file=folder, problem="no such folder", remedy="check the path") from None
+        raise FaultyData(folder, "no such folder", "check the path") from None
     except NotADirectoryError:
-        problem, remedy = "a file where a folder should be", "copy it again or give another folder"
-        raise FaultyData(file=folder, problem=problem, remedy=remedy) from None
+        raise FaultyData(folder, "a file where a folder should be", "copy it again or give another folder") from None
     except OSError as error:
         raise unreadable(folder, error) from None
-    folders = [folder / entry.name for entry in found if entry.is_dir()]
-    files = [folder / entry.name for entry in found if not entry.is_dir() and (entry.is_file() or entry.is_symlink())]
-    return folders, files
 
 
 def walk(root: Path, *, skip: Callable[[Path], bool] = lambda folder: False) -> Iterator[tuple[Path, list[Path]]]:
@@ -106,20 +116,19 @@ def list_frames(folder: Path, naming: re.Pattern[str] = FRAME) -> FrameFolder:
         number = int(match["number"])
         if number in frames:
             problem = f"{frames[number].name} and {path.name} are both frame {number}"
-            raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+            raise FaultyData(folder, problem, "keep one of them")
         frames[number] = path
         kinds[match["kind"].lower().lstrip("0")] = path
     if len(kinds) > 1:  # such as raw and cropped ones
         first, second = sorted(path.name for path in kinds.values())[:2]
-        problem = f"frames of two kinds are mixed ({first}, {second})"
-        raise FaultyData(file=folder, problem=problem, remedy="keep those of one kind")
+        raise FaultyData(folder, f"frames of two kinds are mixed ({first}, {second})", "keep those of one kind")
     numbers = tuple(sorted(frames))
     paths = tuple(frames[number] for number in numbers)
     return FrameFolder(paths=paths, numbers=numbers, strays=tuple(strays), kind=next(iter(kinds), ""))
 
 
-def subject_folders(folder: Path, naming: re.Pattern[str], digits: int = 2) -> tuple[dict[str, Path], list[Path]]:
-    """Subject ("01") → its folder, and everything else in `folder`. The first group of `naming` is the subject's number.
+def subject_folders(folder: Path, subjects: Subjects) -> tuple[dict[str, Path], list[Path]]:
+    """Subject ("01") → its folder, and everything else in `folder`.
 
     Raises:
         DataError: two folders belong to one subject, such as `s3` and `s03`, or a subject is a file.
@@ -128,51 +137,33 @@ def subject_folders(folder: Path, naming: re.Pattern[str], digits: int = 2) -> t
     others = []
     folders, files = list_folder(folder)
     for path in folders + files:
-        match = naming.fullmatch(path.name)
+        match = subjects.name.fullmatch(path.name)
         if match is None:
             others.append(path)
             continue
         if path in files:
-            raise FaultyData(file=path, problem="a file, but subjects are folders", remedy="copy the subject again")
-        subject = f"{int(match[1]):0{digits}d}"
+            raise FaultyData(path, "a file, but subjects are folders", "copy the subject again")
+        subject = f"{int(match[1]):0{subjects.digits}d}"
         if subject in found:
             problem = f"{found[subject].name} and {path.name} are both subject {subject}"
-            raise FaultyData(file=folder, problem=problem, remedy="keep one of them")
+            raise FaultyData(folder, problem, "keep one of them")
         found[subject] = path
     return found, others
 
 
 def ignored(folder: Path, strays: Collection[Path]) -> list[Fault]:
     """A note on the files and folders that are neither subjects, clips nor frames."""
-    strays = [path for path in strays if path.name not in _OURS]
+    strays = [path for path in strays if path.name not in (*MARKS, "truth")]
     if not strays:
         return []
     problem = f"{len(strays)} files or folders that are not frames, such as {min(strays).relative_to(folder)}"
-    return [Fault(severity="note", file=folder, problem=problem, remedy="they are ignored")]
+    return [Fault("note", folder, problem, "they are ignored")]
 
 
-def find_frames(
-    root: Path,
-    naming: re.Pattern[str],
-    *,
-    clip: re.Pattern[str] | None = None,
-    without: Collection[str] = (),
-    preferred: Collection[str] = (),
-    expected: str,
-    remedy: str,
-) -> tuple[Path, list[Fault]]:
+def find_frames(root: Path, subjects: Subjects) -> tuple[Path, list[Fault]]:
     """The folder that holds the subjects, and a note if there are others: `root` itself or up to two levels below it.
 
     A subject's clips are folders; subjects that hold only files, such as SynthME's truth, are something else.
-
-    Args:
-        root: what the user gave.
-        naming: of subjects' folders.
-        clip: naming of clips' folders, where numbers alone name subjects: years and versions are numbers, too.
-        without: names of folders, in small letters, that hold subjects but not the frames wanted.
-        preferred: parts of the path below `root`, in small letters, that decide between several folders, the best first.
-        expected: what subjects' folders look like, shown in the error message.
-        remedy: what to do if there are none.
 
     Raises:
         DataError: there is no such folder.
@@ -182,66 +173,32 @@ def find_frames(
         below = []
         for folder in level:
             folders = list_folder(folder)[0]
-            subjects = [path for path in folders if naming.fullmatch(path.name)]
-            clips = (child for path in subjects for child in list_folder(path)[0])
-            if any(clip is None or clip.fullmatch(child.name) for child in clips):
+            candidates = [path for path in folders if subjects.name.fullmatch(path.name)]
+            clips = (child for path in candidates for child in list_folder(path)[0])
+            if any(subjects.clip is None or subjects.clip.fullmatch(child.name) for child in clips):
                 found.append(folder)
-            elif not subjects:
+            elif not candidates:
                 below += folders
         level = below
-    suitable = [folder for folder in found if folder.resolve().name.lower() not in without]
+    suitable = [folder for folder in found if folder.resolve().name.lower() not in subjects.unwanted]
     if not suitable:
-        problem = f"no folders {expected} in it or up to two levels below"
+        problem = f"no folders {subjects.examples} in it or up to two levels below"
         if found:
             problem = f"only frames of another camera ({found[0].name})"
-        raise FaultyData(file=root, problem=problem, remedy=remedy)
+        raise FaultyData(root, problem, subjects.remedy)
 
     def rank(folder: Path) -> int:
         below = str(folder.relative_to(root)).lower()
-        return next((place for place, word in enumerate(preferred) if word in below), len(preferred))
+        places = (place for place, word in enumerate(subjects.preferred) if word in below)
+        return next(places, len(subjects.preferred))
 
     first, *others = sorted(suitable, key=rank)
     if not others:
         return first, []
     problem = f"read, but not {', '.join(str(folder.relative_to(root)) for folder in others)}, which holds frames too"
-    return first, [Fault(severity="note", file=first, problem=problem, remedy="give another as root to read it")]
+    return first, [Fault("note", first, problem, "give another as root to read it")]
 
 
 def is_marked_cropped(folder: Path) -> bool:
     """Whether the faces are known to be cropped already: one of `MARKS` lies in the folder or up to two levels above."""
     return any((place / mark).is_file() for place in (folder, *folder.resolve().parents[:2]) for mark in MARKS)
-
-
-def find_label_file(
-    root: Path, frames_folder: Path, naming: re.Pattern[str], *, suffixes: Collection[str] = (".xlsx",), example: str
-) -> Path:
-    """The label file: in `root` or on the way to the frames; if `root` holds the frames, up to two levels above it.
-
-    Args:
-        root: what the user gave.
-        frames_folder: the folder of the subjects, in `root`.
-        naming: of the file.
-        suffixes: the file types that can be read.
-        example: its usual name, shown in the error message.
-
-    Raises:
-        DataError: there is none, there are several, or it is of another type.
-    """
-    if frames_folder == root:
-        places = [[root], *([folder] for folder in root.resolve().parents[:2])]
-    else:
-        places = [[folder for folder in frames_folder.parents if folder.is_relative_to(root)] + [frames_folder]]
-    for folders in places:
-        files = [path for folder in folders for path in list_folder(folder)[1] if naming.fullmatch(path.name)]
-        usable = [path for path in files if path.suffix.lower() in suffixes]
-        if len(usable) > 1:
-            names = ", ".join(os.path.relpath(path, root) for path in usable)
-            raise FaultyData(file=folders[0], problem=f"several label files: {names}", remedy="keep one of them")
-        if usable:
-            return usable[0]
-        if files:
-            kinds = " or ".join(suffixes)
-            problem = f"the label file is not {kinds}"
-            raise FaultyData(file=files[0], problem=problem, remedy=f"save it as {kinds}")
-    problem = f"no label file {example} beside the frames or above them"
-    raise FaultyData(file=root, problem=problem, remedy="copy it there")

@@ -21,7 +21,7 @@ _REMEDY = "copy or crop the video again"
 def read_video(
     path: Path, choose: Callable[[int], Collection[int]] | None = None
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """Frames of a video in RGB. Those before them are decoded, too: seeking in a video is not exact.
+    """Frames of a video in RGB, decoded one after the other up to the last one wanted: seeking in a video is not exact.
 
     Args:
         path: of the video.
@@ -38,7 +38,7 @@ def read_video(
     try:
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
         chosen = None if choose is None else set(choose(count))
-        # Only the container of MP4 files counts frames; others estimate their number.
+        # Only MP4 containers count their frames; others estimate the number.
         end = max(chosen) + 1 if chosen else count if boxed else 0
         position = 0
         while (chosen is None or position < end) and video.grab():
@@ -51,10 +51,9 @@ def read_video(
     finally:
         video.release()
     if position == 0:
-        raise FaultyData(file=path, problem="no video, or one that cannot be decoded", remedy=_REMEDY)
+        raise FaultyData(path, "no video, or one that cannot be decoded", _REMEDY)
     if position < end:
-        problem = f"damaged video (frame {position + 1} of {count} cannot be decoded)"
-        raise FaultyData(file=path, problem=problem, remedy=_REMEDY)
+        raise FaultyData(path, f"damaged video (frame {position + 1} of {count} cannot be decoded)", _REMEDY)
 
 
 def check_boxes(path: Path) -> None:
@@ -87,4 +86,4 @@ def check_boxes(path: Path) -> None:
         problem = f"truncated video ({length} bytes)"
     else:
         return
-    raise FaultyData(file=path, problem=problem, remedy=_REMEDY)
+    raise FaultyData(path, problem, _REMEDY)

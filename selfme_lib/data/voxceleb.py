@@ -35,16 +35,12 @@ from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
 
 from .faults import FaultyData
 from .images import read_pixels, resize
 from .tree import list_images, walk
 from .video import read_video
-
-ALL = 2**31
-"""More frames than any sequence has: for `find_sequences`."""
 
 _SPLITS = {"train", "test", "val", "dev", "mp4", "faces", "unzippedfaces", "unzippedintervalfaces"}
 _PERSON = re.compile(r"(id[0-9]{5,})(?:#.*)?", re.IGNORECASE)
@@ -55,17 +51,11 @@ _RECORD_EVERY = 5.0  # seconds between records of a conversion's progress: what 
 
 @dataclass(frozen=True)
 class FaceSequence:
-    """Frames of one person in the order of time.
+    """Frames of one person in the order of time."""
 
-    Attributes:
-        person: who it is, by the rule of this module.
-        source: a folder of images, or a video.
-        names: the images to take from the folder; empty for a video, whose frames are counted when it is opened.
-    """
-
-    person: str
-    source: Path
-    names: tuple[str, ...] = ()
+    person: str  # by the rule of this module
+    source: Path  # a folder of images, or a video
+    names: tuple[str, ...] = ()  # the images to take from the folder; a video's frames are chosen when it is opened
 
     @property
     def files(self) -> list[Path]:
@@ -75,23 +65,16 @@ class FaceSequence:
 
 @dataclass(frozen=True)
 class FaceSequences:
-    """What `convert` has written.
+    """What `convert` has written."""
 
-    Attributes:
-        frames: all frames of all sequences, memory-mapped.
-        starts: index of the first frame of each sequence and, last, N.
-        people: the person in each sequence; sequences of one person lie together.
-        skipped: for each broken sequence that was left out, what is wrong with it.
-    """
-
-    frames: UInt8[np.ndarray, "n s s 3"]
-    starts: tuple[int, ...]
-    people: tuple[str, ...]
-    skipped: tuple[str, ...]
+    frames: UInt8[np.ndarray, "n s s 3"]  # of all sequences, memory-mapped
+    starts: tuple[int, ...]  # index of the first frame of each sequence and, last, n
+    people: tuple[str, ...]  # the person in each sequence; sequences of one person lie together
+    skipped: tuple[str, ...]  # for each broken sequence that was left out, what is wrong with it
 
 
-def find_sequences(root: Path, frames: int) -> list[FaceSequence]:
-    """Every sequence below `root`, sorted by person and path, with at most `frames` frames spread evenly over it.
+def find_sequences(root: Path, frames: int | None = None) -> list[FaceSequence]:
+    """Every sequence below `root`, sorted by person and path, with all or `frames` of its frames, spread evenly over it.
 
     Raises:
         DataError: no such folder, no sequence in it, or only one person.
@@ -100,16 +83,16 @@ def find_sequences(root: Path, frames: int) -> list[FaceSequence]:
     for folder, files in walk(root):
         images = list_images(files)
         if len(images) >= 2:
-            chosen = tuple(images[index].name for index in spread_evenly(len(images), frames))
+            chosen = tuple(images[index].name for index in spread_evenly(len(images), frames or len(images)))
             found.append(FaceSequence(_person(root, folder), folder, chosen))
         found += [FaceSequence(_person(root, file), file) for file in files if file.suffix.lower() == ".mp4"]
     if not found:
         problem = "no folder with two or more images and no .mp4 file in it"
-        raise FaultyData(file=root, problem=problem, remedy="give the folder that holds VoxCeleb's faces")
+        raise FaultyData(root, problem, "give the folder that holds VoxCeleb's faces")
     people = {sequence.person for sequence in found}
     if len(people) < 2:
         problem = f"only one person, {people.pop()}, in {len(found)} sequences; others are needed for validation"
-        raise FaultyData(file=root, problem=problem, remedy="give the folder that holds a folder for each person")
+        raise FaultyData(root, problem, "give the folder that holds a folder for each person")
     return sorted(found, key=lambda sequence: (sequence.person, sequence.source))
 
 
@@ -148,20 +131,15 @@ def convert(
     """
     root, path = Path(root), Path(path)
     sequences = find_sequences(root, frames)
-    request = {
-        "sequences": _fingerprint(root, sequences),
-        "size": size,
-        "frames": frames,
-        "skip_broken": skip_broken,
-    }
+    request = {"sequences": _fingerprint(root, sequences), "size": size, "frames": frames, "skip_broken": skip_broken}
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):  # two runs that share a file take turns
         record = _convert(sequences, path, request, workers)
     starts = np.cumsum([0, *record["lengths"]]).tolist()
     if not record["lengths"]:
-        raise FaultyData(file=root, problem="every sequence is broken", remedy=f"the first: {record['skipped'][0]}")
-    frames_on_disk = np.load(path, mmap_mode="r")
-    return FaceSequences(frames_on_disk, tuple(starts), tuple(record["people"]), tuple(record["skipped"]))
+        raise FaultyData(root, "every sequence is broken", f"the first: {record['skipped'][0]}")
+    people, skipped = tuple(record["people"]), tuple(record["skipped"])
+    return FaceSequences(np.load(path, mmap_mode="r"), tuple(starts), people, skipped)
 
 
 def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any], workers: int | None) -> dict[str, Any]:
@@ -170,8 +148,8 @@ def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any],
     new: dict[str, Any] = {"request": request, "done": 0, "lengths": [], "people": [], "skipped": []}
     record = read_json(record_path) if record_path.is_file() else new
     if record["request"] != request:
-        made = f"made of other data or with other settings ({record['request']})"
-        raise DataError(f"{path}: {made}; choose another folder or delete it and {record_path.name}")
+        problem = f"made of other data or with other settings ({record['request']})"
+        raise FaultyData(path, problem, f"choose another folder or delete it and {record_path.name}")
     if path.is_file() and record is not new:
         return record
     size = request["size"]
@@ -256,7 +234,7 @@ def read_sequence(sequence: FaceSequence, *, size: int, frames: int) -> UInt8[np
     def choose(count: int) -> list[int]:
         if count < 2:
             problem = f"{count} frames can be read; motion needs two"
-            raise FaultyData(file=sequence.source, problem=problem, remedy="copy or crop the video again")
+            raise FaultyData(sequence.source, problem, "copy or crop the video again")
         return spread_evenly(count, frames)
 
     pictures = map(read_pixels, sequence.files) if sequence.names else read_video(sequence.source, choose)

@@ -1,3 +1,4 @@
+import openpyxl
 import pytest
 import trees
 
@@ -26,6 +27,16 @@ def test_columns_in_another_order(tmp_path):
     assert load(tmp_path, lines, header="Apex;Clip;Subject")[0].apex == 36238
 
 
+def test_a_list_may_be_a_workbook(tmp_path):
+    trees.smic_cropped(tmp_path / "smic")
+    workbook = openpyxl.Workbook()
+    for row in (["Subject ", "Clip", "Apex"], *(line.split(",") for line in LINES)):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "apex.xlsx")
+    clips = load_clips("smic", tmp_path / "smic", apex_rule="list", apex_list=tmp_path / "apex.xlsx")
+    assert [clip.apex for clip in clips] == [36238, 36240, 36241, 36245, 36242]
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -45,6 +56,8 @@ def test_a_list_that_does_not_fit(tmp_path, lines, words):
 def test_a_list_without_its_columns_and_a_rule_without_its_list(tmp_path):
     with pytest.raises(DataError, match=r"apex\.csv, row 1: no column apex; its columns are subject, clip, peak"):
         load(tmp_path, LINES, header="subject,clip,peak")
+    with pytest.raises(DataError, match="row 1: two columns are called apex"):
+        load(tmp_path, LINES, header="apex,clip,apex")
     for options in ({"apex_rule": "list"}, {"apex_list": tmp_path / "apex.csv"}):
         with pytest.raises(UsageError, match="belong together"):
             load_clips("smic", tmp_path / "smic", **options)

@@ -152,7 +152,7 @@ def test_missing_empty_and_wrong_folders(tmp_path):
 def test_a_label_file_without_rows(tmp_path):
     root = trees.casme2(tmp_path)
     trees.write_label_file(root / trees.LABEL_FILE, rows=())
-    assert "no clip of the three classes" in rejected(root)
+    assert "no clip of the 3 classes" in rejected(root)
 
 
 @pytest.mark.parametrize(

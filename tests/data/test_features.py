@@ -92,7 +92,10 @@ def test_what_is_wrong_with_the_folder_is_one_line(tmp_path):
         read_features(tmp_path)
     (tmp_path / "other.csv").unlink()
     (tmp_path / "mine.csv").write_text("subject,clip,emotion\n1,2,3\n")
-    with pytest.raises(DataError, match="no column label; its columns are subject, clip, emotion; name them"):
+    with pytest.raises(
+        DataError,
+        match="no column label; its columns are subject, clip, emotion; name its columns subject, clip, label",
+    ):
         read_features(tmp_path)
     (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="not UTF-8 text; save it again as CSV"):

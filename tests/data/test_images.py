@@ -93,7 +93,7 @@ def test_onset_and_apex_of_all_clips(tmp_path):
 def test_onset_and_apex_must_have_the_same_size(tmp_path):
     clips = load_clips("casme2", trees.casme2(tmp_path))
     trees.write_image(clips[2].apex_path, size=(24, 24))
-    with pytest.raises(DataError, match=r"20x24 pixels, but the apex frame reg_img101\.jpg 24x24"):
+    with pytest.raises(DataError, match=r"reg_img101\.jpg: 24x24 pixels, the clip's first frame 20x24"):
         load_onset_apex(clips, 16)
 
 

@@ -100,7 +100,7 @@ def test_an_emptied_clip(tmp_path):
 def test_nothing_there(tmp_path):
     assert "no folders s1" in rejected(tmp_path)
     (tmp_path / "s1/micro").mkdir(parents=True)
-    assert "no clip of the three classes" in rejected(tmp_path)
+    assert "no clip of the 3 classes" in rejected(tmp_path)
     assert "no such folder" in rejected(tmp_path / "HS")
 
 
