@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path, read_json, write_json
 
-from .alignment import cut_out, find_alignment
+from .alignment import crop_face, find_alignment
 from .faults import Fault, FaultyData, errors_first
 from .images import read_pixels
 from .tree import list_images, walk
@@ -158,7 +158,7 @@ def _align(recording: _Recording, size: int) -> dict[str, Any]:
     temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=recording.target.parent))
     try:
         for place, pixels in enumerate(recording.read()):
-            crop = cut_out(pixels, found.matrix, size)
+            crop = crop_face(pixels, found.matrix, size)
             content = cv2.imencode(".png", crop[..., ::-1])[1].tobytes()
             (temporary / recording.target_name(place)).write_bytes(content)
         temporary.chmod(0o755)

@@ -73,7 +73,9 @@ def fit_similarity(source: Float[np.ndarray, "k 2"], target: Float[np.ndarray, "
     return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
 
 
-def cut_out(pixels: UInt8[np.ndarray, "h w 3"], matrix: Similarity, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
+def crop_face(
+    pixels: UInt8[np.ndarray, "h w 3"], matrix: Similarity, size: int
+) -> UInt8[np.ndarray, "{size} {size} 3"]:
     """The crop, `size` x `size`; beyond the picture, its border is repeated.
 
     To shrink, the crop is first drawn on a finer grid and then averaged; otherwise pixels would be skipped.

@@ -28,7 +28,7 @@ from .spreadsheets import read_rows
 from .tree import IMAGES, list_folder
 
 COLUMNS = ("subject", "clip", "label")
-LEAST = 28  # px
+SMALLEST = 28  # px
 _LABELS = {text: label for label, name in enumerate(THREE_CLASSES) for text in (name, str(label))}
 
 
@@ -124,8 +124,8 @@ def _clip(root: Path, file: Path, row: int, cells: Mapping[str, str], pictures: 
 def _check_picture(path: Path) -> None:
     """From its header: large enough, and three channels."""
     width, height = frame_size(path)
-    if min(width, height) < LEAST:
-        problem = f"{width}x{height} pixels, fewer than {LEAST} a side"
+    if min(width, height) < SMALLEST:
+        problem = f"{width}x{height} pixels, fewer than {SMALLEST} a side"
         raise FaultyData(path, problem, "compute the motion at a larger size")
     with Image.open(path) as image:
         if image.mode not in ("RGB", "RGBA"):

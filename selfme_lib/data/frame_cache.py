@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path, code_hash, read_json, write_json
 
-from .alignment import cut_out, find_alignment
+from .alignment import crop_face, find_alignment
 from .clips import Clip
 from .faults import FaultyData
 from .images import read_content, read_pixels, resize
@@ -98,7 +98,7 @@ class FrameCache:
             frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             for place, file in enumerate(clip.frames):
                 pixels = read_pixels(file)
-                frames[place] = resize(pixels, self.size) if matrix is None else cut_out(pixels, matrix, self.size)
+                frames[place] = resize(pixels, self.size) if matrix is None else crop_face(pixels, matrix, self.size)
             frames.flush()
             del frames  # closes the file, which some systems require before it is renamed
 

@@ -1,4 +1,4 @@
-"""Recordings to find faces in: SynthME's people before a camera that stands farther away, tilted and off the middle."""
+"""Recordings to find faces in: SynthME's people seen from farther away, tilted and off centre."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def record(person: int, *, pose: Pose = FRONTAL) -> np.ndarray:
 
 
 def landmarks(person: int, *, pose: Pose = FRONTAL, zoom: float = FAR) -> np.ndarray:
-    """True places of the eyes' and the mouth's middle: (3, 2) pixels."""
+    """True centres of the eyes and the mouth: (3, 2) pixels."""
     identity, head = create_identity(person), load_head()
     camera = identity.camera(SIZE)
     points = replace(camera, scale=zoom * camera.scale).project(identity.vertices, pose)[0]

@@ -17,7 +17,7 @@ from selfme_lib.synthme import Pose, neutral_face
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """A SMIC as recorded, with faces in the frames of two clips."""
+    """A SMIC as recorded: two clips with faces in their frames."""
     root = tmp_path_factory.mktemp("smic")
     for clip, person in (("s1_po_01", 0), ("s1_ne_01", 1)):
         for number in range(98, 102):
@@ -43,7 +43,7 @@ def test_a_tree_is_read_as_before_with_the_face_in_its_place(raw, tmp_path):
     assert record["sequences"]["SMIC_HS_E/s01/s1_ne_01"]["without_face"] == ["image100.jpg"]
 
 
-def test_what_is_there_is_not_done_again(raw, tmp_path):
+def test_finished_folders_are_not_repeated(raw, tmp_path):
     align_tree(raw, tmp_path / "out", size=64)
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.png")}
     shutil.rmtree(tmp_path / "out/SMIC_HS_E/s01/s1_po_01")
@@ -55,7 +55,7 @@ def test_what_is_there_is_not_done_again(raw, tmp_path):
         align_tree(raw, tmp_path / "out", size=32)
 
 
-def test_a_folder_of_something_else_is_not_touched(raw, tmp_path):
+def test_a_folder_with_other_content_is_not_touched(raw, tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"")
     with pytest.raises(DataError, match="not empty"):
         align_tree(raw, tmp_path)
@@ -71,7 +71,7 @@ def write_video(path: Path, pictures) -> None:
     video.release()
 
 
-def test_anybodys_video(tmp_path):
+def test_a_video_of_ones_own(tmp_path):
     poses = [Pose(shift_x=10 + step / 4, roll=0.1) for step in range(4)]
     write_video(tmp_path / "me.mp4", [recordings.record(0, pose=pose) for pose in poses] + [recordings.no_face()])
     (note,) = align_tree(tmp_path / "me.mp4", tmp_path / "out", size=64)
@@ -83,7 +83,7 @@ def test_anybodys_video(tmp_path):
     assert np.corrcoef(face.ravel(), straight.ravel())[0, 1] > 0.8
 
 
-def test_the_command_names_what_it_cannot_do(raw, tmp_path, monkeypatch, capfd):
+def test_the_command_names_what_it_cannot_align(raw, tmp_path, monkeypatch, capfd):
     source = tmp_path / "source"
     shutil.copytree(raw / "SMIC_HS_E/s01", source / "a")
     trees.write_image(source / "b/img1.png", size=(80, 80))
@@ -104,7 +104,7 @@ def test_the_command_names_what_it_cannot_do(raw, tmp_path, monkeypatch, capfd):
     assert cli.run(["align", "source", "out", "--size", "32"]) == 0
 
 
-def test_a_video_that_is_none(tmp_path, monkeypatch, capfd):
+def test_a_file_that_is_not_a_video(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     for name, words in (("a.avi", "no video"), ("b.mp4", "not an MP4")):
         Path(name).write_bytes(b"not a video")

@@ -4,7 +4,7 @@ import recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfme_lib.data.alignment import cut_out, find_alignment, fit_similarity
+from selfme_lib.data.alignment import crop_face, find_alignment, fit_similarity
 from selfme_lib.synthme import Pose, neutral_face
 
 
@@ -35,19 +35,19 @@ def test_no_other_similarity_fits_better():
     ("person", "pose"),
     [(0, Pose()), (1, Pose(roll=0.15, shift_x=-20)), (2, Pose(roll=-0.2, shift_y=15)), (0, Pose(shift_x=25))],
 )
-def test_faces_come_to_lie_where_synthme_crops_them(person, pose):
-    """However the head lay in the recording: eyes and mouth within 2.5 % of the side of their places in the crop."""
+def test_faces_end_up_where_synthme_crops_them(person, pose):
+    """Whatever the pose in the recording, eyes and mouth are within 2.5 % of the side of their places in the crop."""
     found = find_alignment([recordings.record(person, pose=pose)])
     there = recordings.landmarks(person, pose=pose) @ found.matrix[:, :2].T + found.matrix[:, 2]
     wanted = (recordings.landmarks(person, zoom=1.0) + 0.5) / recordings.SIZE
     assert np.abs(there - wanted).max() < 0.025
-    crop = cut_out(recordings.record(person, pose=pose), found.matrix, 96)
+    crop = crop_face(recordings.record(person, pose=pose), found.matrix, 96)
     assert crop.shape == (96, 96, 3)
     straight = neutral_face(person, 96).astype(float)
     assert np.corrcoef(crop.ravel(), straight.ravel())[0, 1] > 0.8
 
 
-def test_one_similarity_for_all_frames_and_a_frame_without_face_is_told():
+def test_one_similarity_for_all_frames_and_a_frame_without_a_face_is_reported():
     still = recordings.record(0)
     found = find_alignment([still, recordings.no_face(), still, still])
     assert found.without_face == (1,) and found.drift == pytest.approx(0)
@@ -60,8 +60,8 @@ def test_a_face_that_leaves_its_place_is_noticed():
     assert found.drift > 0.5
 
 
-def test_the_template_is_what_the_detector_answers_on_crops():
-    """So a face that is cropped already is cut out as it is."""
+def test_the_template_is_the_detectors_output_on_crops():
+    """So a face that is cropped already does not change."""
     side = 128
     found = find_alignment([neutral_face(person, side) for person in range(3)])
     np.testing.assert_allclose(side * found.matrix[:, :2], np.eye(2), atol=0.03)
@@ -69,17 +69,17 @@ def test_the_template_is_what_the_detector_answers_on_crops():
 
 
 @pytest.mark.parametrize("finer", [1, 2, 3])
-def test_cutting_out_keeps_pixels_in_place(finer):
+def test_cropping_keeps_pixels_in_place(finer):
     """The whole picture at 1/1, 1/2, 1/3 of its size: the mean over blocks, nothing shifted."""
     side = 24
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     whole = np.array([[1 / side, 0, 0.5 / side], [0, 1 / side, 0.5 / side]])
-    crop = cut_out(picture, whole, side // finer)
+    crop = crop_face(picture, whole, side // finer)
     blocks = picture.reshape(side // finer, finer, side // finer, finer, 3).mean((1, 3))
     assert np.abs(crop - blocks).max() <= 0.51
 
 
-def test_beyond_the_picture_its_border_goes_on():
+def test_beyond_the_picture_its_border_is_repeated():
     picture = np.full((10, 10, 3), 200, np.uint8)
     half = np.array([[0.05, 0, 0.5], [0, 0.05, 0.5]])  # fills the lower right quarter
-    assert (cut_out(picture, half, 20) == 200).all()
+    assert (crop_face(picture, half, 20) == 200).all()

@@ -1,4 +1,4 @@
-"""CASME II's traps: what must be read in spite of them, and what must be refused in one line."""
+"""CASME II's traps: what must be read despite them, and what must be refused in one line."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from selfme_lib.runtime.errors import DataError
 
 
 def rejected(root, *, dataset="casme2"):
-    """The one line with which loading is refused."""
+    """The one line of the error with which loading fails."""
     with pytest.raises(DataError) as error:
         load_clips(dataset, root)
     line = str(error.value)
@@ -108,7 +108,7 @@ def test_a_missing_column_is_named(tmp_path, column):
 
 
 @pytest.mark.parametrize("content", [b"", b"Subject,Filename\n1,EP02_01f\n", b"PK\x03\x04 broken"])
-def test_a_label_file_that_is_no_workbook(tmp_path, content):
+def test_a_label_file_that_is_not_a_workbook(tmp_path, content):
     root = trees.casme2(tmp_path)
     (root / trees.LABEL_FILE).write_bytes(content)
     assert "not a readable .xlsx" in rejected(root)
@@ -128,7 +128,7 @@ def test_several_label_files(tmp_path, folder):
     assert "several label files" in line and "20140508" in line and "20190701" in line
 
 
-def test_a_lock_file_of_excel_is_no_label_file(tmp_path):
+def test_a_lock_file_of_excel_is_not_a_label_file(tmp_path):
     root = trees.casme2(tmp_path)
     (root / f"~${trees.LABEL_FILE}").write_bytes(b"owner")
     assert len(load_clips("casme2", root)) == 6
@@ -202,7 +202,7 @@ def test_a_clip_labelled_twice_is_refused_whichever_row_would_be_used(tmp_path, 
     assert "already labelled in row 2" in rejected(root)
 
 
-def test_a_slip_in_a_row_that_is_not_used_stops_nobody(tmp_path):
+def test_a_slip_in_an_unused_row_stops_nobody(tmp_path):
     root = trees.casme2(tmp_path)
     trees.write_label_file(root / trees.LABEL_FILE, with_row(4, onset="?"))
     assert len(load_clips("casme2", root)) == 6

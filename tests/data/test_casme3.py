@@ -54,7 +54,7 @@ def test_semicolons_and_short_lines(tmp_path):
         load_clips("casme3", tmp_path)
 
 
-def test_a_recording_and_a_subject_that_are_not_there(tmp_path):
+def test_a_missing_recording_and_a_missing_subject(tmp_path):
     trees.casme3(tmp_path)
     shutil.rmtree(tmp_path / "spNO.1/g/color")
     with pytest.raises(DataError, match=r"color: labelled, but the folder is missing \(label file, row 4\)"):

@@ -27,7 +27,7 @@ def test_a_name_in_another_encoding_can_be_printed(tmp_path):
     assert all(fault.line.encode("utf-8") for fault in examine("casme2", root).faults)
 
 
-def test_an_error_survives_the_way_between_processes():
+def test_an_error_survives_the_trip_between_processes():
     error = FaultyData(file=Path("a.jpg"), problem="empty", remedy="copy it")
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) == "a.jpg: empty; copy it" and again.fault == error.fault
@@ -39,7 +39,7 @@ def test_clips_are_frozen(tmp_path):
         clip.label = 2
 
 
-def test_the_fingerprint_knows_labels_and_pixels_but_not_where_the_folder_lies(tmp_path):
+def test_the_fingerprint_depends_on_labels_and_pixels_but_not_on_the_folders_location(tmp_path):
     clips = load_clips("casme2", trees.casme2(tmp_path / "a"))
     fingerprint = dataset_fingerprint(clips)
     shutil.copytree(tmp_path / "a", tmp_path / "b")

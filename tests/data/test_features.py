@@ -70,7 +70,7 @@ def test_the_doctor_finds_a_sound_folder_sound(tmp_path):
         (",a,0", "row 5: no subject or no clip"),
     ],
 )
-def test_every_fault_of_a_row_is_told(tmp_path, row, words):
+def test_every_fault_of_a_row_is_reported(tmp_path, row, words):
     root = features(tmp_path, [*ROWS, row])
     picture(root / "02/small.png", size=20)
     cv2.imwrite(str(root / "02/grey.png"), np.zeros((28, 28), np.uint8))
@@ -81,7 +81,7 @@ def test_every_fault_of_a_row_is_told(tmp_path, row, words):
         load_clips("features", root)
 
 
-def test_what_is_wrong_with_the_folder_is_one_line(tmp_path):
+def test_a_fault_of_the_folder_is_one_line(tmp_path):
     with pytest.raises(DataError, match="no CSV of labels in it; put one there"):
         read_features(tmp_path)
     features(tmp_path)

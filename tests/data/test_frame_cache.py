@@ -10,7 +10,7 @@ import torch
 import trees
 
 from selfme_lib.data import dataset_fingerprint, load_clips, load_onset_apex, read_clip_frame, read_frame
-from selfme_lib.data.alignment import cut_out, find_alignment
+from selfme_lib.data.alignment import crop_face, find_alignment
 from selfme_lib.data.frame_cache import FrameCache, frames_without_face
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.widgets import ClipFrames
@@ -18,7 +18,7 @@ from selfme_lib.widgets import ClipFrames
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """A SAMM of two clips with faces in them, grey as SAMM is; one frame shows nobody."""
+    """A SAMM of two clips with faces in them, grey as SAMM is; one frame shows no face."""
     root = trees.samm(tmp_path_factory.mktemp("samm"), rows=trees.SAMM_ROWS[:2])
     for clip, person in (("006_1_2", 0), ("006_1_3", 1)):
         for path in sorted((root / "006" / clip).iterdir()):
@@ -27,7 +27,7 @@ def recorded(tmp_path_factory):
     return root
 
 
-def test_recordings_are_cut_out_and_nothing_else_changes(recorded, tmp_path, caplog):
+def test_recordings_are_cropped_and_nothing_else_changes(recorded, tmp_path, caplog):
     clips = load_clips("samm", recorded)
     aligned = FrameCache(tmp_path, 48).with_aligned(clips)
     assert "no face found in 1 frames: 006/006_1_2/006_00010.jpg" in caplog.text
@@ -37,7 +37,7 @@ def test_recordings_are_cut_out_and_nothing_else_changes(recorded, tmp_path, cap
     stored = np.load(clip.aligned, mmap_mode="r")
     assert stored.shape == (6, 48, 48, 3) and isinstance(stored, np.memmap)
     onset = cv2.cvtColor(cv2.imread(str(clip.onset_path)), cv2.COLOR_BGR2RGB)
-    np.testing.assert_array_equal(stored[0], cut_out(onset, matrix, 48))
+    np.testing.assert_array_equal(stored[0], crop_face(onset, matrix, 48))
     assert [path.name for path in frames_without_face(clip)] == ["006_00010.jpg"]
     assert frames_without_face(clips[0]) == []
 
@@ -50,7 +50,7 @@ def test_the_pipeline_reads_aligned_frames(recorded, tmp_path):
     assert dataset_fingerprint(clips) != dataset_fingerprint(load_clips("samm", recorded))
 
 
-def test_an_explorer_cuts_out_the_faces_of_the_clip_that_it_shows(recorded, tmp_path):
+def test_an_explorer_crops_the_faces_of_the_clip_it_shows(recorded, tmp_path):
     clips = load_clips("samm", recorded)
     onset, apex = ClipFrames(clips, 48, FrameCache(tmp_path, 48))[clips[1].key]
     expected = load_onset_apex(FrameCache(tmp_path, 48).with_aligned(clips), 48)

@@ -58,7 +58,7 @@ def test_a_frame_is_whole_or_an_error(tmp_path, suffix):
 
 
 def test_a_jpeg_whose_end_is_zeros_is_truncated(tmp_path):
-    """What a disk leaves behind that promised more than it wrote."""
+    """Left behind by a disk that allocated more than it wrote."""
     path = tmp_path / "a.jpg"
     trees.write_image(path, size=(128, 128))
     whole = path.read_bytes()
@@ -97,6 +97,6 @@ def test_onset_and_apex_must_have_the_same_size(tmp_path):
         load_onset_apex(clips, 16)
 
 
-def test_no_apex_is_said(tmp_path):
+def test_a_clip_without_an_apex_is_refused(tmp_path):
     with pytest.raises(DataError, match="labels no apex"):
         load_onset_apex(load_clips("smic", trees.smic_cropped(tmp_path)), 16)

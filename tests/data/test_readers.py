@@ -34,7 +34,7 @@ def test_a_damaged_description_of_synthme(tmp_path, content):
         load_clips("synthme", root)
 
 
-def test_what_is_not_synthme(tmp_path):
+def test_a_folder_that_is_not_synthme(tmp_path):
     with pytest.raises(DataError, match="not SynthME"):
         load_clips("synthme", trees.casme2(tmp_path))
 
@@ -59,7 +59,7 @@ def test_synthme_that_was_not_finished_is_refused(tmp_path):
         load_clips("synthme", root)
 
 
-def test_the_truth_beside_the_frames_is_not_taken_for_frames(tmp_path):
+def test_the_truth_beside_the_frames_is_not_mistaken_for_frames(tmp_path):
     root = synthme(tmp_path, "casme2")
     (root / "truth/sub01").mkdir(parents=True)
     (root / "truth/sub01/EP02_01f.npz").write_bytes(b"x")
@@ -68,7 +68,7 @@ def test_the_truth_beside_the_frames_is_not_taken_for_frames(tmp_path):
 
 @pytest.mark.parametrize("layout", ["casme2", "smic", "samm"])
 def test_synthme_as_it_is_written(tmp_path, layout):
-    """The data set that everybody has is sound, complete, and its truth has the names that the readers give."""
+    """SynthME is sound and complete, and the readers name its clips as its truth does."""
     config = SynthConfig(subjects=2, clips=2, size=48, layout=layout)
     root = write_dataset(tmp_path / layout, config, workers=1)
     examination = examine("synthme", root)

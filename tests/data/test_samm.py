@@ -19,7 +19,7 @@ def rejected(root):
 
 
 @pytest.mark.parametrize("inside", [".", "SAMM"])
-def test_clips_whatever_pads_their_numbers(tmp_path, inside):
+def test_clips_however_their_numbers_are_padded(tmp_path, inside):
     trees.samm(tmp_path / inside)
     clips = load_clips("samm", tmp_path)
     assert [clip.key for clip in clips] == trees.SAMM_KEYS
@@ -47,14 +47,14 @@ def test_grey_frames_are_three_equal_channels(tmp_path):
         assert frames.std() > 0.01
 
 
-def test_other_is_left_out_and_said_to_be(tmp_path):
+def test_other_is_left_out_and_reported(tmp_path):
     report = selection_report("samm", trees.samm(tmp_path))
     assert report.per_class == {"negative": 3, "positive": 1, "surprise": 1}
     assert [(clip.key, "'other'" in clip.reason) for clip in report.left_out] == [("011/011_1_1", True)]
     assert not examine("samm", tmp_path).errors
 
 
-def test_faces_that_are_cut_out_already_are_known_by_their_mark(tmp_path):
+def test_faces_cropped_already_are_recognised_by_their_mark(tmp_path):
     root = trees.samm(tmp_path)
     (root / "aligned.json").write_text("{}")
     assert all(clip.cropped for clip in load_clips("samm", root))

@@ -30,7 +30,7 @@ def test_raw_layout_gives_the_same_clips(tmp_path, inside):
     assert (clips[0].emotion, clips[0].fps, clips[0].action_units) == ("negative", 100, "")
 
 
-def test_a_clip_runs_from_onset_to_offset_and_has_no_apex_but_by_the_rule(tmp_path):
+def test_a_clip_runs_from_onset_to_offset_and_has_an_apex_only_by_rule(tmp_path):
     root = trees.smic_cropped(tmp_path)
     clip = load_clips("smic", root)[1]
     assert (clip.onset, clip.apex, clip.offset) == (36237, None, 36240)

@@ -23,7 +23,7 @@ def write_folder(folder, *, names=None, size=(40, 40), seed=0):
 
 
 def write_video(path, *, frames=12, size=(48, 40)):
-    """Frame t is grey 20 t, so that a decoded frame tells which one it is."""
+    """Frame t is grey 20 t, so that a decoded frame shows which one it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, size)
     for number in range(frames):
@@ -49,7 +49,7 @@ def people_of(sequences):
     return {sequence.source.name: sequence.person for sequence in sequences}
 
 
-def test_every_layout_tells_who_is_seen(root):
+def test_every_layout_names_the_person(root):
     assert people_of(find_sequences(root, 8)) == {
         "id10001#7w0IBEWc9Qw#000993#001143.mp4": "id10001",
         "id10001#other#1#2.mp4": "id10001",
@@ -61,7 +61,7 @@ def test_every_layout_tells_who_is_seen(root):
     assert people == sorted(people)
 
 
-def test_faces_of_ones_own_are_told_apart_by_their_first_folder(tmp_path):
+def test_faces_of_ones_own_are_distinguished_by_their_first_folder(tmp_path):
     for folder in ("train/Ada/0001", "test/Ada/0002", "Bob"):
         write_folder(tmp_path / folder)
     assert people_of(find_sequences(tmp_path, 8)) == {"0001": "Ada", "0002": "Ada", "Bob": "Bob"}
@@ -114,7 +114,7 @@ def test_a_finished_file_is_left_alone_and_other_settings_are_refused(root, tmp_
         convert(root, path, size=16)
 
 
-def test_an_interrupted_conversion_goes_on(root, tmp_path, monkeypatch):
+def test_an_interrupted_conversion_continues(root, tmp_path, monkeypatch):
     whole = convert(root, tmp_path / "whole.npy", size=16, workers=1)
     real, calls = voxceleb.read_sequence, []
 
@@ -138,8 +138,8 @@ def test_an_interrupted_conversion_goes_on(root, tmp_path, monkeypatch):
     assert (found.starts, found.people) == (whole.starts, whole.people)
 
 
-def test_a_killed_conversion_goes_on(root, tmp_path):
-    """SIGKILL while frames are written, of which the record does not know yet."""
+def test_a_killed_conversion_continues(root, tmp_path):
+    """SIGKILL while frames are written that are not in the record yet."""
     whole = convert(root, tmp_path / "whole.npy", size=16)
     code = f"""
 import os, signal

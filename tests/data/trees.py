@@ -61,7 +61,7 @@ USED = ("01/EP02_01f", "01/EP19_05f", "02/EP01_11f", "02/EP03_02f", "11/EP15_01f
 
 
 def write_image(path: Path, *, size: tuple[int, int] = (20, 24), seed: object = 0, grey: bool = False) -> None:
-    """Noise, another for each seed: a number, or any text."""
+    """Noise that depends on the seed, a number or any text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed if isinstance(seed, int) else zlib.crc32(str(seed).encode()))
     Image.fromarray(generator.integers(0, 256, size[::-1] if grey else (*size[::-1], 3), dtype=np.uint8)).save(path)
@@ -134,7 +134,7 @@ SAMM_KEYS = ["006/006_1_2", "006/006_1_3", "007/007_3_1", "007/007_6_1", "007/00
 
 
 def write_samm_file(path: Path, rows=SAMM_ROWS, header=SAMM_HEADER) -> None:
-    """13 rows of words, the header in row 14, a Duration that is a formula."""
+    """A preamble of 13 rows, the header in row 14, a Duration that is a formula."""
     path.parent.mkdir(parents=True, exist_ok=True)
     workbook = openpyxl.Workbook()
     sheet = workbook.active
