@@ -11,7 +11,7 @@ from selfme_lib.runtime.paths import PROJECT
 
 
 def test_the_maps_in_readme_and_ledger_are_current():
-    """If this fails, something moved: run `make map`."""
+    """If this fails, something has moved: run `make map`."""
     for name, table in (("README.md", paper_map.paper_map()), ("LEDGER.md", ledger_map())):
         text = (PROJECT / name).read_text(encoding="utf-8")
         assert text.split(BEGIN)[1].split(END)[0].strip() == table, f"{name} is out of date: make map"
@@ -60,19 +60,19 @@ def test_the_cell_is_the_first_that_uses_the_function_and_not_the_one_that_impor
         "| [x](#l-x) | [`part.solve`](selfme_lib/part.py) | [test_part](tests/test_part.py) | [00]"
         in (project / "LEDGER.md").read_text()
     )
-    assert update(project) == [], "nothing changes when nothing has changed"
+    assert update(project) == [], "a second update changes nothing"
 
 
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        (Place((5, 5), "it", "part.py:solve", "test_part.py:test_solve"), "says nothing of Eq 5"),
-        (Place((3, 3), "it", "part.py:gone", "test_part.py:test_solve"), "gone says nothing"),
+        (Place((5, 5), "it", "part.py:solve", "test_part.py:test_solve"), "does not mention Eq 5"),
+        (Place((3, 3), "it", "part.py:gone", "test_part.py:test_solve"), "gone does not mention Eq 3"),
         (Place((3, 3), "it", "part.py:solve", "test_part.py:test_gone"), "has no test_gone"),
         (Place((3, 3), "it", "part.py:solve", "test_part.py:test_solve", "unseen"), "uses unseen"),
     ],
 )
-def test_what_does_not_exist_is_said(project, monkeypatch, place, words):
+def test_what_does_not_exist_is_an_error(project, monkeypatch, place, words):
     monkeypatch.setattr(paper_map, "PLACES", (place,))
     with pytest.raises(DataError, match=words):
         update(project)

@@ -1,7 +1,7 @@
-"""From the paper to the code: equation → function → test → notebook cell; and from the ledger's rows to the same.
+"""Tables that lead from the paper to the code: equation → function → test → notebook cell, and likewise for each ledger row.
 
-What belongs to an equation is written down here, once; that the functions exist and speak of their equation, that the tests
-exist and use the functions, and in which cell of which notebook a function is shown, is looked up in the files.
+`PLACES` states once which function and test belong to an equation. That the function exists and names its equation, that the
+test exists, and which notebook cell shows the function, is looked up in the files. `make map` writes both tables.
 """
 
 import ast
@@ -22,14 +22,14 @@ BEGIN, END = "<!-- map -->", "<!-- end map -->"
 
 @dataclass(frozen=True)
 class Place:
-    """Where an equation of the paper is computed.
+    """Where the code computes one or more equations of the paper.
 
     Attributes:
-        equations: the first and the last of them.
-        what: in a few words.
-        function: file in `selfme_lib`, and name: `module.py:name` or `module.py:Class.method`.
-        test: file in `tests`, and name.
-        shown: the word that is looked for in the code cells of notebooks; the function's own name if empty.
+        equations: first and last equation.
+        what: a few words for the table.
+        function: file in `selfme_lib` and name: `room/module.py:name` or `room/module.py:Class.method`.
+        test: file in `tests` and name.
+        shown: word to search for in the notebooks' code cells; the function's name if empty.
     """
 
     equations: tuple[int, int]
@@ -75,12 +75,12 @@ PLACES = (
 
 
 def update(project: Path = PROJECT) -> list[Path]:
-    """Write both maps anew; returns the files that changed."""
+    """Write both tables; returns the files that changed."""
     changed = []
     for path, table in ((project / "README.md", paper_map(project)), (project / "LEDGER.md", ledger_map(project))):
         text = path.read_text(encoding="utf-8")
         if text.count(BEGIN) != 1 or text.count(END) != 1:
-            raise DataError(f"{path}: expected {BEGIN} and {END} once each; the map is written between them")
+            raise DataError(f"{path}: expected {BEGIN} and {END} once each; the table goes between them")
         before, after = text.split(BEGIN)[0], text.split(END)[1]
         new = f"{before}{BEGIN}\n{table}\n{END}{after}"
         if new != text:
@@ -94,20 +94,20 @@ def paper_map(project: Path = PROJECT) -> str:
     """The table of `PLACES`, with the notebook cell that shows each.
 
     Raises:
-        DataError: a function, a test or a cell does not exist, or a function says nothing of its equation.
+        DataError: a function, a test or a cell does not exist, or a function's docstring does not name its equation.
     """
     lines = ["| equation | what | function | test | notebook |", "|---|---|---|---|---|"]
     for place in PLACES:
         first, last = place.equations
         number = f"{first}" if first == last else f"{first}-{last}"
         module, name = place.function.split(":")
-        if not _speaks_of(project / "selfme_lib" / module, name, first):
+        if not _mentions(project / "selfme_lib" / module, name, first):
             raise DataError(
-                f"selfme_lib/{module}: {name} says nothing of Eq {first}; name the equation in its docstring"
+                f"selfme_lib/{module}: {name} does not mention Eq {first}; name the equation in its docstring"
             )
         file, test = place.test.split(":")
         if test not in _definitions(project / "tests" / file):
-            raise DataError(f"tests/{file}: has no {test}; mend it in tools/paper_map.py")
+            raise DataError(f"tests/{file}: has no {test}; correct PLACES in tools/paper_map.py")
         cell = _find_cell(project, place.shown or name.rpartition(".")[2], first)
         lines.append(
             f"| Eq {number} | {place.what} | [`{name}`](selfme_lib/{module}) | "
@@ -117,9 +117,9 @@ def paper_map(project: Path = PROJECT) -> str:
 
 
 def ledger_map(project: Path = PROJECT) -> str:
-    """For each row of the ledger: links to its code, its test and the notebooks that speak of it."""
+    """For each ledger row, links to its code, its tests and the notebooks that mention it."""
     text = (project / "LEDGER.md").read_text(encoding="utf-8")
-    told = {
+    mentioned = {
         path: {
             anchor
             for cell in _cells(path)
@@ -134,7 +134,9 @@ def ledger_map(project: Path = PROJECT) -> str:
         files = {_module_of(project, name): name for name in re.findall(r"`([a-z_]+(?:\.\w+)*)`", code)}
         links = [f"[`{name}`]({file})" for file, name in files.items() if file]
         checks = dict.fromkeys(re.findall(r"`(tests/[\w/]+\.py)", tests))
-        shown = [f"[{path.stem[:2]}](notebooks/{path.name})" for path, anchors in told.items() if anchor in anchors]
+        shown = [
+            f"[{path.stem[:2]}](notebooks/{path.name})" for path, anchors in mentioned.items() if anchor in anchors
+        ]
         lines.append(
             f"| [{title}](#{anchor}) | {', '.join(links) or '–'} | "
             f"{', '.join(f'[{Path(file).stem}]({file})' for file in checks) or '–'} | {', '.join(shown) or '–'} |"
@@ -156,7 +158,7 @@ def _cells(path: Path) -> list[nbformat.NotebookNode]:
 
 
 def _find_cell(project: Path, word: str, equation: int) -> str:
-    """The first code cell with the word, in the notebook whose first cell promises the equation: linked, with its number."""
+    """Link to the first code cell that uses the word, in the first notebook whose opening cell lists the equation."""
     for path in _notebooks(project):
         cells = _cells(path)
         covered = [range(int(a), int(b or a) + 1) for a, b in re.findall(r"Eq (\d+)(?:[-–](\d+))?", cells[0].source)]
@@ -171,11 +173,11 @@ def _find_cell(project: Path, word: str, equation: int) -> str:
                 used = re.sub(r"(?m)^(?:from .+|import .+|    \w+,)$", "", cell.source)
                 if re.search(rf"\b{word}\b", used):
                     return f"[{path.stem[:2]}, cell {number}](notebooks/{path.name}): {heading.replace('|', ' ')}"
-    raise DataError(f"no notebook that covers Eq {equation} uses {word}; mend tools/paper_map.py")
+    raise DataError(f"no notebook that covers Eq {equation} uses {word}; correct PLACES in tools/paper_map.py")
 
 
 def _definitions(path: Path) -> dict[str, ast.AST]:
-    """Functions, classes and methods (`Class.method`) of a module."""
+    """Functions, classes and methods (as `Class.method`) defined in a module."""
     found = {}
     if path.is_file():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -186,8 +188,8 @@ def _definitions(path: Path) -> dict[str, ast.AST]:
     return found
 
 
-def _speaks_of(path: Path, name: str, equation: int) -> bool:
-    """Whether the docstring of a function, or that of its module, names the equation."""
+def _mentions(path: Path, name: str, equation: int) -> bool:
+    """Whether the docstring of a function or of its module names the equation."""
     found = _definitions(path).get(name)
     if found is None:
         return False
@@ -202,7 +204,7 @@ def _speaks_of(path: Path, name: str, equation: int) -> bool:
 
 
 def _module_of(project: Path, name: str) -> str:
-    """`motion.learner.LearnerConfig.reach` → `selfme_lib/motion/learner.py`; empty for a word that is no module."""
+    """`motion.learner.LearnerConfig.reach` → `selfme_lib/motion/learner.py`; empty if no part is a module."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         place = project.joinpath("selfme_lib", *parts[:length])

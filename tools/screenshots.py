@@ -1,10 +1,10 @@
-"""What a new user sees: notebooks in JupyterLab, the site's pages, a run's report. To be looked at, before a release.
+"""Screenshots of what a new user sees (notebooks in JupyterLab, web pages, a run's report), to look through before a release.
 
     python tools/screenshots.py OUT [--run runs/quick]             # the first screen of each; nothing is executed
-    python tools/screenshots.py OUT --execute [--run runs/quick]   # "Run All Cells" in each notebook, and every screen of it
+    python tools/screenshots.py OUT --execute [--run runs/quick]   # "Run All Cells" in each notebook, and all its screens
 
-Opens them in the system's Chromium and writes a PNG a screen. Executed notebooks work on a copy of the run, where what it has
-computed is found, and without one from nothing. A cell that fails is named, and the exit code is 1.
+Uses the system's Chromium and writes one PNG per screen. Executed notebooks work on a copy of the run and find what it has
+computed; without a run they start from nothing. Cells that fail are listed, and the exit code is 1.
 """
 
 import argparse
@@ -41,11 +41,9 @@ SCROLL = """down => {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--run", type=Path, help="a run, whose report is taken, too")
-    parser.add_argument(
-        "--execute", action="store_true", help="run all cells of each notebook, which takes as long as it takes"
-    )
-    parser.add_argument("--only", default="", help="notebooks by the beginning of their names: 02,05")
+    parser.add_argument("--run", type=Path, help="a run; its report is included")
+    parser.add_argument("--execute", action="store_true", help="run all cells of each notebook; takes as long as a run")
+    parser.add_argument("--only", default="", help="only notebooks whose names start like this: 02,05")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []
@@ -75,7 +73,7 @@ def main() -> None:
 
 
 def execute(page: Page) -> list[str]:
-    """Run all cells; what went wrong, a line each."""
+    """Run all cells; returns one line for each failure."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_timeout(1000)
@@ -84,12 +82,12 @@ def execute(page: Page) -> list[str]:
 
 
 def every_screen(page: Page, out: Path, name: str) -> None:
-    """From the top to the bottom, a PNG each."""
+    """Scroll from top to bottom and write one PNG per screen."""
     page.evaluate(SCROLL, None)
     for number in range(200):
         page.wait_for_timeout(700)
         page.screenshot(path=out / f"{name}-{number:02}.png")
-        if not page.evaluate(SCROLL, WINDOW["height"] - 180):  # what the menus leave of a screen
+        if not page.evaluate(SCROLL, WINDOW["height"] - 180):  # a screen less the menus
             return
 
 
