@@ -1,4 +1,4 @@
-"""What every notebook owes its reader, checked on the committed files: nothing is executed here."""
+"""What every notebook owes its reader, checked in the committed files; nothing is executed here."""
 
 import ast
 import re
@@ -15,8 +15,8 @@ from selfme_lib.app.student import GIVEN, SOLUTION, is_solution
 from selfme_lib.runtime.paths import PROJECT
 
 NOTEBOOKS = [*find_notebooks(), *find_appendices()]
-WARNINGS = ("LEAKING", "transductive")  # of the package itself, in cells that ask for them
-LINES = 100  # of output a cell
+WARNINGS = ("LEAKING", "transductive")  # printed by the package itself, in cells that provoke them
+LINES = 100  # of output per cell
 MINUTES = {"less than a minute": 1, "about a minute": 1, "a minute": 1, "a quarter of an hour": 15}
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 NUMBERS = dict(zip(WORDS, range(1, 11))) | {"twenty-five": 25}
@@ -48,7 +48,7 @@ def words_of(notebook):
 
 
 def prose(text):
-    """Without code, in which a number is only a number."""
+    """The text without code, where a number is just a number."""
     return re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
 
 
@@ -65,7 +65,7 @@ def test_it_opens_with_a_title_a_picture_and_what_it_covers(path):
 
 
 @every_notebook
-def test_its_goals_can_be_counted_and_its_prerequisites_are_said(path):
+def test_its_goals_are_numbered_and_its_prerequisites_are_stated(path):
     second = read(path).cells[1].source
     assert "**After this notebook you can**" in second
     assert 3 <= len(re.findall(r"(?m)^\d\. ", second)) <= 6
@@ -74,7 +74,7 @@ def test_its_goals_can_be_counted_and_its_prerequisites_are_said(path):
 
 @every_notebook
 def test_names_of_the_setup_keep_their_meaning(path):
-    """What the cell that loads the profile names is used all through a notebook: nothing else may take such a name later."""
+    """Names from the cell that loads the profile are used throughout a notebook, so no later cell may rebind them."""
     trees = [ast.parse(cell.source) for cell in read(path).cells if cell.cell_type == "code"]
     (setup,) = (number for number, tree in enumerate(trees) if "profiles.load" in ast.unparse(tree))
     later = set().union(*map(assigned, trees[setup + 1 :]))
@@ -82,14 +82,14 @@ def test_names_of_the_setup_keep_their_meaning(path):
 
 
 def assigned(tree: ast.Module) -> set[str]:
-    """Names that the assignments and loops of a cell bind."""
+    """Names that a cell binds by assignments and loops."""
     targets = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
     targets += [node.target for node in ast.walk(tree) if isinstance(node, ast.For)]
     return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
 
 
 @every_notebook
-def test_it_took_no_longer_than_it_says(path):
+def test_it_took_no_longer_than_stated(path):
     notebook = read(path)
     said = re.search(r"\| takes \| (.+?) \|", notebook.cells[0].source)[1]
     published = notebook.metadata.get("selfme", {})
@@ -103,7 +103,7 @@ def stated_minutes(said: str) -> float:
         if words in said:
             return minutes
     found = re.search(r"(\d+|" + "|".join(NUMBERS) + r") minutes", said)
-    assert found, f"{said!r} states no time"
+    assert found, f"{said!r} does not state a time"
     return NUMBERS.get(found[1]) or int(found[1])
 
 
@@ -114,7 +114,7 @@ def test_times_in_words_are_understood():
 
 
 @every_notebook
-def test_its_parameters_are_plain_typed_and_those_of_every_other(path):
+def test_its_parameters_are_plain_typed_and_the_same_in_every_notebook(path):
     tagged = [cell for cell in code_of(read(path)) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     assignments = ast.parse(tagged[0].source).body
@@ -122,12 +122,12 @@ def test_its_parameters_are_plain_typed_and_those_of_every_other(path):
     values = {node.target.id: ast.literal_eval(node.value) for node in assignments}
     sections = {"data": {}, "motion": {}, "classifier": {}, "evaluation": {}}
     common = {"profile": "quick", "run_dir": "../runs/lab", **sections, "seed": 0}
-    assert {name: values[name] for name in common} == common, "a chapter may have others besides"
+    assert {name: values[name] for name in common} == common, "a chapter may have more"
 
 
 @every_notebook
 def test_cells_were_executed_in_order(path):
-    """A cell that was edited since has no output and no number; all others have that of their place."""
+    """A cell edited since has neither output nor number; every other cell has the number of its position."""
     for place, cell in enumerate(code_of(read(path)), start=1):
         assert cell.execution_count in (None, place)
         assert cell.execution_count or not cell.outputs
@@ -147,7 +147,7 @@ def test_outputs_are_short_and_free_of_errors_and_debris(path):
 
 
 @every_notebook
-def test_it_holds_no_path_of_any_machine(path):
+def test_it_contains_no_path_of_any_machine(path):
     notebook = read(path)
     assert machine_paths(notebook) == []
     for cell in notebook.cells:
@@ -157,14 +157,14 @@ def test_it_holds_no_path_of_any_machine(path):
         assert FOREIGN_ROOTS.findall("\n".join(texts)) == []
 
 
-def test_nothing_is_imported_in_vain():
+def test_every_import_is_used():
     command = [sys.executable, "-m", "ruff", "check", "--select", "F401,F811", "--no-cache", *map(str, NOTEBOOKS)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
     assert done.returncode == 0, done.stdout
 
 
 @every_notebook
-def test_it_refers_to_what_the_paper_has(path):
+def test_it_refers_only_to_what_the_paper_has(path):
     text = prose(words_of(read(path)))
     equations = re.findall(r"Eqs?\.? (\d+)(?:\s?(?:[-–]|to|and|,)\s?(\d+))?", text) + re.findall(
         r"\\tag\{(\d+)\}()", text
@@ -178,13 +178,13 @@ def test_it_refers_to_what_the_paper_has(path):
         assert section in SECTIONS, f"§{section}"
 
 
-def test_every_equation_of_the_paper_is_told_somewhere():
-    told = set()
+def test_every_equation_of_the_paper_is_covered_somewhere():
+    covered = set()
     for path in NOTEBOOKS:
         text = prose(words_of(read(path)))
         for first, last in re.findall(r"Eq (\d+)(?:[-–](\d+))?", text):
-            told |= set(numbers(first, last))
-    assert set(range(1, LAST_EQUATION + 1)) <= told
+            covered |= set(numbers(first, last))
+    assert set(range(1, LAST_EQUATION + 1)) <= covered
 
 
 @every_notebook
@@ -196,7 +196,7 @@ def test_its_links_lead_somewhere(path):
         file, _, anchor = unquote(target).partition("#")
         place = (path.parent / file).resolve() if file else path
         if place.parent == PROJECT / "figures" and "selfme" not in read(path).metadata:
-            continue  # its first publication brings the picture
+            continue  # the picture comes with the first publication
         assert place.exists() and PROJECT in place.parents, target
         if anchor and place.suffix == ".md":
             assert f'id="{anchor}"' in place.read_text(encoding="utf-8"), target
@@ -204,7 +204,7 @@ def test_its_links_lead_somewhere(path):
 
 @every_notebook
 def test_its_pictures_are_described(path):
-    """Markdown pictures by their alt text, saved figures by `alt=`, and every other one by a first line `# alt: …`."""
+    """Markdown pictures by alt text, saved figures by `alt=`, all others by a first line `# alt: …`."""
     notebook = read(path)
     assert all(alt.strip() for alt in re.findall(r"!\[(.*?)\]\(", words_of(notebook)))
     for cell in code_of(notebook):
@@ -225,8 +225,8 @@ def test_its_exercises_have_a_stub_and_a_folded_solution(path):
     solutions = [place for place, cell in enumerate(cells) if is_solution(cell)]
     assert (1 if path in find_appendices() else 2) <= len(solutions) <= 6
     for place in solutions:
-        assert cells[place - 1].source.startswith(GIVEN), "a stub comes before its solution"
-        assert "*Expected:" in cells[place - 2].source, "what the answer looks like is said"
+        assert cells[place - 1].source.startswith(GIVEN), "the stub comes before its solution"
+        assert "*Expected:" in cells[place - 2].source, "the text says what the answer looks like"
         assert cells[place].metadata.get("jupyter", {}).get("source_hidden"), "a solution is folded"
         assert SOLUTION in cells[place].metadata.tags
 
