@@ -2,7 +2,7 @@
 
 Each notebook is executed with the profile as its parameters and lands in `runs/NAME/notebooks/`. A notebook that was
 finished with the same parameters, text and library is not run again, so a run that was killed goes on where it stopped;
-whatever is expensive inside a notebook resumes by itself (see `study.experiments`).
+whatever is expensive inside a notebook resumes by itself (see `study.study`).
 """
 
 import json

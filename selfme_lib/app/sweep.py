@@ -34,8 +34,9 @@ from selfme_lib.runtime.files import read_json
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.processes import completed
 from selfme_lib.study.exports import write_table
+from selfme_lib.study.results import METRICS, Result
+from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
-from selfme_lib.study.tables import METRICS, Result, Row
 
 from .execution import Outcome, declared_parameters
 from .runner import reproduce

@@ -22,7 +22,7 @@ from selfme_lib.motion import checkpoint
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.synthme import VERSION, fingerprint
+from selfme_lib.synthme import fingerprint
 from selfme_lib.synthme.dataset import render_excerpts, stored_config
 
 from . import statistics
@@ -69,7 +69,7 @@ def bench_motion(
         methods: of `BENCH_METHODS`, among them `tvl1` and `farneback`, with which the others are compared.
         also: further methods by name; see `learned` for a checkpoint of another training.
         nuisances: of `NUISANCES`. All but `yaw` change the frames; `yaw` renders the clips again with every head turned by
-            15 degrees, once, and keeps them beside the data in `VERSION-FINGERPRINT-excerpts`.
+            15 degrees, once, and keeps them beside the data in `synthme-FINGERPRINT-excerpts`.
         every: nuisances, and the clean frames they are compared with, use every Nth clip of each subject.
         both_ways: run each method from apex to onset too, for `inverse_consistency`; it takes twice the time.
         threads: that each method may use.
@@ -190,7 +190,7 @@ def _turned(root: Path, clips: Sequence[Clip], workers: int) -> dict[tuple[str, 
         config = replace(stored_config(root), yaw=YAW)
     except DataError as error:
         raise DataError(f"{error}; leave yaw out of --nuisances ({','.join(ON_FRAMES)})") from None
-    folder = root.resolve().parent / f"{VERSION}-{fingerprint(config)}-excerpts"
+    folder = root.resolve().parent / f"synthme-{fingerprint(config)}-excerpts"
     return render_excerpts(folder, config, [(clip.subject, clip.name) for clip in clips], workers=workers)
 
 

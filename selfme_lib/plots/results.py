@@ -1,6 +1,6 @@
 """Figures of results: scores with their intervals, trends, confusions, subjects, regions of a face, attention.
 
-Every function draws into an axis that it is given. The numbers come from `study.tables.Result` and `study.trends.Trend`.
+Every function draws into an axis that it is given. The numbers come from `study.results.Result` and `study.trends.Trend`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from selfme_lib.classifier.grad_cam import symmetric_attention_index
 from selfme_lib.data import CLASS_NAMES
-from selfme_lib.study.tables import Result
+from selfme_lib.study.results import Result
 from selfme_lib.study.trends import Trend
 
 from .motion import show_flow, show_image, show_intervals

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
 
 def cpu_has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 numbers itself (AVX512_BF16 or AMX)."""

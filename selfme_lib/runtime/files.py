@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
+from .errors import DataError, UsageError
 from .paths import PACKAGE
 
 
@@ -54,13 +54,53 @@ def read_json(path: Path | str) -> Any:
         raise DataError(f"{path}: damaged, not JSON ({reason}); delete it and run the command again") from None
 
 
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Read a YAML file of `name: value` lines.
+
+    Raises:
+        UsageError: it cannot be read, is not YAML, names something twice, or uses aliases (a few lines of them can expand to
+            gigabytes).
+    """
+    import yaml  # imported here: most commands never need it
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent, index):
+            if self.check_event(yaml.events.AliasEvent):
+                mark = self.peek_event().start_mark
+                raise yaml.composer.ComposerError(None, None, "aliases are not allowed; write the value out", mark)
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node, deep=False):
+            names = [key.value for key in (key for key, _ in node.value) if isinstance(key, yaml.ScalarNode)]
+            twice = next((key for key, _ in node.value if names.count(getattr(key, "value", None)) > 1), None)
+            if twice is not None:
+                raise yaml.constructor.ConstructorError(None, None, f"{twice.value} is given twice", twice.start_mark)
+            return super().construct_mapping(node, deep)
+
+    try:
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = (
+            getattr(error, "problem", None) or "not UTF-8"
+            if not isinstance(error, RecursionError)
+            else "nested too deeply"
+        )
+        raise UsageError(f"{path}: not valid YAML{f' in line {mark.line + 1}' if mark else ''} ({reason})") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: expected `name: value` lines")
+    return values
+
+
 def code_hash(*names: str) -> str:
-    """Hash of some of the package's files and folders: what computed something is part of what determines it."""
+    """Hash of some of the package's files and folders."""
     paths = [PACKAGE / name for name in names]
     files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def digest(cause: Any) -> str:
-    """A short hash of everything that determines something, to store it under; `cause` as JSON can say it."""
+    """A short hash of plain values."""
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:16]

@@ -42,7 +42,7 @@ def fingerprint(*, code: Any, **cause: Any) -> str:
     """A hash of 16 hexadecimal digits.
 
     Args:
-        code: a function, class or module of this package, or a list of them: what computes the result.
+        code: what computes the result: a function, class or module of this package, a module's name, or a list of these.
         cause: everything else that determines it, by name: settings (plain values or dataclasses), arrays and tensors, files (a
             `Path` counts with its content, not its place).
 
@@ -50,7 +50,7 @@ def fingerprint(*, code: Any, **cause: Any) -> str:
         TypeError: a value that is none of these.
     """
     roots = code if isinstance(code, list | tuple) else [code]
-    names = sorted({getattr(root, "__module__", None) or root.__name__ for root in roots})
+    names = sorted({root if isinstance(root, str) else getattr(root, "__module__", root.__name__) for root in roots})
     text = json.dumps({"code": code_hash(*names), "cause": _plain(cause)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

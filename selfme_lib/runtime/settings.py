@@ -1,18 +1,19 @@
-"""How settings are checked: frozen pydantic dataclasses that say at once what is wrong with a value.
+"""How settings are checked: frozen pydantic dataclasses that name the first wrong value in one line.
 
     @dataclass(frozen=True, config=STRICT)
     class TrainingConfig:
         steps: Annotated[int, Field(ge=1, le=10**7)] = 1200
 
-Nothing is guessed: text is no number, true is no 1, NaN is nothing; a whole number may stand for a float, and in plain values
-from a file a list for a tuple.
+Nothing is guessed: text is not a number, true is not 1, and NaN is refused. A whole number may stand for a float and, in plain
+values from a file, a list for a tuple.
 """
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from functools import cache
+from typing import Any, TypeVar, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -20,51 +21,87 @@ from .errors import UsageError
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
+EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list",
+    "dataclass": "names and values",
+}
+"""What a value should be, by the first word of pydantic's error type."""
+
 Settings = TypeVar("Settings")
 
 
-def from_plain(kind: type[Settings], values: Mapping[str, Any], *, where: str = "") -> Settings:
+def from_plain(kind: type[Settings], values: Mapping[str, Any], *, where: str = "", complete: bool = False) -> Settings:
     """Settings from plain values, as YAML and notebooks give them.
 
     Args:
         kind: a pydantic dataclass.
-        values: by name; sections within are mappings, too.
-        where: what the settings are called, in front of the names in an error message.
+        values: by name; nested settings are mappings.
+        where: name of the settings, put in front of the field names in an error message.
+        complete: every value must be given, even those that have a default.
 
     Raises:
-        UsageError: a name that does not exist (with the nearest that does), one that is missing, or a value of the wrong type or
-            out of its range.
+        UsageError: a name that does not exist (the message proposes the nearest one that does), a missing value, or one of the
+            wrong type or out of range.
     """
+    if complete and (missing := _first_missing(kind, values)):
+        raise UsageError(f"{'.'.join([*([where] if where else []), missing])}: no value given")
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(values, default=str))
+        return _adapter(cast(Hashable, kind)).validate_json(json.dumps(values, default=str))
     except ValidationError as error:
         raise UsageError(one_line(error, kind, where=where)) from None
 
 
-def one_line(error: ValidationError, kind: type | None = None, *, where: str = "") -> str:
-    """The first thing that pydantic found, in words. Arguments as in `from_plain`."""
+@cache
+def _adapter(kind: Any) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
+def one_line(error: ValidationError, kind: Any = None, *, where: str = "") -> str:
+    """The first error that pydantic found, in plain words. Arguments as in `from_plain`."""
     first = error.errors()[0]
-    place = ".".join(part for part in [where, *(str(step) for step in first["loc"])] if part)
-    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"{place} is unknown{did_you_mean(str(first['loc'][-1]), _names_beside(kind, first['loc']))}"
-    if first["type"].startswith("missing"):
+    type_, value, steps = first["type"], first["input"], [str(step) for step in first["loc"]]
+    place = ".".join([*([where] if where else []), *steps])
+    if type_ in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{place} is unknown{did_you_mean(steps[-1], _fields_beside(kind, steps))}"
+    if type_.startswith("missing"):
         return f"{place}: no value given"
-    text_for_number = first["type"].startswith("float") and isinstance(first["input"], str)
-    hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if text_for_number else ""
-    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{place}: {reason}, got {first['input']!r}{hint}"
+    if type_ == "literal_error":
+        known = [option.strip("'") for option in first["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        steps = steps[:-1] if steps[-1].isdigit() else steps
+        return f"{'.'.join([*([where] if where else []), *steps])}: {value} is unknown{did_you_mean(str(value), known)}"
+    expected = EXPECTED.get(type_.partition("_")[0]) if type_.endswith(("_type", "_from_float", "_parsing")) else None
+    hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if expected == "a number" and isinstance(value, str) else ""
+    reason = f"expected {expected}" if expected else first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    shown = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:77]}…"
+    return f"{place}: {reason}, got {shown}{hint}" if place else reason
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """`; did you mean X? There are X, Y, Z`, or nothing where nothing is known."""
+    """`; did you mean X? There are X, Y, Z`; empty if nothing is known."""
     if not known:
         return ""
     near = max(known, key=lambda option: difflib.SequenceMatcher(None, option, name).ratio())
     return f"; did you mean {near}? There are {', '.join(known)}"
 
 
-def _names_beside(kind: type | None, place: tuple[int | str, ...]) -> list[str]:
-    """The fields of the dataclass in which a name was not found."""
-    for step in place[:-1]:
-        kind = get_type_hints(kind).get(str(step)) if is_dataclass(kind) else None
+def _fields_beside(kind: Any, steps: Sequence[str]) -> list[str]:
+    """The fields of the dataclass in which the last of these steps was not found."""
+    for step in steps[:-1]:
+        kind = get_type_hints(kind).get(step) if is_dataclass(kind) else None
     return [field.name for field in fields(kind)] if is_dataclass(kind) else []
+
+
+def _first_missing(kind: Any, values: Mapping[str, Any]) -> str:
+    """The first field without a value, by its path; empty if there is none."""
+    types = get_type_hints(kind)
+    for field in fields(kind):
+        if field.name not in values:
+            return field.name
+        kind, value = types[field.name], values[field.name]
+        if is_dataclass(kind) and isinstance(value, Mapping) and (inner := _first_missing(kind, value)):
+            return f"{field.name}.{inner}"
+    return ""

@@ -8,9 +8,7 @@ where the mean motion $\bar\Phi_t$, a shift of the whole head, does not count. A
 than that. What was found is kept beside the frames, under all that determines it.
 """
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,8 +23,9 @@ from selfme_lib.grids import resize_flow
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.fingerprint import fingerprint
 
-METHODS = (*(name for name in CLASSICAL if name != "zero"), "selfme")
+APEX_METHODS = (*(name for name in CLASSICAL if name != "zero"), "selfme")
 _BATCH = 16  # frames in memory at a time
 
 
@@ -37,7 +36,7 @@ def largest_motion(
 
     Args:
         clips: with frames behind their onset.
-        method: one of `METHODS`.
+        method: one of `APEX_METHODS`.
         cache: where their frames are kept; motion is measured at its size.
         learner: for `selfme`; in `eval` mode, on the device to compute on.
 
@@ -45,11 +44,12 @@ def largest_motion(
         UsageError: there is no such method, or it lacks its learner.
         DataError: a frame cannot be read, or no frame of a recording shows a face.
     """
-    if method not in METHODS:
-        raise UsageError(f"apex by the largest motion: method {method!r} is not one of {', '.join(METHODS)}")
+    if method not in APEX_METHODS:
+        raise UsageError(f"apex by the largest motion: method {method!r} is not one of {', '.join(APEX_METHODS)}")
     if method == "selfme" and learner is None:
         raise UsageError("apex by the largest motion: method 'selfme' needs a motion learner")
-    cause = hashlib.sha256(f"{method} {_fingerprint(learner)}".encode() + Path(__file__).read_bytes()).hexdigest()[:12]
+    weights = {} if learner is None else {name: value for name, value in learner.state_dict().items()}
+    cause = fingerprint(code=__name__, method=method, learner=weights)
     apexes = {}
     files = cache.fill(clips)
     for clip, file in tqdm(zip(clips, files), total=len(clips), desc="apex", unit="clip", disable=None):
@@ -81,12 +81,7 @@ def motion_since(
         flow = CLASSICAL[method](first, later)  # (n, 2, s, s)
     else:
         device = next(learner.parameters()).device
-        flow = resize_flow(learner.dense_motion(first.to(device), later.to(device)).cpu(), later.shape[-2:])
+        flow = resize_flow(
+            learner.dense_motion(first.to(device), later.to(device)).cpu(), (later.shape[-2], later.shape[-1])
+        )
     return (flow - flow.mean((2, 3), keepdim=True)).norm(dim=1).mean((1, 2))
-
-
-def _fingerprint(learner: MotionLearner | None) -> str:
-    if learner is None:
-        return ""
-    weights = b"".join(tensor.detach().cpu().numpy().tobytes() for tensor in learner.state_dict().values())
-    return hashlib.sha256(weights).hexdigest()

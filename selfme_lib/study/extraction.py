@@ -1,6 +1,6 @@
 """The motion of clips from onset to apex, by any method behind one call: learned, classical, or the truth of SynthME."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme.truth import load_truth
 
-METHODS = ("selfme", "tcae", *CLASSICAL, "truth")
+MOTION_METHODS = ("selfme", "tcae", *CLASSICAL, "truth")
 BATCH = 16  # clips in memory at a time
 
 
@@ -35,7 +35,7 @@ def extract(
     """Backward flow from onset to apex of every clip, in pixels of frames of `size`.
 
     Args:
-        method: one of `METHODS`.
+        method: one of `MOTION_METHODS`.
         clips: each with an apex.
         size: side of the square frames on which motion is measured.
         learner: for `selfme`; in `eval` mode, on the device to compute on.
@@ -48,29 +48,39 @@ def extract(
         UsageError: there is no such method, or it lacks its argument.
         DataError: a frame cannot be read, or a clip has no truth.
     """
-    if method not in METHODS:
-        raise UsageError(f"motion method {method!r} is not one of {', '.join(METHODS)}")
+    if method not in MOTION_METHODS:
+        raise UsageError(f"motion method {method!r} is not one of {', '.join(MOTION_METHODS)}")
     if method == "truth":
         if root is None:
             raise UsageError("motion method 'truth' needs the folder of the SynthME data set")
         return gamma * torch.cat([true_motion(clip, root, size) for clip in clips])
-    if method == "selfme" and learner is None:
-        raise UsageError("motion method 'selfme' needs a motion learner")
-    if method == "tcae" and tcae is None:
-        raise UsageError("motion method 'tcae' needs a trained TCAE")
+    measure = _measure(method, learner, tcae, bspline=bspline, gamma=gamma)
     flows = []
     for begin in tqdm(range(0, len(clips), BATCH), desc=f"{method} motion", unit="batch", disable=None):
-        onset, apex = load_onset_apex(clips[begin : begin + BATCH], size)
-        if method == "selfme":
-            device = next(learner.parameters()).device
-            motion = learner.dense_motion(onset.to(device), apex.to(device))
-            flows.append(diffeomorphic_motion(motion, (size, size), gamma=gamma, bspline=bspline).cpu())
-        elif method == "tcae":
-            device = next(tcae.parameters()).device
-            flows.append(gamma * tcae.flow(onset.to(device), apex.to(device)).cpu())
-        else:
-            flows.append(gamma * CLASSICAL[method](onset, apex))
+        flows.append(measure(*load_onset_apex(clips[begin : begin + BATCH], size)))
     return torch.cat(flows)
+
+
+def _measure(
+    method: str, learner: MotionLearner | None, tcae: TCAE | None, *, bspline: bool, gamma: float
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """What measures the motion of a batch of onsets and apexes (n, 3, s, s), on the CPU afterwards. Arguments as in `extract`."""
+    if method == "selfme":
+        if learner is None:
+            raise UsageError("motion method 'selfme' needs a motion learner")
+        device = next(learner.parameters()).device
+
+        def learned(onset: Tensor, apex: Tensor) -> Tensor:
+            motion = learner.dense_motion(onset.to(device), apex.to(device))
+            return diffeomorphic_motion(motion, (onset.shape[-2], onset.shape[-1]), gamma=gamma, bspline=bspline).cpu()
+
+        return learned
+    if method == "tcae":
+        if tcae is None:
+            raise UsageError("motion method 'tcae' needs a trained TCAE")
+        place = next(tcae.parameters()).device
+        return lambda onset, apex: gamma * tcae.flow(onset.to(place), apex.to(place)).cpu()
+    return lambda onset, apex: gamma * CLASSICAL[method](onset, apex)
 
 
 def true_motion(clip: Clip, root: Path, size: int) -> Float[Tensor, "1 2 s s"]:

@@ -1,44 +1,49 @@
-"""The settings of a run: one frozen tree of dataclasses, filled from `notebooks/profiles/*.yaml`.
+"""The settings of a study: one frozen tree of dataclasses, filled from `notebooks/profiles/*.yaml`.
 
-A profile file holds every value, so that nothing is hidden in a default; papermill reads the same file with `-f`.
-A file of your own needs only what differs: `profile: quick` and the values to change. A name that does not exist is an
-error that tells the nearest one that does: a misspelt option that is silently ignored has spoilt many an experiment.
+A profile file holds every value, so that no default is hidden; papermill reads the same file with `-f`. A file of your own needs
+only what differs: `profile: quick` and the values to change. A name that does not exist is an error, and the message proposes the
+nearest one that does: a misspelt option that is silently ignored has spoilt many an experiment.
 """
 
-import difflib
-import math
-import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from selfme_lib.baselines.rivals import RivalsConfig
 from selfme_lib.classifier.network import ClassifierConfig
 from selfme_lib.data.readers import class_names
+from selfme_lib.motion.training import TrainingConfig
 from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.files import read_yaml
 from selfme_lib.runtime.paths import PROFILES
+from selfme_lib.runtime.settings import STRICT, did_you_mean, from_plain
+from selfme_lib.synthme import SynthConfig
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Side = Annotated[int, Field(ge=32, le=2048)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class DataProfile:
     """Which clips.
 
     Attributes:
-        dataset: whose layout and labels are read; `features` is motion that was computed elsewhere, for chapter 08 alone.
-        root: folder of the data set; empty for SynthME means: rendered on first use under `data/` of the project.
+        dataset: whose layout and labels are read; `features` is motion computed elsewhere, for chapter 08 only.
+        root: folder of the data set; for SynthME, empty means rendered on first use under `data/` of the project.
         size: side in px of the square frames on which motion is measured.
         classes: of the protocol: 3, or 5 for CASME II's own emotions.
-        align: cut the faces out of recordings first; releases that are cropped already are left as they are.
+        align: crop the faces out of recordings first; releases that are cropped already stay untouched.
         apex_rule: `label`; or for a data set without apex labels (SMIC, also in the composite) `middle` of the clip,
             `largest` motion, or `list`.
         apex_method: what measures motion for the rule `largest`.
         apex_list: for the rule `list`: CSV file with the columns subject, clip, apex.
-        layout: SynthME only: as which data set it lies on disk.
+        layout: SynthME only: the data set whose layout it has on disk.
         subjects: SynthME only: number of people.
-        clips: SynthME only: labelled clips a person.
+        clips: SynthME only: labelled clips per person.
         render_size: SynthME only: side in px of the rendered frames.
         first_identity: SynthME only: number of the first person; the shipped motion learner has seen none of these.
         seed: SynthME only: seed of the rendering; the seed of the experiment does not change the data.
@@ -46,58 +51,76 @@ class DataProfile:
 
     dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "composite", "features"]
     root: str
-    size: int
+    size: Side
     classes: Literal[3, 5]
     align: bool
     apex_rule: Literal["label", "middle", "largest", "list"]
     apex_method: Literal["tvl1", "tvl1_fast", "farneback", "dis", "selfme"]
     apex_list: str
     layout: Literal["casme2", "smic", "samm"]
-    subjects: int
-    clips: int
-    render_size: int
-    first_identity: int
-    seed: int
+    subjects: Annotated[int, Field(ge=2, le=10_000)]
+    clips: Annotated[int, Field(ge=1, le=1_000)]
+    render_size: Side
+    first_identity: Annotated[int, Field(ge=0, lt=2**31)]
+    seed: Seed
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the labels mean."""
+        """Names of the classes, in the order of the labels."""
         return class_names(self.dataset, self.classes)
 
+    @property
+    def synthme(self) -> SynthConfig:
+        """What to render."""
+        return SynthConfig(
+            subjects=self.subjects,
+            clips=self.clips,
+            size=self.render_size,
+            seed=self.seed,
+            layout=self.layout,
+            first_identity=self.first_identity,
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=STRICT)
 class MotionProfile:
     r"""The motion learner and what is done with its motion.
 
     Attributes:
         checkpoint: file to start from; empty means the one that comes with the package.
-        steps: of fine-tuning before motion is extracted; 0 takes the checkpoint as it is.
+        steps: of fine-tuning before motion is extracted; 0 uses the checkpoint unchanged.
         frames: what fine-tuning sees: `rendered` faces of people who are not evaluated, or frames of the `clips` that
-            are, without their labels (transductive: the held-out subject has been looked at).
-        persons, pairs: number of rendered faces, and of pairs of frames of each.
-        batch_size: pairs of frames a step.
+            are, without their labels (transductive: the held-out subject has been seen).
+        persons, pairs: number of rendered people, and of pairs of frames of each.
+        batch_size: pairs of frames per step.
         lr, schedule: see `motion.training.TrainingConfig` (paper: 2e-6, multistep).
         gamma: motion amplification $\gamma$ at inference (Eq 2; paper: 2).
         bspline: expand by cubic B-spline and exponential (Eq 9), else bilinearly.
-        methods: what is compared with the learned motion.
+        methods: what the learned motion is compared with.
     """
 
     checkpoint: str
-    steps: int
+    steps: Annotated[int, Field(ge=0, le=10_000_000)]
     frames: Literal["rendered", "clips"]
-    persons: int
-    pairs: int
-    batch_size: int
-    lr: float
+    persons: Annotated[int, Field(ge=1, le=100_000)]
+    pairs: Annotated[int, Field(ge=1, le=10_000)]
+    batch_size: Annotated[int, Field(ge=1, le=4_096)]
+    lr: Annotated[float, Field(ge=0, le=1)]
     schedule: Literal["one-cycle", "constant", "multistep"]
-    gamma: float
+    gamma: Annotated[float, Field(ge=0, le=1_000)]
     bspline: bool
     methods: tuple[Literal["zero", "tvl1", "farneback", "dis", "selfme", "truth"], ...]
 
+    def training(self, seed: int) -> TrainingConfig:
+        """Of the fine-tuning."""
+        return TrainingConfig(
+            steps=self.steps, batch_size=self.batch_size, lr=self.lr, schedule=self.schedule, seed=seed
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=STRICT)
 class EvaluationProfile:
-    """How results are made and how sure they are.
+    """How results are made and how certain they are.
 
     Attributes:
         seeds: trainings of every fold, which differ in nothing else; tables show the mean over them.
@@ -105,27 +128,27 @@ class EvaluationProfile:
         workers: processes that train folds side by side, one thread each; 1 trains in this process.
         cluster: address of a Dask scheduler that takes the folds instead, or `local` for a Dask cluster of `workers`
             processes; empty for none.
-        omegas, taus: values of ω and τ that are compared (Fig 4).
+        omegas, taus: values of ω and τ to compare (Fig 4).
         leaks: NOT FOR RESULTS: the habits of `evaluation.leaks` that rows are to have; their names will say so.
         rivals: settings of the other systems in Tables 2 and 3.
     """
 
-    seeds: int
-    bootstrap: int
-    workers: int
+    seeds: Annotated[int, Field(ge=1, le=1_000)]
+    bootstrap: Annotated[int, Field(ge=1, le=1_000_000)]
+    workers: Annotated[int, Field(ge=1, le=1_024)]
     cluster: str
-    omegas: tuple[float, ...]
-    taus: tuple[float, ...]
+    omegas: tuple[Annotated[float, Field(ge=0, le=1e6)], ...]
+    taus: tuple[Annotated[float, Field(gt=0, le=1e6)], ...]
     leaks: tuple[Literal["epoch", "faces"], ...]
     rivals: RivalsConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Profile:
-    """Everything that determines a run. `name` is the file's name; `seed` is that of every training."""
+    """Everything that determines a study. `name` is the file's name; `seed` is that of every training."""
 
     name: str
-    seed: int
+    seed: Seed
     data: DataProfile
     motion: MotionProfile
     classifier: ClassifierConfig
@@ -138,14 +161,6 @@ SECTIONS = {
     "classifier": ClassifierConfig,
     "evaluation": EvaluationProfile,
 }
-
-
-_LEAST: dict[type, dict[str, float]] = {
-    DataProfile: {"size": 32, "subjects": 2, "clips": 1, "render_size": 32, "first_identity": 0, "seed": 0},
-    MotionProfile: {"steps": 0, "persons": 1, "pairs": 1, "batch_size": 1, "lr": 0, "gamma": 0},
-    EvaluationProfile: {"seeds": 1, "bootstrap": 1, "workers": 1},
-}
-"""The smallest values that make sense; the classifier's are checked where it is defined."""
 
 
 def names(folder: Path = PROFILES) -> list[str]:
@@ -162,18 +177,24 @@ def load(profile: str, *, seed: int | None = None, folder: Path = PROFILES, **se
         sections: values to change: `load("quick", classifier={"epochs": 5})`.
 
     Raises:
-        UsageError: an unknown profile, section or name, or a value of the wrong type.
+        UsageError: an unknown profile, section or name, or a value of the wrong type or out of range.
     """
-    values = _read(profile, folder)
-    for section, changes in sections.items():
-        _merge(values, section, changes, f"{profile}: ")
-    unknown = sorted(set(values) - {"profile", "seed", *SECTIONS})
-    if unknown:
-        raise UsageError(f"profile {profile}: {_unknown(unknown[0], ['profile', 'seed', *SECTIONS])}")
-    trees = {name: _build(kind, values.get(name, {}), name) for name, kind in SECTIONS.items()}
-    _ = trees["data"].class_names  # there is such a protocol
-    number = _convert(int, values["seed"] if seed is None else seed, "seed")
-    return Profile(name=values["profile"], seed=number, **trees)
+    own = profile.endswith((".yaml", ".yml"))
+    changes = _read_own(Path(profile), folder) if own else {"profile": profile}
+    base = changes.pop("profile")
+    if base not in names(folder):
+        raise UsageError(f"profile {base} is unknown{did_you_mean(base, names(folder))}")
+    values = read_yaml(folder / f"{base}.yaml")
+    values["seed"] = changes.pop("seed", values["seed"]) if seed is None else seed
+    for source in (changes, sections):
+        values = _merged(values, source, where=f"{profile}: ")
+    return _from_dict(values)
+
+
+def changed(profile: Profile, *, seed: int | None = None, **sections: Mapping[str, Any]) -> Profile:
+    """The same profile with other values: `changed(settings, evaluation={"seeds": 5})`. Raises as `load`."""
+    values = to_dict(profile)
+    return _from_dict(_merged(values, sections) | {"seed": values["seed"] if seed is None else seed})
 
 
 def to_dict(profile: Profile) -> dict[str, Any]:
@@ -182,100 +203,42 @@ def to_dict(profile: Profile) -> dict[str, Any]:
     return {"profile": profile.name, "seed": profile.seed, **tree}
 
 
-def _read(profile: str, folder: Path) -> dict[str, Any]:
-    if profile.endswith((".yaml", ".yml")):
-        path = Path(profile)
-        if not path.is_file():
-            raise UsageError(f"--profile {profile}: no such file")
-        own = _parse(path)
-        base = own.pop("profile", None)
-        if base not in names(folder):
-            raise UsageError(f"{profile}: expected a line `profile: NAME` with one of {', '.join(names(folder))}")
-        values = _read(base, folder)
-        values["seed"] = own.pop("seed", values["seed"])
-        for section, changes in own.items():
-            _merge(values, str(section), changes, f"{profile}: ")
-        return values
-    if profile not in names(folder):
-        raise UsageError(f"profile {_unknown(profile, names(folder))}")
-    return _parse(folder / f"{profile}.yaml")
+def _from_dict(values: dict[str, Any]) -> Profile:
+    plain = {"name": values["profile"], **{name: value for name, value in values.items() if name != "profile"}}
+    settings = from_plain(Profile, plain, complete=True)
+    _ = settings.data.class_names  # raises if the data set has no such protocol
+    return settings
 
 
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        raise UsageError(f"{path}: not valid YAML{f' in line {where.line + 1}' if where else ''}") from None
-    if not isinstance(values, dict):
-        raise UsageError(f"{path}: expected `name: value` lines")
+def _read_own(path: Path, folder: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UsageError(f"--profile {path}: no such file")
+    values = read_yaml(path)
+    if values.get("profile") not in names(folder):
+        raise UsageError(f"{path}: expected a line `profile: NAME` with one of {', '.join(names(folder))}")
     return values
 
 
-def _merge(values: dict[str, Any], section: str, changes: Any, where: str) -> None:
-    if section not in SECTIONS:
-        raise UsageError(f"{where}{_unknown(section, list(SECTIONS))}")
-    if not isinstance(changes, Mapping):
-        raise UsageError(f"{where}{section}: expected names and values, got {changes!r}")
-    values[section] = _merged(values[section], changes)
+def _merged(values: dict[str, Any], sections: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
+    for section, changes in sections.items():
+        if section not in SECTIONS:
+            raise UsageError(f"{where}{section} is unknown{did_you_mean(str(section), list(SECTIONS))}")
+        if not isinstance(changes, Mapping):
+            raise UsageError(f"{where}{section}: expected names and values, got {changes!r}")
+        values = {**values, section: _deeply_merged(values.get(section, {}), changes)}
+    return values
 
 
-def _merged(values: Mapping, changes: Mapping) -> dict[str, Any]:
-    """Values with changes, a mapping inside a mapping likewise: one rival's epochs leave the others as they are."""
-    inside = {name for name, value in changes.items() if isinstance(value, Mapping)}
-    inside = {name for name in inside if isinstance(values.get(name), Mapping)}
-    return {**values, **changes, **{name: _merged(values[name], changes[name]) for name in inside}}
-
-
-def _build(kind: type, values: Any, where: str) -> Any:
-    hints = get_type_hints(kind)
-    for name in values:
-        if name not in hints:
-            raise UsageError(_unknown(str(name), list(hints), f"{where}."))
-    missing = [field.name for field in fields(kind) if field.name not in values]
-    if missing:
-        raise UsageError(f"{where}.{missing[0]}: no value given")
-    converted = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()}
-    tree = kind(**converted)
-    for name, least in _LEAST.get(kind, {}).items():
-        if not least <= getattr(tree, name) < math.inf:
-            raise UsageError(f"{where}.{name}: must be at least {least}, got {getattr(tree, name)}")
-    return tree
-
-
-def _convert(kind: Any, value: Any, where: str) -> Any:
-    """`value` as an instance of `kind`, without guessing: an int may stand for a float, a list for a tuple, no more."""
-    origin = get_origin(kind)
-    if is_dataclass(kind) and isinstance(value, Mapping):
-        return _build(kind, value, where)
-    if origin is Literal:
-        if value not in get_args(kind):
-            raise UsageError(f"{where}: {_unknown(str(value), [str(option) for option in get_args(kind)])}")
-        return value
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in get_args(kind):
-            return None
-        kind = next(option for option in get_args(kind) if option is not type(None))
-        return _convert(kind, value, where)
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_convert(get_args(kind)[0], item, where) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    plain = origin or kind
-    if isinstance(value, plain) and not (plain is int and isinstance(value, bool)):
-        return value
-    expected = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list"}
-    hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if kind is float and isinstance(value, str) else ""
-    raise UsageError(f"{where}: expected {expected.get(plain, plain.__name__)}, got {value!r}{hint}")
-
-
-def _unknown(name: str, known: list[str], prefix: str = "") -> str:
-    near = max(known, key=lambda option: difflib.SequenceMatcher(None, option, name).ratio())
-    return f"{prefix}{name} is unknown; did you mean {near}? There are {', '.join(known)}"
+def _deeply_merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with changes, nested mappings likewise: changing one rival's epochs leaves the others untouched."""
+    nested = {
+        name for name, value in changes.items() if isinstance(value, Mapping) and isinstance(values.get(name), Mapping)
+    }
+    return {**values, **changes, **{name: _deeply_merged(values[name], changes[name]) for name in nested}}
 
 
 def _lists(tree: Any) -> Any:
-    """Tuples as lists, all the way down: what YAML and JSON know."""
+    """Tuples as lists, at every level: what YAML and JSON know."""
     if isinstance(tree, dict):
         return {name: _lists(value) for name, value in tree.items()}
     return [_lists(item) for item in tree] if isinstance(tree, list | tuple) else tree

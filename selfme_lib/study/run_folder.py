@@ -18,7 +18,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import atomic_path, read_json, write_json
@@ -161,8 +161,8 @@ class RunFolder:
 
     def _save(self, folder: Path, name: str, record: dict, title: str, caption: str, place: str) -> None:
         _check_name(name)
-        if place not in Place.__args__:
-            raise UsageError(f"place of {name!r}: expected one of {', '.join(Place.__args__)}, got {place!r}")
+        if place not in get_args(Place):
+            raise UsageError(f"place of {name!r}: expected one of {', '.join(get_args(Place))}, got {place!r}")
         others = [item for item in self.items() if item["name"][:2] == name[:2]]
         orders = {item["name"]: item["order"] for item in others}
         order = orders.get(name, max(orders.values(), default=-1) + 1)  # saved again, it keeps its place

@@ -26,7 +26,8 @@ from jaxtyping import Float
 from selfme_lib.evaluation.intervals import percentile_interval
 from selfme_lib.evaluation.paired import holm, permutation_p
 
-from .tables import METRICS, Result, paper_table
+from .results import METRICS, Result
+from .tables import paper_table
 
 SWITCHES = ("B-spline", "SC", "MA")  # of Table 1, in the paper's order
 VERDICTS = ("confirmed", "undecided", "contradicted", "found")
@@ -78,13 +79,7 @@ class Trend:
 
 
 def trend(
-    name: str,
-    more: Sequence[Result],
-    less: Sequence[Result],
-    *,
-    paper: float | None = None,
-    metric: str = "uf1",
-    draws: int = 2000,
+    name: str, more: Sequence[Result], less: Sequence[Result], *, paper: float | None = None, metric: str = "uf1"
 ) -> Trend:
     """The mean score of some rows minus that of others.
 
@@ -94,7 +89,6 @@ def trend(
             from the first of `less` in nothing but what is asked, and so on.
         paper: the same difference between the paper's numbers, if it has them.
         metric: `uf1` or `uar`.
-        draws: of subjects, for the interval.
 
     Raises:
         ValueError: the rows are of different clips.
@@ -103,13 +97,13 @@ def trend(
         raise ValueError(f"{name}: expected rows with predictions for the same clips")
     if len(more) != len(less):
         raise ValueError(f"{name}: expected as many rows with as without, got {len(more)} and {len(less)}")
-    low, high = percentile_interval(_mean_draws(more, metric, draws) - _mean_draws(less, metric, draws))
+    low, high = percentile_interval(_mean_draws(more, metric) - _mean_draws(less, metric))
     ours = np.mean([row.score(metric)[0] for row in more]) - np.mean([row.score(metric)[0] for row in less])
     p = permutation_p([pair for rows in zip(more, less) for pair in _pairs(*rows)], METRICS[metric])
     return Trend(name=name, metric=metric, paper=paper, ours=float(ours), low=low, high=high, p=p)
 
 
-def ablation_trends(results: Sequence[Result], *, metric: str = "uf1", draws: int = 2000) -> list[Trend]:
+def ablation_trends(results: Sequence[Result], *, metric: str = "uf1") -> list[Trend]:
     """What Table 1 says of each component: over all eight rows, alone, and added to the other two.
 
     Eight rows are a full factorial design: "over all" is the mean of the four differences that a switch makes. It uses
@@ -134,18 +128,17 @@ def ablation_trends(results: Sequence[Result], *, metric: str = "uf1", draws: in
             found.append(
                 trend(
                     f"{switch} {name}",
-                    [results[index] for index in more],
-                    [results[index] for index in less],
+                    [results[int(index)] for index in more],
+                    [results[int(index)] for index in less],
                     paper=float(score[more].mean() - score[less].mean()),
                     metric=metric,
-                    draws=draws,
                 )
             )
     gain = float(score[7] - score[0])
-    return [*found, trend("all three", [results[7]], [results[0]], paper=gain, metric=metric, draws=draws)]
+    return [*found, trend("all three", [results[7]], [results[0]], paper=gain, metric=metric)]
 
 
-def table(trends: Sequence[Trend]) -> pd.DataFrame:
+def readable_trends(trends: Sequence[Trend]) -> pd.DataFrame:
     """Trends for people, the paper's beside ours; the p-values are corrected for the number of rows of this table."""
     corrected = holm([item.p for item in trends])
     return pd.DataFrame(
@@ -172,9 +165,9 @@ def after_correction(trends: Sequence[Trend], *, level: float = 0.05) -> str:
     )
 
 
-def _mean_draws(results: Sequence[Result], metric: str, draws: int) -> Float[np.ndarray, "n"]:
+def _mean_draws(results: Sequence[Result], metric: str) -> Float[np.ndarray, "n"]:
     """The mean score of these rows, over rows and seeds, in each draw of subjects."""
-    return np.mean([result.draws(metric, n=draws) for result in results], axis=0)
+    return np.mean([result.draws(metric) for result in results], axis=0)
 
 
 def _pairs(more: Result, less: Result) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -78,7 +78,9 @@ def stored_config(root: Path | str) -> SynthConfig:
             return config
     except (OSError, KeyError, TypeError, DataError, UsageError):
         pass
-    raise DataError(f"{path}: not a set rendered by {VERSION}; its clips cannot be rendered again")
+    raise DataError(
+        f"{path}: its clips cannot be rendered again by this version of the code; make it anew with `selfme synth`"
+    )
 
 
 def _claim(root: Path, config: SynthConfig) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+HEAD = Path(__file__).with_name("head.npz")
+
 PARTS = ("skin", "eye", "teeth", "tongue", "hair")
 AXIS_Z = -0.15  # the head is unrolled on a cylinder about the axis x = 0, z = AXIS_Z
 
@@ -84,7 +86,7 @@ def smoothstep(low: np.ndarray | float, high: np.ndarray | float, x: np.ndarray)
 @lru_cache(maxsize=1)
 def load_head() -> Head:
     """The head that ships with the package, read once per process."""
-    with np.load(Path(__file__).with_name("head.npz")) as asset:
+    with np.load(HEAD, allow_pickle=False) as asset:
         quads, quad_part, index = (asset[name].astype(np.int64) for name in ("quads", "part", "index"))
         vertices, openness, delta = (asset[name].astype(np.float64) for name in ("vertices", "openness", "delta"))
         start = asset["start"]

@@ -3,8 +3,6 @@
 The version and the settings determine every byte. A change that alters bytes is a new version.
 """
 
-import hashlib
-import json
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -15,9 +13,11 @@ import numpy as np
 import pydantic.dataclasses
 from pydantic import Field
 
+from selfme_lib.runtime.fingerprint import fingerprint as runtime_fingerprint
 from selfme_lib.runtime.settings import STRICT
 
 from .action_units import CLASS_OF_EMOTION
+from .head import HEAD
 from .identity import create_identity
 from .layouts import LAYOUTS, ClipFiles, clip_files
 from .timeline import Difficulty, Script, write_script
@@ -65,9 +65,8 @@ class SynthConfig:
 
 
 def fingerprint(config: SynthConfig) -> str:
-    """A short hash of the version and the configuration: equal for equal data."""
-    text = json.dumps({"version": VERSION, **config.to_plain()}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    """A short hash of the settings, the renderer's code and the head: equal for equal data."""
+    return runtime_fingerprint(code="selfme_lib.synthme.dataset", head=HEAD, config=config.to_plain())
 
 
 @dataclass(frozen=True)

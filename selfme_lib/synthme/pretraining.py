@@ -3,8 +3,6 @@
 They stand in for the paper's VoxCeleb. The people are a population of their own; none of them is in any evaluation set.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,11 +15,12 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.processes import in_parallel
 
 from .camera import Pose
+from .head import HEAD
 from .identity import Identity, create_identity
-from .plan import VERSION
 from .render import Expression, Renderer
 from .sensor import expose, through_jpeg
 from .studio import set_up
@@ -60,8 +59,8 @@ def render_pairs(
     path, people = Path(path), list(identity_seeds)
     path.parent.mkdir(parents=True, exist_ok=True)
     request = {
-        "version": VERSION,
-        "identities": hashlib.sha256(json.dumps(people).encode()).hexdigest()[:12],
+        "code": fingerprint(code=__name__, head=HEAD),
+        "identities": fingerprint(code=[], people=people),
         "persons": len(people),
         "pairs_per_identity": pairs_per_identity,
         "size": size,

@@ -16,17 +16,15 @@ from torch import Tensor
 
 from selfme_lib.classifier.grad_cam import grad_cam
 from selfme_lib.classifier.network import SCViT
-from selfme_lib.data import Clip, load_onset_apex
+from selfme_lib.data import load_onset_apex
 from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
 from selfme_lib.plots.montage import Picture, below, beside, rgb, to_bytes, write
 from selfme_lib.plots.style import CLASS_COLOURS, FAINT, INK, common_scale, flow_to_rgb
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json
-from selfme_lib.study.experiments import classifier_inputs, fields_file
 from selfme_lib.study.inspection import kept_classifiers
-from selfme_lib.study.profiles import Profile
-from selfme_lib.study.run_folder import RunFolder
-from selfme_lib.study.tables import Row
+from selfme_lib.study.rows import Row
+from selfme_lib.study.study import Study
 
 from .canvas import bars, heat_over
 from .explorer import Explorer, menu
@@ -34,37 +32,36 @@ from .explorer import Explorer, menu
 SIDE = 192  # px of a picture
 
 
-def explore_loso(settings: Profile, run: RunFolder, clips: list[Clip]) -> "LosoExplorer":
+def explore_loso(study: Study) -> "LosoExplorer":
     """A widget: a method, a held-out subject, one of the subject's clips.
 
     Args:
-        settings: of the run.
-        run: its folder, into which chapter 05 was run, and chapter 07 for the attention.
-        clips: of the run, from `study.experiments.prepare_data`.
+        study: chapter 05 was run into its run folder, and chapter 07 for the attention.
 
     Raises:
         DataError: the run has no predictions, those of other clips, or no motion made by this version of the code.
     """
+    run = study.run
     if not run.metrics.exists():
         raise DataError(f"{run.metrics}: no such file; run chapter 05 into this folder first")
     rows = read_json(run.metrics)["rows"]
     keys = {f"{one['subject']}/{one['clip']}" for record in rows for one in record["predictions"]}
-    if keys != {clip.key for clip in clips}:
+    if keys != {clip.key for clip in study.clips}:
         raise DataError(f"{run.metrics}: its predictions are not of these clips; run chapter 05 again")
     records = {
         record["name"]: record
         for record in rows
-        if record["seed"] == settings.seed and _has_motion(settings, run, clips, record["settings"])
+        if record["seed"] == study.settings.seed and _has_motion(study, record["settings"])
     }
     if not records:
         raise DataError(f"{run.fields}: no motion made by this version of the code; run chapter 05 again")
-    return LosoExplorer(settings, run, clips, records)
+    return LosoExplorer(study, records)
 
 
-def _has_motion(settings: Profile, run: RunFolder, clips: list[Clip], row: dict[str, Any]) -> bool:
+def _has_motion(study: Study, row: dict[str, Any]) -> bool:
     """Whether the run holds the motion that a row was computed from; the majority class uses none."""
     how = {"bspline": row["bspline"], "gamma": row["gamma"]}
-    return row["motion"] != "none" and fields_file(settings, run, clips, row["motion"], **how).exists()
+    return row["motion"] != "none" and study.motion_file(row["motion"], **how).exists()
 
 
 class LosoExplorer(Explorer):
@@ -76,9 +73,9 @@ class LosoExplorer(Explorer):
         clip: one of the subject's, marked ✓ if it was predicted right and ✗ if not.
     """
 
-    def __init__(self, settings: Profile, run: RunFolder, clips: list[Clip], records: dict[str, dict[str, Any]]):
-        self._settings, self._run, self._clips, self._records = settings, run, clips, records
-        self._classes = settings.data.class_names
+    def __init__(self, study: Study, records: dict[str, dict[str, Any]]):
+        self._study, self._records, self._classes = study, records, study.classes
+        clips = study.clips
         self._place = {clip.key: place for place, clip in enumerate(clips)}
         self._inputs, self._networks = cache(self._read_inputs), cache(self._read_networks)
         self._frames = cache(lambda key: load_onset_apex([clips[self._place[key]]], SIDE))
@@ -159,10 +156,10 @@ class LosoExplorer(Explorer):
         return Row(name=name, **{key: value for key, value in settings.items() if key in known})
 
     def _read_inputs(self, name: str) -> Float[Tensor, "n 2 h w"]:
-        return classifier_inputs(self._settings, self._run, self._clips, self._row(name))
+        return self._study.inputs(self._row(name))
 
     def _read_networks(self, name: str) -> dict[str, SCViT]:
-        return kept_classifiers(self._settings, self._run, self._clips, self._row(name))
+        return kept_classifiers(self._study, self._row(name))
 
     def _confusion(self, predictions: list[dict[str, Any]]) -> Int[np.ndarray, "k k"]:
         labels, guesses = np.array([(one["label"], one["prediction"]) for one in predictions]).T

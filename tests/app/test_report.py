@@ -8,7 +8,8 @@ from selfme_lib.app.report import clock, decimals_of, render, show, write_report
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.study import profiles
-from selfme_lib.study.records import loso_row, run_record
+from selfme_lib.study.results import Result, loso_record, metrics_record
+from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
 
 SETTINGS = profiles.to_dict(profiles.load("quick"))
@@ -98,9 +99,12 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 def test_every_row_of_the_metrics_is_listed_with_its_confusion_matrix(run):
     labels = [0] * 5 + [1] * 3 + [2] * 2
     predictions = pd.DataFrame({"subject": ["01", "02"] * 5, "clip": list("abcdefghij"), "label": labels})
-    row = loso_row("TV-L1+ViT", predictions.assign(prediction=[0] * 6 + [1] * 2 + [2] * 2), seed=7, settings={})
-    given = {"profile": SETTINGS, "dataset": "synthme", "fingerprint": "f00d", "seed": 7, "wall_seconds": 1.0}
-    write_json(run.metrics, run_record(rows=[row], fold_seconds=[{}], **given))
+    row = loso_record(
+        "TV-L1+ViT", predictions.assign(prediction=[0] * 6 + [1] * 2 + [2] * 2), seed=7, settings={}, classes=3
+    )
+    results = [Result(Row("TV-L1+ViT"), (row,), ({},))]
+    data = {"name": "synthme", "fingerprint": "f00d"}
+    write_json(run.metrics, metrics_record(profiles.load("quick"), data, results))
     text = Page(render(run)).text.replace("\N{NO-BREAK SPACE}", " ")
     for part in (
         "Every score",

@@ -10,20 +10,21 @@ from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.paths import NOTEBOOKS
 from selfme_lib.study import profiles
-from selfme_lib.study.records import loso_row, run_record
+from selfme_lib.study.results import Result, loso_record, metrics_record
+from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
 
 
 @pytest.fixture
 def run(tmp_path):
     run = RunFolder(tmp_path / "quick")
-    settings = profiles.to_dict(profiles.load("quick"))
-    write_json(run.profile, settings)
+    settings = profiles.load("quick")
+    write_json(run.profile, profiles.to_dict(settings))
     predictions = pd.DataFrame({"subject": ["1", "1", "2"], "clip": ["a", "b", "c"], "label": [0, 1, 2]})
     predictions = predictions.assign(prediction=[0, 1, 1], p0=[1.0, 0, 0], p1=[0, 1.0, 1.0], p2=0.0)
-    row = loso_row("ours", predictions, seed=0, settings={}, bootstrap=10)
-    times = {"rows": [row], "fold_seconds": [{}], "wall_seconds": 1.0}
-    write_json(run.metrics, run_record(profile=settings, dataset="synthme", fingerprint="x", seed=0, **times))
+    row = loso_record("ours", predictions, seed=0, settings={}, classes=3, bootstrap=10)
+    results = [Result(Row("ours"), (row,), ({},))]
+    write_json(run.metrics, metrics_record(settings, {"name": "synthme", "fingerprint": "x"}, results))
     table = pd.DataFrame(
         {
             "method": ["ours"],

@@ -14,7 +14,7 @@ from selfme_lib.evaluation import leaks
 from selfme_lib.evaluation.loso import Experiment, predictions, run_experiments, run_folds
 from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.study import experiments, profiles
+from selfme_lib.study import study
 from selfme_lib.synthme import pretraining
 from selfme_lib.synthme.identity import create_identity
 from toy_motion import TINY, moving_blobs
@@ -81,19 +81,19 @@ def test_nothing_is_selected_by_the_held_out_labels(tmp_path):
 
 @pytest.mark.parametrize("profile", ["smoke", "quick", "paper"])
 def test_stage_1_opens_no_frame_of_anybody_who_is_evaluated(profile, monkeypatch, tmp_path):
-    monkeypatch.setattr(experiments, "DATA", tmp_path)
-    settings = profiles.load(profile)
-    assert settings.motion.frames == "rendered" and settings.evaluation.leaks == ()
+    monkeypatch.setattr(study, "DATA", tmp_path)
+    honest = study.Study.open(profile, tmp_path)
+    assert honest.settings.motion.frames == "rendered" and honest.settings.evaluation.leaks == ()
     rendered = FramePairs(np.zeros((4, 32, 32, 3), dtype=np.uint8), [0, 2, 4])
-    monkeypatch.setattr(experiments, "render_pairs", lambda *_, **__: None)
-    monkeypatch.setattr(experiments.FramePairs, "from_rendered", lambda _: rendered)
+    monkeypatch.setattr(study, "render_pairs", lambda *_, **__: None)
+    monkeypatch.setattr(study.FramePairs, "from_rendered", lambda _: rendered)
     names = {"dataset": "casme2", "subject": "01", "name": "EP01", "emotion": "happiness", "action_units": "12"}
     numbers = {"frame_numbers": (1, 2), "onset": 1, "apex": 2, "offset": 2, "label": 1, "fps": 200.0}
     nowhere = Clip(frames=(Path("no-such-frame1.jpg"), Path("no-such-frame2.jpg")), **names, **numbers)
-    assert experiments.training_pairs(settings, [nowhere]) is rendered
-    looking = replace(settings, motion=replace(settings.motion, frames="clips"))
+    honest.__dict__["clips"] = [nowhere]
+    assert honest.training_pairs() is rendered
     with pytest.raises((DataError, OSError), match="no-such-frame"):
-        experiments.training_pairs(looking, [nowhere])
+        honest.changed(motion={"frames": "clips"}).training_pairs()
 
 
 def test_rendered_people_are_others_than_those_who_are_evaluated(tmp_path, monkeypatch):

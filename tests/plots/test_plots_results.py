@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 from matplotlib.colors import to_hex
 
 from selfme_lib.plots import results as pictures
-from selfme_lib.study.records import loso_row
-from selfme_lib.study.tables import Result, Row
+from selfme_lib.study.results import Result, loso_record
+from selfme_lib.study.rows import Row
 from selfme_lib.study.trends import Trend
 
 LABELS = [0, 0, 1, 2, 0, 0, 1, 1]
@@ -29,7 +29,7 @@ def ax():
 def result(name, predictions, motion="selfme"):
     clips = pd.DataFrame({"subject": ["01"] * 4 + ["02"] * 4, "clip": list("abcdefgh"), "label": LABELS})
     frame = clips.assign(prediction=predictions, p0=1.0, p1=0.0, p2=0.0)
-    record = loso_row(name, frame, seed=0, settings={}, bootstrap=50)
+    record = loso_record(name, frame, seed=0, settings={}, classes=3, bootstrap=50)
     return Result(row=Row(name, motion=motion), records=(record,), fold_seconds=({},))
 
 

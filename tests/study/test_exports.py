@@ -3,7 +3,7 @@ import pandas as pd
 from selfme_lib.evaluation.metrics import read_predictions, score
 from selfme_lib.runtime.files import write_json
 from selfme_lib.study.exports import export, write_table
-from selfme_lib.study.records import loso_row
+from selfme_lib.study.results import loso_record
 from selfme_lib.study.run_folder import RunFolder
 
 CLIPS = pd.DataFrame(
@@ -13,7 +13,7 @@ CLIPS = pd.DataFrame(
 
 def test_a_run_is_written_for_others_to_score(tmp_path):
     run = RunFolder(tmp_path / "run")
-    rows = [loso_row("TV-L1+ViT", CLIPS, seed=seed, settings={}, bootstrap=5) for seed in (0, 1)]
+    rows = [loso_record("TV-L1+ViT", CLIPS, seed=seed, settings={}, classes=3, bootstrap=5) for seed in (0, 1)]
     write_json(run.metrics, {"dataset": {"name": "casme2"}, "rows": rows})
     table = pd.DataFrame({"method": ["a & b"], "UF1": [0.75], "γ": [None]})
     run.save_table("05_scores", table, title="Scores")

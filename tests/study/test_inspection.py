@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -7,9 +7,9 @@ from selfme_lib.classifier.training import fit_predict, predict
 from selfme_lib.data import Clip
 from selfme_lib.evaluation.loso import run_loso
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.study import inspection, profiles
-from selfme_lib.study.run_folder import RunFolder
-from selfme_lib.study.tables import Row
+from selfme_lib.study import inspection
+from selfme_lib.study.rows import Row
+from selfme_lib.study.study import Study
 from toy_motion import TINY, moving_blobs
 
 MOTION, LABELS, SUBJECTS, NAMES = moving_blobs(3, 4)
@@ -27,22 +27,27 @@ def clip(subject, name, label):
 CLIPS = [clip(*each) for each in zip(SUBJECTS, NAMES, LABELS)]
 
 
+def toy(folder, **sections):
+    study = Study.open("smoke", folder, seed=3, classifier=asdict(SHORT), **sections)
+    study.__dict__["clips"] = CLIPS
+    return study
+
+
 def refuse(*_, **__):
     raise AssertionError("computed again")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_network_of_a_fold_is_the_one_that_predicted(tmp_path, monkeypatch, workers):
-    settings = replace(profiles.load("smoke", seed=3, evaluation={"workers": workers}), classifier=SHORT)
-    run = RunFolder(tmp_path)
-    monkeypatch.setattr(inspection, "classifier_inputs", lambda *_: MOTION)
+    study = toy(tmp_path, evaluation={"workers": workers})
+    monkeypatch.setattr(Study, "inputs", lambda *_: MOTION)
     monkeypatch.setattr(inspection, "dataset_fingerprint", lambda _: "toy")
     config = ROW.classifier(SHORT)
     expected = run_loso(
         config, MOTION, LABELS.tolist(), SUBJECTS, NAMES, seed=3, store=tmp_path / "folds", fit_predict=fit_predict
     )
 
-    networks = inspection.fold_classifiers(settings, run, CLIPS, [ROW], ["02", "03"])
+    networks = inspection.fold_classifiers(study, [ROW], ["02", "03"])
     for (name, subject), network in networks.items():
         held_out = torch.tensor([other == subject for other in SUBJECTS])
         probabilities = expected[expected.subject == subject][["p0", "p1", "p2"]].to_numpy()
@@ -51,13 +56,13 @@ def test_the_network_of_a_fold_is_the_one_that_predicted(tmp_path, monkeypatch, 
     assert {subject for _, subject in networks} == {"02", "03"}
 
     monkeypatch.setattr(inspection, "train_classifier", refuse)
-    (again,) = inspection.fold_classifiers(settings, run, CLIPS, [ROW], ["02"]).values()
+    (again,) = inspection.fold_classifiers(study, [ROW], ["02"]).values()
     assert torch.equal(predict(again, MOTION), predict(networks["toy", "02"], MOTION))
 
 
 def test_a_subject_without_clips_is_named(tmp_path):
     with pytest.raises(DataError, match="subject 99 has no clips"):
-        inspection.fold_classifiers(profiles.load("smoke"), RunFolder(tmp_path), CLIPS, [ROW], ["02", "99"])
+        inspection.fold_classifiers(toy(tmp_path), [ROW], ["02", "99"])
 
 
 def test_the_richest_subjects_show_most_classes_then_most_clips():

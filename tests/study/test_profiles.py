@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfme_lib.classifier.network import ClassifierConfig
@@ -12,7 +12,7 @@ from selfme_lib.study import profiles
 
 @pytest.mark.parametrize("name", ["smoke", "quick", "paper"])
 def test_a_profile_file_holds_every_value_and_nothing_else(name):
-    values = yaml.safe_load((profiles.FOLDER / f"{name}.yaml").read_text())
+    values = yaml.safe_load((profiles.PROFILES / f"{name}.yaml").read_text())
     assert set(values) == {"profile", "seed", *profiles.SECTIONS}
     for section, kind in profiles.SECTIONS.items():
         assert set(values[section]) == {field.name for field in dataclasses.fields(kind)}
@@ -106,13 +106,14 @@ def test_a_faulty_file_is_named(tmp_path, text, message):
 
 def test_a_missing_value_is_named(tmp_path):
     for name in ("smoke", "quick"):
-        (tmp_path / f"{name}.yaml").write_text((profiles.FOLDER / f"{name}.yaml").read_text())
+        (tmp_path / f"{name}.yaml").write_text((profiles.PROFILES / f"{name}.yaml").read_text())
     text = (tmp_path / "smoke.yaml").read_text().replace("  tau: 0.07\n", "")
     (tmp_path / "smoke.yaml").write_text(text)
     with pytest.raises(UsageError, match=r"classifier\.tau: no value given"):
         profiles.load("smoke", folder=tmp_path)
 
 
+@settings(deadline=None)  # each example reads a file
 @given(name=st.text(min_size=1, max_size=12))
 def test_no_unknown_name_is_ever_ignored(name):
     known = {field.name for field in dataclasses.fields(ClassifierConfig)}

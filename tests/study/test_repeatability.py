@@ -7,29 +7,28 @@ from safetensors.torch import load_file
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import LearnerConfig, MotionLearner
 from selfme_lib.runtime.files import read_json
-from selfme_lib.study import experiments, profiles
-from selfme_lib.study.run_folder import RunFolder
-from selfme_lib.study.tables import Row
+from selfme_lib.study import clips, study
+from selfme_lib.study.rows import Row
+from selfme_lib.study.study import Study
 
 
 def core_of_a_run(place, start, *, workers=1, seed=0):
     """Fine-tune, extract, two folds, metrics, in a new run folder; what `metrics.json` holds, apart from times."""
-    settings = profiles.load(
+    trial = Study.open(
         "smoke",
+        place,
         seed=seed,
         data={"subjects": 2, "clips": 2},
         motion={"checkpoint": str(start), "steps": 2, "lr": 1e-3},
         evaluation={"workers": workers},
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments, "DATA", place.parent / "data")
-        run = RunFolder(place)
-        clips = experiments.prepare_data(settings)
-        row = Row("SelfME", motion="selfme", sc=True, gamma=2.0)
-        experiments.record(settings, run, clips, experiments.evaluate(settings, run, clips, [row]))
-    metrics = read_json(run.metrics)
+        for module in (study, clips):
+            patch.setattr(module, "DATA", place.parent / "data")
+        trial.record(trial.evaluate([Row("SelfME", motion="selfme", sc=True, gamma=2.0)]))
+    metrics = read_json(trial.run.metrics)
     assert [len(item["predictions"]) for item in metrics["rows"]] == [4]
-    weights = load_file(next(run.checkpoints.glob("*.safetensors")))  # its header lists names in any order
+    weights = load_file(next(trial.run.checkpoints.glob("*.safetensors")))  # its header lists names in any order
     learner = {name: value.numpy().tobytes() for name, value in weights.items()}
     return metrics["rows"], metrics["dataset"], learner
 

@@ -4,9 +4,9 @@ import pytest
 
 from selfme_lib.baselines.rivals import RIVALS
 from selfme_lib.baselines.training import Moves
-from selfme_lib.study import profiles, rival_tables, tables
-from selfme_lib.study.records import loso_row
-from selfme_lib.study.tables import Result, Row
+from selfme_lib.study import profiles, rival_tables, rows, tables
+from selfme_lib.study.results import Result, loso_record
+from selfme_lib.study.rows import Row
 
 
 @pytest.fixture(scope="module")
@@ -16,48 +16,53 @@ def settings():
 
 def result(row):
     clips = pd.DataFrame({"subject": ["01", "01", "02"], "clip": list("abc"), "label": [0, 1, 2]})
-    record = loso_row(
-        row.name, clips.assign(prediction=[0, 1, 1], p0=1.0, p1=0.0, p2=0.0), seed=0, settings={}, bootstrap=9
+    record = loso_record(
+        row.name,
+        clips.assign(prediction=[0, 1, 1], p0=1.0, p1=0.0, p2=0.0),
+        seed=0,
+        settings={},
+        classes=3,
+        bootstrap=9,
     )
     return Result(row=row, records=(record,), fold_seconds=({},))
 
 
 def test_every_row_of_tables_2_and_3_is_there_under_its_name(settings):
-    ours = {row.name for row in (*rival_tables.rival_rows(settings), *rival_tables.motion_rows(settings))}
+    ours = {row.name for row in (*rows.table_2(settings), *rows.table_3_with_tcae(settings))}
     second, third = (set(tables.paper_table(number).method) for number in (2, 3))
     assert second - {"SelfME"} <= ours and third <= ours
     assert len(ours) == len(RIVALS) + 6
 
 
 def test_every_crossed_classifier_meets_every_motion(settings):
-    table_2, table_3 = rival_tables.rival_rows(settings), rival_tables.motion_rows(settings)
-    rows = [*table_2, *table_3, *rival_tables.crossed_rows(settings)]
-    assert len({row.name for row in rows}) == len(rows)
-    table = rival_tables.crossed([result(row) for row in rows])
+    table_2, table_3 = rows.table_2(settings), rows.table_3_with_tcae(settings)
+    every = [*table_2, *table_3, *rows.crossed(settings)]
+    assert len({row.name for row in every}) == len(every)
+    table = rival_tables.crossed_scores([result(row) for row in every])
     assert table["classifier"].tolist() == ["ViT", "SCViT", "OFF-ApexNet", "STSTNet"]
     assert list(table.columns[1:]) == ["UF1, TV-L1", "UF1, SelfME-motion", "UF1, true motion"]
     assert table.notna().all(axis=None)
     real = profiles.load("smoke", data={"dataset": "casme2", "root": "x"})
-    assert {row.motion for row in rival_tables.crossed_rows(real)} == {"selfme"}
+    assert {row.motion for row in rows.crossed(real)} == {"selfme"}
 
 
 def test_given_motion_goes_through_all_that_look_at_a_flow():
     given = profiles.load("smoke", data={"dataset": "features"})
-    rows = [*rival_tables.rival_rows(given), *rival_tables.motion_rows(given)]
-    assert {row.motion for row in rows} == {"features"} and {row.gamma for row in rows} == {1.0}
+    every = [*rows.table_2(given), *rows.table_3_with_tcae(given)]
+    assert {row.motion for row in every} == {"features"} and {row.gamma for row in every} == {1.0}
     left_out = {"LBP-TOP", "CapsuleNet", "TCAE+FC"}
-    assert {row.name for row in rows if row.rival} == {method.title for method in RIVALS.values()} - left_out
+    assert {row.name for row in every if row.rival} == {method.title for method in RIVALS.values()} - left_out
 
 
 def test_clips_are_moved_as_scvits_by_the_same_share_of_the_image():
     settings = profiles.load("smoke", classifier={"flip": True, "shift": 8.0, "zoom": 0.1})
     assert settings.classifier.image_size == 64
-    assert rival_tables.rival(settings, "ststnet").moves == Moves(flip=True, shift=3.5, zoom=0.1)  # 28 px
-    assert rival_tables.rival(settings, "lbp_top").moves == Moves()
+    assert rows.rival(settings, "ststnet").moves == Moves(flip=True, shift=3.5, zoom=0.1)  # 28 px
+    assert rows.rival(settings, "lbp_top").moves == Moves()
 
 
 def test_cost_of_the_papers_ststnet_in_closed_form(settings):
-    row = next(row for row in rival_tables.rival_rows(settings) if row.name == "STSTNet")
+    row = next(row for row in rows.table_2(settings) if row.name == "STSTNet")
     convolutions, layer = 28 * 28 * 16 * 27, 400 * 3
     assert rival_tables.cost(settings, row, channels=3) == {"parameters": 1683, "flops": 2 * (convolutions + layer)}
 
@@ -65,13 +70,13 @@ def test_cost_of_the_papers_ststnet_in_closed_form(settings):
 def test_cost_of_scvit_and_of_a_machine_that_has_no_size(settings):
     vit = rival_tables.cost(settings, Row(name="ViT", sc=False), channels=2)
     assert vit["parameters"] > 0 and vit["flops"] > 0
-    row = next(row for row in rival_tables.rival_rows(settings) if row.name == "Bi-WOOF")
+    row = next(row for row in rows.table_2(settings) if row.name == "Bi-WOOF")
     assert np.isnan(list(rival_tables.cost(settings, row, channels=64).values())).all()
 
 
 def test_table_2_stands_beside_both_data_sets_with_what_is_known_of_it():
-    rows = ["STSTNet", "FeatRef", "SelfME-motion+SCViT", "TV-L1+ViT", "majority class"]
-    beside = rival_tables.beside_table_2([result(Row(name=name)) for name in rows]).set_index("method")
+    names = ["STSTNet", "FeatRef", "SelfME-motion+SCViT", "TV-L1+ViT", "majority class"]
+    beside = rival_tables.beside_table_2([result(Row(name=name)) for name in names]).set_index("method")
     assert list(beside.index) == ["STSTNet", "FeatRef", "SelfME"]
     assert beside.loc["STSTNet", "UAR CASME II"] == 0.8686 and beside.loc["FeatRef", "UF1 SMIC-HS"] == 0.7011
     assert "precision" in beside.loc["STSTNet", "about the printed score"]
@@ -79,12 +84,12 @@ def test_table_2_stands_beside_both_data_sets_with_what_is_known_of_it():
 
 
 def test_scores_for_people_say_which_table(settings):
-    rows = [
-        *rival_tables.rival_rows(settings),
-        *rival_tables.motion_rows(settings),
+    every = [
+        *rows.table_2(settings),
+        *rows.table_3_with_tcae(settings),
         Row(name="majority class", motion="none"),
     ]
-    readable = rival_tables.readable([result(row) for row in rows]).set_index("method")
+    readable = rival_tables.rival_scores([result(row) for row in every]).set_index("method")
     assert readable.loc[["LBP-TOP", "TCAE+FC", "SelfME-motion+SCViT", "majority class"], "table"].tolist() == [
         *("2", "3", "2, 3", "–")
     ]

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.study import profiles, tables
-from selfme_lib.study.records import loso_row
-from selfme_lib.study.tables import Result, Row
+from selfme_lib.study import profiles, rows, tables
+from selfme_lib.study.results import METRICS, Result, loso_record
+from selfme_lib.study.rows import Row
 
 
 @pytest.fixture(scope="module")
@@ -17,19 +17,22 @@ def result(row, *predictions, seeds=1):
     labels = [0, 1, 2, 0]
     clips = pd.DataFrame({"subject": ["01", "01", "02", "02"], "clip": list("abcd"), "label": labels})
     frames = [clips.assign(prediction=guess, p0=1.0, p1=0.0, p2=0.0) for guess in predictions]
-    records = [loso_row(row.name, frame, seed=seed, settings={}, bootstrap=20) for seed, frame in enumerate(frames)]
+    records = [
+        loso_record(row.name, frame, seed=seed, settings={}, classes=3, bootstrap=20)
+        for seed, frame in enumerate(frames)
+    ]
     return Result(row=row, records=tuple(records), fold_seconds=tuple({} for _ in frames))
 
 
 def test_table_1_holds_every_combination_in_the_papers_order(settings):
-    ours = [(row.bspline, row.sc, row.gamma != 1) for row in tables.ablation_rows(settings)]
+    ours = [(row.bspline, row.sc, row.gamma != 1) for row in rows.table_1(settings)]
     paper = tables.paper_table(1)
     assert ours == [(bool(b), bool(s), bool(m)) for b, s, m in zip(paper.bspline, paper.sc, paper.ma)]
-    assert len({row.name for row in tables.ablation_rows(settings)}) == 8
+    assert len({row.name for row in rows.table_1(settings)}) == 8
 
 
 def test_table_3_has_every_motion_with_and_without_sc_and_names_the_papers_rows(settings):
-    names = [row.name for row in tables.motion_rows(settings)]
+    names = [row.name for row in rows.table_3(settings)]
     assert len(names) == 2 * len(settings.motion.methods)
     assert {"TV-L1+ViT", "TV-L1+SCViT", "SelfME-motion+ViT", "SelfME-motion+SCViT"} <= set(names)
     assert set(names) & set(tables.paper_table(3).method) == {name for name in names if name.startswith(("TV", "Sel"))}
@@ -37,7 +40,7 @@ def test_table_3_has_every_motion_with_and_without_sc_and_names_the_papers_rows(
 
 def test_only_synthme_has_a_true_motion():
     real = profiles.load("smoke", data={"dataset": "casme2"})
-    assert not [row for row in tables.motion_rows(real) if row.motion == "truth"]
+    assert not [row for row in rows.table_3(real) if row.motion == "truth"]
 
 
 def test_the_papers_tables_are_complete():
@@ -62,13 +65,13 @@ def test_scores_are_means_over_seeds():
     assert low <= value <= high
     assert np.array_equal(both.confusion, [[4, 0, 0], [1, 1, 0], [1, 0, 1]])
     assert both.predictions.seed.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    line = tables.table([both]).iloc[0]
+    line = tables.scores([both]).iloc[0]
     assert (line["uar"], line["uar_low"], line["seeds"]) == (value, low, 2)
     assert line["uar_sd"] == pytest.approx((1 - 1 / 3) / 2**0.5)
-    assert tables.readable([both])["UAR [95 %]"][0].startswith("0.667 ± 0.471 [")
+    assert tables.readable_scores([both])["UAR [95 %]"][0].startswith("0.667 ± 0.471 [")
     assert [both.of_seed(seed).score("uar")[0] for seed in (0, 1)] == pytest.approx([1, 1 / 3])
     once = result(Row("x"), [0, 1, 2, 0])
-    assert tables.readable([once])["UAR [95 %]"][0].startswith("1.000 [") and np.isnan(once.deviation("uar"))
+    assert tables.readable_scores([once])["UAR [95 %]"][0].startswith("1.000 [") and np.isnan(once.deviation("uar"))
 
 
 def test_the_interval_is_that_of_the_mean_over_the_seeds():
@@ -78,9 +81,7 @@ def test_the_interval_is_that_of_the_mean_over_the_seeds():
     alone, both = result(Row("x"), one), result(Row("x"), one, other)
     width = [np.diff(item.score("uar")[1:])[0] for item in (alone, both)]
     assert width[1] < width[0]
-    assert both.draws("uar", n=50) == pytest.approx(
-        (alone.draws("uar", n=50) + result(Row("x"), other).draws("uar", n=50)) / 2
-    )
+    assert both.draws("uar") == pytest.approx((alone.draws("uar") + result(Row("x"), other).draws("uar")) / 2)
 
 
 def test_classes_and_subjects_one_by_one():
@@ -89,13 +90,13 @@ def test_classes_and_subjects_one_by_one():
     assert classes["recall"].tolist() == [1, 0.5, 0.5]
     assert classes["precision"].tolist() == pytest.approx([4 / 6, 1, 1])
     assert classes["clips"].tolist() == [2, 1, 1]
-    assert classes["F1"].mean() == pytest.approx(tables.METRICS["uf1"](both.confusion))
+    assert classes["F1"].mean() == pytest.approx(METRICS["uf1"](both.confusion))
     people = tables.per_subject([both])
     assert people.to_dict("list") == {"subject": ["01", "02"], "clips": [2, 2], "x": [0.75, 0.75]}
 
 
 def test_the_sweeps_change_one_number_each(settings):
-    omegas, taus = tables.sweep_rows(settings)
+    omegas, taus = rows.figure_4(settings)
     assert [row.omega for row in omegas] == list(settings.evaluation.omegas) and {row.tau for row in omegas} == {None}
     assert [row.tau for row in taus] == list(settings.evaluation.taus) and {row.omega for row in taus} == {None}
 
@@ -103,11 +104,11 @@ def test_the_sweeps_change_one_number_each(settings):
 def test_ours_stand_beside_the_papers_own_row(settings):
     majority = result(Row("majority class", motion="none", bspline=False, sc=False, gamma=1.0), [0, 0, 0, 0])
     extension = result(Row("mirrored", mirror=True), [0, 1, 2, 0])
-    rows = [result(row, [0, 1, 2, 0]) for row in tables.ablation_rows(settings)]
-    beside = tables.beside_paper([majority, *reversed(rows), extension], 1)
+    ours = [result(row, [0, 1, 2, 0]) for row in rows.table_1(settings)]
+    beside = tables.beside_paper([majority, *reversed(ours), extension], 1)
     assert beside["UF1 paper"].tolist() == tables.paper_table(1).uf1.tolist()[::-1]
     assert beside["method"].iloc[0] == "SelfME + B-spline + SC + MA"
-    beside = tables.beside_paper([result(row, [0, 1, 2, 0]) for row in tables.gamma_rows()], 4)
+    beside = tables.beside_paper([result(row, [0, 1, 2, 0]) for row in rows.table_4()], 4)
     assert beside["UAR paper"].tolist() == [0.6798, 0.7012, 0.6622]
     with pytest.raises(UsageError, match="table 2"):
         tables.beside_paper([], 2)

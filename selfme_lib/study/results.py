@@ -1,0 +1,255 @@
+"""What came of a row, and the record of a run: `metrics.json`, the numbers for machines.
+
+    schema_version  of this layout; raised when a field changes its meaning
+    profile         all settings, as plain values
+    dataset         {"name", "fingerprint"}
+    seed            of the experiment
+    git             {"commit", "dirty"}; null outside a git working tree
+    environment     {"python", "platform", "processor", "cpu_count", "packages": {name: version}}
+    torch, device   version, and "cpu" or the name of the GPU
+    rows            one per method and seed: see `loso_record`
+    times           {"wall_seconds", "rows": [seconds by fold, in the order of rows]}
+
+Everything that depends on a clock is under `times`; without it, two runs of the same code with the same settings are equal.
+Nothing reveals where on a machine a run was made, or on whose.
+"""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+
+from selfme_lib.data import Clip
+from selfme_lib.evaluation.intervals import draws_of_folds, percentile_interval
+from selfme_lib.evaluation.metrics import accuracy, fold_confusions, score, uar, uf1
+from selfme_lib.runtime.fingerprint import DISTRIBUTIONS
+from selfme_lib.runtime.paths import PACKAGE
+
+from .profiles import Profile, to_dict
+from .rows import Row
+
+SCHEMA_VERSION = 1
+METRICS = {"uf1": uf1, "uar": uar}
+PACKAGES = ("torch", "torchvision", "timm", "kornia", "captum", "numpy", "scipy", "sklearn", "pandas", "cv2")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a row.
+
+    Attributes:
+        records: of each seed, what `metrics.json` keeps (see `loso_record`).
+        fold_seconds: of each seed, the time that each subject's fold took.
+        bootstrap: draws of subjects for intervals.
+    """
+
+    row: Row
+    records: tuple[dict[str, Any], ...]
+    fold_seconds: tuple[dict[str, float], ...]
+    bootstrap: int = 2000
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Rows truth, columns prediction; summed over the seeds."""
+        return np.sum([record["confusion"] for record in self.records], axis=0)
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """subject, clip, label, prediction, probabilities and the seed of each."""
+        frames = [pd.DataFrame(record["predictions"]).assign(seed=record["seed"]) for record in self.records]
+        return pd.concat(frames, ignore_index=True)
+
+    def of_seed(self, record: int) -> "Result":
+        """The same row with only one of its seeds."""
+        return replace(self, records=(self.records[record],), fold_seconds=(self.fold_seconds[record],))
+
+    def folds(self, record: int) -> Int[np.ndarray, "s k k"]:
+        """The confusion matrix of each subject, sorted by subject, of one seed."""
+        return np.array([fold["confusion"] for fold in self.records[record]["folds"]])
+
+    def draws(self, metric: str) -> Float[np.ndarray, "n"]:
+        """`uf1` or `uar`, its mean over the seeds, in each draw of subjects (see `evaluation.intervals`)."""
+        seeds = range(len(self.records))
+        return np.mean([draws_of_folds(self.folds(i), METRICS[metric], n=self.bootstrap) for i in seeds], axis=0)
+
+    def score(self, metric: str) -> tuple[float, float, float]:
+        """`uf1` or `uar`, pooled over the folds, its mean over the seeds, and the 95 % interval of that over subjects."""
+        value = np.mean([record["pooled"][metric] for record in self.records])
+        return (float(value), *percentile_interval(self.draws(metric)))
+
+    def deviation(self, metric: str) -> float:
+        """Standard deviation of the score over the seeds; not a number with one seed."""
+        values = [record["pooled"][metric] for record in self.records]
+        return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def result_of(
+    row: Row, predictions: Sequence[pd.DataFrame], *, seed: int, classes: int, bootstrap: int, leaks: Sequence[str] = ()
+) -> Result:
+    """Scores of a row.
+
+    Args:
+        row: what was evaluated.
+        predictions: of the seeds `seed`, `seed` + 1, …: tables from `evaluation.loso`.
+        seed: the first one.
+        classes: number of classes.
+        bootstrap: draws of subjects for the 95 % intervals, always the same ones.
+        leaks: habits of `evaluation.leaks` that the row has.
+    """
+    settings = {key: value for key, value in asdict(row).items() if key != "name"} | {"leaks": list(leaks)}
+    records = tuple(
+        loso_record(row.name, table, seed=seed + index, settings=settings, classes=classes, bootstrap=bootstrap)
+        for index, table in enumerate(predictions)
+    )
+    return Result(row, records, tuple(table.attrs.get("seconds", {}) for table in predictions), bootstrap)
+
+
+def majority_predictions(clips: Sequence[Clip], *, classes: int) -> pd.DataFrame:
+    """Of every clip, the class that is most frequent among the other subjects."""
+    labels, subjects = np.array([clip.label for clip in clips]), np.array([clip.subject for clip in clips])
+    counts = {name: np.bincount(labels[subjects != name], minlength=classes) for name in set(subjects.tolist())}
+    guesses = [int(counts[name].argmax()) for name in subjects.tolist()]
+    return pd.DataFrame(
+        {"subject": subjects, "clip": [clip.name for clip in clips], "label": labels, "prediction": guesses}
+    )
+
+
+def loso_record(
+    name: str,
+    predictions: pd.DataFrame,
+    *,
+    seed: int,
+    settings: dict[str, Any],
+    classes: int,
+    bootstrap: int = 2000,
+) -> dict[str, Any]:
+    """One row of a results table with everything to check it.
+
+    Args:
+        name: of the method.
+        predictions: from `evaluation.loso`.
+        seed: with which the classifier was trained.
+        settings: what distinguishes this row from the others (method of motion, B-spline, γ, ω, …), as plain values.
+        classes, bootstrap: as in `result_of`.
+
+    Returns:
+        name, seed, settings, all of `metrics.score`, `intervals` {"uf1": [low, high], "uar": [low, high]}, `folds`
+        (each with subject, n_clips, uf1, uar, accuracy, confusion) and `predictions` (each with subject, clip, label,
+        prediction, probabilities).
+    """
+    columns = [column for column in predictions.columns if column.removeprefix("p").isdigit()]
+    folds = fold_confusions(predictions, classes=classes)
+    stacked = np.stack(list(folds.values()))
+    clips = predictions[["subject", "clip", "label", "prediction"]].to_dict("records")
+    return {
+        "name": name,
+        "seed": seed,
+        "settings": settings,
+        **score(predictions, classes=classes),
+        "intervals": {
+            name: list(percentile_interval(draws_of_folds(stacked, metric, n=bootstrap)))
+            for name, metric in METRICS.items()
+        },
+        "folds": [
+            {
+                "subject": subject,
+                "n_clips": int(confusion.sum()),
+                **{metric.__name__: float(metric(confusion)) for metric in (uf1, uar, accuracy)},
+                "confusion": confusion.tolist(),
+            }
+            for subject, confusion in folds.items()
+        ],
+        "predictions": [
+            {**clip, "probabilities": probabilities}
+            for clip, probabilities in zip(clips, predictions[columns].to_numpy().tolist())
+        ],
+    }
+
+
+def metrics_record(
+    settings: Profile,
+    dataset: dict[str, str],
+    results: Sequence[Result],
+    *,
+    earlier: dict[str, Any] | None = None,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """What `metrics.json` holds, as the docstring of this module lists it.
+
+    Args:
+        settings: of the study.
+        dataset: name and fingerprint of the clips.
+        results: a row with the same name and seed replaces the one in `earlier`.
+        earlier: the record so far.
+        device: on which the classifier was trained.
+    """
+    rows, seconds = {}, {}
+    if earlier is not None:
+        for item, time in zip(earlier["rows"], earlier["times"]["rows"]):
+            rows[item["name"], item["seed"]], seconds[item["name"], item["seed"]] = item, time
+    for result in results:
+        for item, time in zip(result.records, result.fold_seconds):
+            rows[item["name"], item["seed"]], seconds[item["name"], item["seed"]] = item, time
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "profile": to_dict(settings),
+        "dataset": dataset,
+        "seed": settings.seed,
+        "git": git_state(),
+        "environment": environment(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else "cpu",
+        "rows": list(rows.values()),
+        "times": {
+            "wall_seconds": sum(sum(folds.values()) for folds in seconds.values()),
+            "rows": list(seconds.values()),
+        },
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Machine and versions that the results may depend on."""
+    names = [DISTRIBUTIONS.get(name, name) for name in PACKAGES]
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "cpu_count": os.cpu_count(),
+        "packages": {name: importlib.metadata.version(name) for name in names},
+    }
+
+
+def processor(described: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's own name, where the system knows it; rounding, and so every training, depends on it."""
+    if described.exists():
+        for line in described.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor()
+
+
+def git_state(folder: Path = PACKAGE) -> dict[str, Any] | None:
+    """Commit of the code in `folder`, and whether the working tree differs from it; None if git does not track it."""
+    tracked = _git(folder, "ls-files")
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not tracked or commit is None:
+        return None
+    return {"commit": commit, "dirty": _git(folder, "status", "--porcelain") != ""}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        result = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # no git on this machine
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None

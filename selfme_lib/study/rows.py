@@ -1,0 +1,161 @@
+"""The rows of the paper's tables: which motion meets which classifier."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from selfme_lib.baselines.rivals import RIVALS, Rival
+from selfme_lib.baselines.training import Moves
+from selfme_lib.classifier.network import ClassifierConfig
+
+from .profiles import Profile
+
+TITLES = {
+    "zero": "no motion",
+    "tvl1": "TV-L1",
+    "farneback": "Farneback",
+    "dis": "DIS",
+    "selfme": "SelfME-motion",
+    "truth": "true motion",
+    "tcae": "TCAE-motion",
+    "features": "given motion",
+}
+CROSSED = ("off_apexnet", "ststnet")  # small networks that look at nothing but a flow
+
+
+@dataclass(frozen=True)
+class Row:
+    r"""One row of a results table: a motion and a classifier.
+
+    Attributes:
+        name: shown in the table.
+        motion: method of `extraction.extract`.
+        bspline: expansion by B-spline and exponential (learned motion only).
+        sc: with the symmetric contrastive loss, or the plain ViT.
+        gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
+        mirror: the extension of the loss that mirrors the right half.
+        omega, tau: of the loss; None takes the profile's.
+        rival: another system instead of ViT or SCViT.
+    """
+
+    name: str
+    motion: str = "selfme"
+    bspline: bool = True
+    sc: bool = True
+    gamma: float = 2.0
+    mirror: bool = False
+    omega: float | None = None
+    tau: float | None = None
+    rival: Rival | None = None
+
+    @property
+    def classifier_name(self) -> str:
+        """What looks at the motion."""
+        return RIVALS[self.rival.method].title if self.rival is not None else "SCViT" if self.sc else "ViT"
+
+    def classifier(self, config: ClassifierConfig) -> ClassifierConfig:
+        """The profile's classifier with what this row changes."""
+        omega = config.omega if self.omega is None else self.omega
+        tau = config.tau if self.tau is None else self.tau
+        return replace(config, omega=omega if self.sc else 0.0, tau=tau, mirror=self.mirror)
+
+
+MAJORITY = Row(name="majority class", motion="none", bspline=False, sc=False, gamma=1.0)
+
+
+def table_1(settings: Profile) -> list[Row]:
+    """Table 1, the ablation: every combination of B-spline, SC and motion amplification (MA), in the paper's order."""
+    order = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1), (1, 1, 1)]
+    return [
+        Row(
+            name=" + ".join(["SelfME", *(part for part, on in zip(("B-spline", "SC", "MA"), parts) if on)]),
+            bspline=bool(parts[0]),
+            sc=bool(parts[1]),
+            gamma=settings.motion.gamma if parts[2] else 1.0,
+        )
+        for parts in order
+    ]
+
+
+def table_2(settings: Profile) -> list[Row]:
+    """Table 2's rivals and Table 3's `TCAE+FC`, in the paper's order; those that need frames only where there are any."""
+    given = settings.data.dataset == "features"
+    flow = "features" if given else "tvl1"
+    return [
+        Row(
+            name=method.title,
+            motion=flow if method.sees.startswith("flow") else "tcae" if method.sees == "action vectors" else "none",
+            bspline=False,
+            sc=False,
+            gamma=1.0,
+            rival=rival(settings, name),
+        )
+        for name, method in RIVALS.items()
+        if method.sees.startswith("flow") or not given
+    ]
+
+
+def table_3(settings: Profile, methods: Sequence[str] | None = None) -> list[Row]:
+    """Table 3: every motion of the profile, or each of `methods`, with the plain ViT and with SCViT.
+
+    The true motion is the upper bound; only SynthME has it.
+    """
+    known = settings.data.dataset == "synthme"
+    return [
+        Row(
+            name=f"{TITLES[method]}+{'SCViT' if sc else 'ViT'}",
+            motion=method,
+            bspline=method == "selfme" and settings.motion.bspline,
+            sc=sc,
+            gamma=settings.motion.gamma,
+        )
+        for method in methods or settings.motion.methods
+        if method != "truth" or known
+        for sc in (False, True)
+    ]
+
+
+def table_3_with_tcae(settings: Profile) -> list[Row]:
+    """Table 3 as printed: ViT and SCViT on TV-L1, TCAE's motion and SelfME's; or on the motion that was given."""
+    if settings.data.dataset == "features":
+        return [replace(row, gamma=1.0) for row in table_3(settings, ["features"])]
+    return table_3(settings, ["tvl1", "tcae", "selfme"])
+
+
+def table_4() -> list[Row]:
+    """Table 4: motion amplification."""
+    return [Row(name=f"SelfME gamma={gamma:g}", gamma=gamma) for gamma in (1.0, 2.0, 3.0)]
+
+
+def figure_4(settings: Profile) -> tuple[list[Row], list[Row]]:
+    """Figure 4: SelfME at each of the profile's ω, and at each of its τ; the other one is the profile's."""
+    evaluation, gamma = settings.evaluation, settings.motion.gamma
+    return (
+        [Row(name=f"ω = {omega:g}", gamma=gamma, omega=omega) for omega in evaluation.omegas],
+        [Row(name=f"τ = {tau:g}", gamma=gamma, tau=tau) for tau in evaluation.taus],
+    )
+
+
+def crossed(settings: Profile) -> list[Row]:
+    """Is it the motion or the classifier? `CROSSED` on SelfME's motion and, where it is known, everything on the true one."""
+    known = settings.data.dataset == "synthme"
+    return [
+        Row(
+            name=f"{TITLES[motion]}+{RIVALS[name].title}",
+            motion=motion,
+            bspline=motion == "selfme" and settings.motion.bspline,
+            sc=False,
+            gamma=1.0,
+            rival=rival(settings, name),
+        )
+        for name in CROSSED
+        for motion in (["selfme", "truth"] if known else ["selfme"])
+    ] + table_3(settings, ["truth"])
+
+
+def rival(settings: Profile, method: str) -> Rival:
+    """A rival with the profile's settings. Its clips are augmented like SCViT's, by the same share of the image."""
+    config, classifier = getattr(settings.evaluation.rivals, method), settings.classifier
+    if RIVALS[method].network is None:
+        return Rival(method, config)
+    shift = classifier.shift * config.size / classifier.image_size
+    return Rival(method, config, Moves(flip=classifier.flip, shift=shift, zoom=classifier.zoom))

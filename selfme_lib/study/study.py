@@ -1,0 +1,349 @@
+"""A study: settings, the folder of a run, and the clips. Notebooks, widgets and the command line get everything through it.
+
+    study = Study.open("quick", "../runs/lab")
+    results = [study.majority(), *study.evaluate(rows.table_1(study.settings))]
+    study.record(results)
+    study.run.save_table("06_ablation", tables.readable_scores(results), title="…")
+
+The way is data → motion → classifier inputs → leave one subject out → results. Whatever is expensive is kept, most of it in the
+folder of the run, under a fingerprint of everything that determines it, and is not computed again.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from selfme_lib.baselines import rivals, tcae, tcae_training
+from selfme_lib.classifier.training import fit_predict, fit_predict_every_epoch, resolve_for_device
+from selfme_lib.data import Clip, dataset_fingerprint, images
+from selfme_lib.data.features import load_features
+from selfme_lib.evaluation.leaks import choose_epoch_on_test_subject
+from selfme_lib.evaluation.loso import Experiment, run_experiments, run_folds
+from selfme_lib.grids import resize_flow
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion import learner as motion_learner
+from selfme_lib.motion import training as motion_training
+from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.pairs import FramePairs
+from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.runtime.device import DEVICE
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.paths import DATA
+from selfme_lib.runtime.processes import executor
+from selfme_lib.synthme import fingerprint as synthme_fingerprint
+from selfme_lib.synthme import pretraining as synthme_faces
+from selfme_lib.synthme import render_pairs, write_dataset
+from selfme_lib.synthme.head import HEAD
+
+from . import extraction, profiles, rival_inputs
+from .clips import prepare_clips
+from .extraction import extract
+from .profiles import Profile
+from .results import Result, majority_predictions, metrics_record, result_of
+from .rows import MAJORITY, Row
+from .run_folder import RunFolder
+from .store import stored_array, stored_frames, stored_learner, stored_tcae
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Settings, run folder and clips.
+
+    Attributes:
+        settings: everything that determines the numbers.
+        run: where they are kept.
+    """
+
+    settings: Profile
+    run: RunFolder
+
+    @classmethod
+    def open(cls, profile: str, run_dir: Path | str, *, seed: int | None = None, **sections: Any) -> "Study":
+        """The study of a profile in a folder; PyTorch's generator is seeded. Arguments and errors as in `profiles.load`."""
+        settings = profiles.load(profile, seed=seed, **sections)
+        torch.manual_seed(settings.seed)
+        return cls(settings, RunFolder(Path(run_dir)))
+
+    def changed(self, *, seed: int | None = None, **sections: Mapping[str, Any]) -> "Study":
+        """The same study with other settings: `study.changed(evaluation={"seeds": 5})`."""
+        other = Study(profiles.changed(self.settings, seed=seed, **sections), self.run)
+        if "clips" in self.__dict__ and other._data_settings == self._data_settings:
+            other.__dict__["clips"] = self.clips  # not read again
+        return other
+
+    @cached_property
+    def rendered(self) -> "Study":
+        """This study on SynthME, for what needs true motion when the data set has none; itself if it is SynthME's already."""
+        if self.settings.data.dataset == "synthme":
+            return self
+        return self.changed(data={"dataset": "synthme", "root": "", "classes": 3, "align": False, "apex_rule": "label"})
+
+    @cached_property
+    def clips(self) -> list[Clip]:
+        """What `prepare_clips` gives; SynthME is rendered first if it is not there.
+
+        Raises:
+            UsageError: the data set does not come with this project, and its folder is not given.
+            DataError: something is wrong with the data.
+        """
+        return prepare_clips(self.settings, self.root)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the data set; SynthME's is complete afterwards."""
+        data = self.settings.data
+        if data.root:
+            return Path(data.root)
+        if data.dataset != "synthme":
+            raise UsageError(f"data.root: {data.dataset} does not come with this project; say where it is (--root DIR)")
+        return write_dataset(DATA / f"synthme-{synthme_fingerprint(data.synthme)}", data.synthme)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the labels."""
+        return self.settings.data.class_names
+
+    @property
+    def labels(self) -> Int[np.ndarray, "n"]:
+        """The class of each clip."""
+        return np.array([clip.label for clip in self.clips])
+
+    @property
+    def subjects(self) -> np.ndarray:
+        """The subject of each clip."""
+        return np.array([clip.subject for clip in self.clips])
+
+    def training_pairs(self, frames: str | None = None) -> FramePairs:
+        """Pairs of frames to learn motion from: `rendered` people or `clips`; by default as `MotionProfile.frames` says."""
+        motion, size = self.settings.motion, self.settings.data.size
+        if (frames or motion.frames) == "rendered":
+            faces = {"persons": motion.persons, "pairs": motion.pairs, "size": size, "head": HEAD}
+            path = DATA / f"faces-{fingerprint(code=synthme_faces, **faces)}.npy"
+            render_pairs(path, range(motion.persons), pairs_per_identity=motion.pairs, size=size)
+            return FramePairs.from_rendered(path)
+        key = fingerprint(code=images, clips=self._clips_key, size=size)
+        starts = [0, *itertools.accumulate(len(clip.frames) for clip in self.clips)]
+        return FramePairs(stored_frames(DATA / f"frames-{key}.npy", self.clips, size), starts)
+
+    def learner(self) -> MotionLearner:
+        """The motion learner of the profile, fine-tuned if the profile says so."""
+        return checkpoint.load(self.learner_file(), device=DEVICE)
+
+    def learner_file(self) -> Path:
+        """The checkpoint of `learner`; it exists afterwards. A fine-tuning that was killed resumes."""
+        motion = self.settings.motion
+        if not motion.steps:
+            return self._start
+        if motion.frames == "clips":
+            logger.warning("transductive: fine-tuning sees frames of the subjects that are held out later")
+        return stored_learner(
+            self._fine_tuned,
+            lambda: (checkpoint.load(self._start), self.training_pairs()),
+            self.settings.motion.training(self.settings.seed),
+            origin=f"fine-tuned for {motion.steps} steps on {motion.frames}",
+        )
+
+    def learning_curve(self) -> pd.DataFrame:
+        """Losses during the fine-tuning of `learner`, by step; empty without fine-tuning."""
+        return pd.DataFrame(read_json(self._fine_tuned.with_suffix(".json")) if self.settings.motion.steps else [])
+
+    def learner_from_scratch(self, learner: LearnerConfig, training: TrainingConfig) -> MotionLearner:
+        """A motion learner of any form, trained from random weights on the profile's rendered faces."""
+        faces = (self.settings.motion.persons, self.settings.motion.pairs, self.settings.data.size)
+        cause = {"learner": learner, "training": training, "faces": faces, "device": DEVICE}
+        path = (
+            self.run.checkpoints / f"scratch-{fingerprint(code=[motion_training, synthme_faces], **cause)}.safetensors"
+        )
+
+        def begin() -> tuple[MotionLearner, FramePairs]:
+            torch.manual_seed(training.seed)
+            return MotionLearner(learner), self.training_pairs("rendered")
+
+        origin = f"{training.steps} steps from random weights"
+        return checkpoint.load(stored_learner(path, begin, training, origin=origin), device=DEVICE)
+
+    def tcae_file(self) -> Path:
+        """The checkpoint of TCAE, trained from random weights on the profile's rendered faces; its curve lies beside it."""
+        config, motion, seed = self.settings.evaluation.rivals.tcae, self.settings.motion, self.settings.seed
+        faces = (motion.persons, motion.pairs, self.settings.data.size)
+        cause = {"tcae": config, "faces": faces, "seed": seed, "device": DEVICE}
+        path = self.run.checkpoints / f"tcae-{fingerprint(code=[tcae_training, synthme_faces], **cause)}.safetensors"
+        return stored_tcae(path, config, lambda: self.training_pairs("rendered"), seed=seed)
+
+    def motion(self, method: str, *, bspline: bool = True, gamma: float = 1.0) -> Float[Tensor, "n 2 s s"]:
+        r"""The motion of every clip from onset to apex, in px at the profile's size.
+
+        The learned motion is amplified before B-spline and exponential. Other motions have neither: $\gamma$ multiplies them.
+        """
+        learned = method == "selfme"
+
+        def compute() -> Tensor:
+            return extract(
+                method,
+                self.clips,
+                size=self.settings.data.size,
+                learner=self.learner() if learned else None,
+                tcae=tcae.load(self.tcae_file(), device=DEVICE) if method == "tcae" else None,
+                bspline=bspline,
+                gamma=gamma if learned else 1.0,
+                root=self.root if method == "truth" else None,
+            )
+
+        motion = stored_array(self.motion_file(method, bspline=bspline, gamma=gamma), compute)
+        return motion if learned else gamma * motion
+
+    def motion_file(self, method: str, *, bspline: bool, gamma: float) -> Path:
+        """Where `motion` keeps its result. The file need not exist."""
+        cause: dict[str, Any] = {
+            "clips": self._clips_key,
+            "size": self.settings.data.size,
+            "device": DEVICE,
+        }
+        if method == "tcae":
+            cause["tcae"] = self.tcae_file().stem
+        if method == "selfme":
+            cause |= {"bspline": bspline, "gamma": gamma, "learner": self._learner_key}
+        return self.run.fields / f"{method}-{fingerprint(code=extraction, **cause)}.npy"
+
+    def inputs(self, row: Row) -> Float[Tensor, "n c h w"]:
+        """Every clip as the classifier of a row sees it: its motion at the classifier's size, or what a rival looks at."""
+        if row.rival is not None and not row.rival.sees.startswith("flow"):
+            model = tcae.load(self.tcae_file(), device=DEVICE) if row.rival.sees == "action vectors" else None
+            return rival_inputs.from_frames(row.rival, self.clips, tcae=model)
+        side = self.settings.classifier.image_size if row.rival is None else row.rival.settings.size
+        if row.motion == "features":
+            given = load_features(self.clips, side)
+            return row.gamma * given[:, :2] if row.rival is None else rival_inputs.from_features(row.rival, given)
+        study = self
+        if "faces" in self.settings.evaluation.leaks and row.rival is None:
+            if not self.settings.motion.steps:
+                raise UsageError(
+                    "evaluation.leaks: faces are seen by fine-tuning, and motion.steps is 0; set it to 1 or more"
+                )
+            study = self.changed(motion={"frames": "clips"})
+        motion = study.motion(row.motion, bspline=row.bspline, gamma=row.gamma)
+        return resize_flow(motion, (side, side)) if row.rival is None else rival_inputs.from_motion(row.rival, motion)
+
+    def experiments(self, row: Row, *, every_epoch: bool = False) -> list[Experiment]:
+        """A row for `evaluation.loso`, one experiment per seed.
+
+        Args:
+            every_epoch: the folds predict after each epoch (ViT and SCViT only).
+        """
+        settings = self.settings
+        config: Any
+        predict: Callable[..., Tensor]
+        if row.rival is None:  # resolved once: all folds start alike
+            config = resolve_for_device(row.classifier(settings.classifier), device=DEVICE)
+            predict = fit_predict_every_epoch if every_epoch else fit_predict
+        else:
+            config, predict = rivals.with_available_weights(row.rival), rivals.fit_predict
+        seen, labels = self.inputs(row), self.labels.tolist()
+        people, names = self.subjects.tolist(), [clip.name for clip in self.clips]
+        return [
+            Experiment(config, seen, labels, people, names, settings.seed + number, predict, settings.data.classes)
+            for number in range(settings.evaluation.seeds)
+        ]
+
+    def evaluate(self, rows: Sequence[Row]) -> list[Result]:
+        """Leave one subject out for every row and every seed of the profile.
+
+        The folds of all rows are handed out at once, under one progress bar; finished ones are taken from `run.folds`.
+        """
+        evaluation = self.settings.evaluation
+        if evaluation.leaks:
+            leaks = ", ".join(evaluation.leaks)
+            logger.warning("LEAKING (%s): these scores are not results", leaks)
+            rows = [replace(row, name=f"LEAKING ({leaks}): {row.name}") for row in rows]
+        if "epoch" in evaluation.leaks:
+            return [self.result(row, list(map(choose_epoch_on_test_subject, *self.every_epoch(row)))) for row in rows]
+        trials = [trial for row in rows for trial in self.experiments(row)]
+        with executor(evaluation.workers, evaluation.cluster) as pool:
+            tables = run_experiments(trials, store=self.run.folds, executor=pool, device=DEVICE, title="all folds")
+        found = iter(tables)
+        return [self.result(row, [next(found) for _ in range(evaluation.seeds)]) for row in rows]
+
+    def every_epoch(self, row: Row) -> tuple[list[Experiment], list[dict[str, dict[str, Any]]]]:
+        """The folds of a row with predictions after every epoch, by seed: what `evaluation.leaks` chooses from."""
+        if row.rival is not None:
+            raise UsageError(
+                f"evaluation.leaks: epoch is for ViT and SCViT, not for {row.name}; leave it out for chapter 08"
+            )
+        trials = self.experiments(row, every_epoch=True)
+        with executor(self.settings.evaluation.workers, self.settings.evaluation.cluster) as pool:
+            return trials, run_folds(trials, store=self.run.folds, executor=pool, device=DEVICE, title=row.name)
+
+    def majority(self) -> Result:
+        """The lower bound: always the class that is most frequent among the other subjects."""
+        return self.result(MAJORITY, [majority_predictions(self.clips, classes=len(self.classes))])
+
+    def result(self, row: Row, predictions: Sequence[pd.DataFrame]) -> Result:
+        """Scores of a row; `predictions` are those of the profile's seeds, in order."""
+        evaluation = self.settings.evaluation
+        return result_of(
+            row,
+            predictions,
+            seed=self.settings.seed,
+            classes=self.settings.data.classes,
+            bootstrap=evaluation.bootstrap,
+            leaks=evaluation.leaks,
+        )
+
+    def record(self, results: Sequence[Result]) -> Path:
+        """Add results to `metrics.json`; a row with the same name and seed replaces the earlier one."""
+        earlier = read_json(self.run.metrics) if self.run.metrics.exists() else None
+        data = {"name": self.settings.data.dataset, "fingerprint": self._clips_key}
+        write_json(self.run.metrics, metrics_record(self.settings, data, results, earlier=earlier, device=DEVICE))
+        return self.run.metrics
+
+    @cached_property
+    def _clips_key(self) -> str:
+        return dataset_fingerprint(self.clips)
+
+    @property
+    def _data_settings(self) -> tuple:
+        """What determines `clips`."""
+        return self.settings.data, self.settings.motion.checkpoint
+
+    @property
+    def _start(self) -> Path:
+        """The checkpoint that the profile starts from."""
+        start = Path(self.settings.motion.checkpoint) if self.settings.motion.checkpoint else checkpoint.SHIPPED
+        if not start.is_file():
+            raise DataError(f"{start}: no such checkpoint of a motion learner; correct motion.checkpoint")
+        return start
+
+    @property
+    def _fine_tuned(self) -> Path:
+        return self.run.checkpoints / f"motion-{self._learner_key}.safetensors"
+
+    @property
+    def _learner_key(self) -> str:
+        """Fingerprint of the motion learner."""
+        motion, size = self.settings.motion, self.settings.data.size
+        if not motion.steps:
+            return fingerprint(code=motion_learner, checkpoint=self._start)
+        on_rendered = motion.frames == "rendered"
+        frames = [motion.persons, motion.pairs] if on_rendered else self._clips_key
+        code = [motion_training, synthme_faces if on_rendered else images]
+        cause = {
+            "training": self.settings.motion.training(self.settings.seed),
+            "size": size,
+            "frames": frames,
+            "device": DEVICE,
+        }
+        return fingerprint(code=code, checkpoint=self._start, **cause)
