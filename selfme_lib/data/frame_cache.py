@@ -6,19 +6,18 @@ Entries appear whole or not at all, and processes that want the same one take tu
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from selfme_lib.runtime.files import atomic_path, code_hash, read_json, write_json
+from selfme_lib.runtime.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.fingerprint import fingerprint
 
 from .alignment import crop_face, find_alignment
 from .clips import Clip
@@ -74,13 +73,8 @@ class FrameCache:
         return path
 
     def _key(self, clip: Clip) -> str:
-        settings = {"size": self.size, "cropped": clip.cropped, "code": _code()}
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for path in clip.frames:
-            content = read_content(path)
-            digest.update(f"{path.name} {len(content)}\n".encode(errors="surrogateescape"))
-            digest.update(content)
-        return digest.hexdigest()[:24]
+        frames = [(path.name, hashlib.sha256(read_content(path)).hexdigest()) for path in clip.frames]
+        return fingerprint(code=__name__, size=self.size, cropped=clip.cropped, frames=frames)
 
     def _write(self, clip: Clip, path: Path) -> None:
         """Write the facts about the clip first, then the frames: an entry exists as soon as its frames do."""
@@ -109,8 +103,3 @@ def frames_without_face(clip: Clip) -> list[Path]:
         return []
     names = set(read_json(clip.aligned.with_suffix(".json"))["without_face"])
     return [path for path in clip.frames if path.name in names]
-
-
-@cache
-def _code() -> str:
-    return code_hash("data/alignment.py", "data/faces.py")

@@ -1,7 +1,6 @@
 """Files that appear whole or not at all, so that a run killed at any instant leaves nothing half-written behind."""
 
 import errno
-import hashlib
 import json
 import os
 import tempfile
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DataError, UsageError
-from .paths import PACKAGE
 
 
 @contextmanager
@@ -92,15 +90,3 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UsageError(f"{path}: expected `name: value` lines")
     return values
-
-
-def code_hash(*names: str) -> str:
-    """Hash of some of the package's files and folders."""
-    paths = [PACKAGE / name for name in names]
-    files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def digest(cause: Any) -> str:
-    """A short hash of plain values."""
-    return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:16]
