@@ -19,7 +19,7 @@ BLOBS = (
 
 def moving_blobs(
     subjects: int, clips: int, *, size: int = 64, seed: int = 0
-) -> tuple[Float[Tensor, "n 2 h w"], Int[Tensor, "n"], list[str], list[str]]:
+) -> tuple[Float[Tensor, "n 2 h w"], Int[Tensor, " n"], list[str], list[str]]:
     """Motions, labels, subjects and clip names; each subject has places, strength and noise of his or her own."""
     generator = torch.Generator().manual_seed(seed)
     axis = torch.linspace(0, 1, size)
