@@ -119,8 +119,7 @@ def _copies(clips: Sequence[Clip], hashes: Sequence[tuple[str, str] | None]) -> 
         first = seen.setdefault(moments, clip)
         if first is not clip:
             severity: Severity = "note" if first.subject == clip.subject else "error"
-            problem, remedy = f"onset and apex are those of {first.key}", "keep only the clip that is right"
-            faults.append(Fault(severity, folder, problem, remedy))
+            faults.append(Fault(severity, folder, f"onset and apex are those of {first.key}", "keep the right one"))
     return faults
 
 

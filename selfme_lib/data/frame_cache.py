@@ -45,8 +45,7 @@ class FrameCache:
         recordings = [clip for clip in clips if not clip.cropped]
         paths = dict(zip((clip.key for clip in recordings), self.fill(recordings)))
         aligned = [replace(clip, aligned=paths[clip.key]) if clip.key in paths else clip for clip in clips]
-        without = [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]
-        if without:
+        if without := [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]:
             named = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
             logger.warning("no face found in %d frames: %s", len(without), named)
         return aligned
@@ -90,9 +89,11 @@ class FrameCache:
         with atomic_path(path) as temporary:
             shape = (len(clip.frames), self.size, self.size, 3)
             frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-            for place, file in enumerate(clip.frames):
-                pixels = read_pixels(file)
-                frames[place] = resize(pixels, self.size) if matrix is None else crop_face(pixels, matrix, self.size)
+            for place, pixels in enumerate(map(read_pixels, clip.frames)):
+                if matrix is None:
+                    frames[place] = resize(pixels, self.size)
+                else:
+                    frames[place] = crop_face(pixels, matrix, self.size)
             frames.flush()
             del frames  # closes the file, which some systems require before it is renamed
 

@@ -1,7 +1,7 @@
 """Videos, frame by frame. FFmpeg silently returns whatever is left of a damaged file; here damage is an error."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -18,14 +18,12 @@ _FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 _REMEDY = "copy or crop the video again"
 
 
-def read_video(
-    path: Path, choose: Callable[[int], Collection[int]] | None = None
-) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+def read_video(path: Path, pick: Callable[[int], list[int]] | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """Frames of a video in RGB, decoded one after the other up to the last one wanted: seeking in a video is not exact.
 
     Args:
         path: of the video.
-        choose: number of frames, by the header → positions of those to take; by default all are taken.
+        pick: number of frames, by the header → positions of those to take; by default all are taken.
 
     Raises:
         DataError: it is damaged or not a video.
@@ -37,7 +35,7 @@ def read_video(
     video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
-        chosen = None if choose is None else set(choose(count))
+        chosen = None if pick is None else set(pick(count))
         # Only MP4 containers count their frames; others estimate the number.
         end = max(chosen) + 1 if chosen else count if boxed else 0
         position = 0

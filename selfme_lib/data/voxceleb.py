@@ -231,13 +231,13 @@ def read_sequence(sequence: FaceSequence, *, size: int, frames: int) -> UInt8[np
         DataError: an image or the video is broken.
     """
 
-    def choose(count: int) -> list[int]:
+    def pick(count: int) -> list[int]:
         if count < 2:
             problem = f"{count} frames can be read; motion needs two"
             raise FaultyData(sequence.source, problem, "copy or crop the video again")
         return spread_evenly(count, frames)
 
-    pictures = map(read_pixels, sequence.files) if sequence.names else read_video(sequence.source, choose)
+    pictures = map(read_pixels, sequence.files) if sequence.names else read_video(sequence.source, pick)
     return np.stack([_square(pixels, size) for pixels in pictures])
 
 
