@@ -1,40 +1,81 @@
-"""`selfme site`: the project as static pages that any web server can serve, and that work from a folder, too.
+"""`selfme site`: the project as web pages, by Sphinx with MyST-NB and the book theme.
 
-The site has the repository's layout: `notebooks/04_scvit.ipynb` becomes `notebooks/04_scvit.html`, `LEDGER.md` becomes
-`LEDGER.html`, and whatever they link to (a module, a test, a folder) gets a page as well. So relative links only change
-their endings. Formulas become MathML and pictures lie beside the pages: nothing is loaded from anywhere else.
+README, ledger, notebooks (as published or those of a run), the library's API from its docstrings, and every other file that
+these link to. The pages work from a folder as from any web server and load nothing from elsewhere. Notebooks are never
+executed.
+
+Sphinx reads a source tree that is made for it in a temporary folder. The tree has the repository's layout, except that
+`README.md` becomes `index.md` and the modules of the package become `api/MODULE.rst`; links are rewritten accordingly.
 """
 
-import html
-import os
+import base64
+import importlib.resources
+import itertools
 import re
 import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-import jinja2
-import mistune
+import myst_nb  # noqa: F401  these two are only named in the configuration: a missing one shows here
 import nbformat
-from latex2mathml.converter import convert as to_mathml
-from nbconvert import HTMLExporter
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer, TextLexer
+import sphinx_book_theme  # noqa: F401
+from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
-from selfme_lib.runtime.paths import NOTEBOOKS, PROJECT
+from selfme_lib.runtime.paths import NOTEBOOKS, PACKAGE, PROJECT
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import find_appendices, find_notebooks
 from .publish import describe_pictures
 from .student import is_solution
 
-TEMPLATES = Path(__file__).parent / "templates"
-PAGES = ("README.md", "LEDGER.md")  # besides the notebooks; what they link to follows
+MATHJAX = str(importlib.resources.files("sphinx-mathjax-offline") / "static/mathjax/tex-svg-full.js")
+STYLE = str(Path(__file__).parent / "templates" / "site.css")
+PICTURES = (".png", ".webp", ".gif")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+CONFIGURATION: dict[str, Any] = {
+    "project": "SelfME, step by step",
+    "html_title": "SelfME, step by step",
+    "extensions": [
+        "myst_nb",
+        "sphinx.ext.autodoc",
+        "sphinx.ext.autosummary",
+        "sphinx.ext.napoleon",
+        "sphinx.ext.viewcode",
+        "sphinx.ext.mathjax",
+    ],
+    "myst_enable_extensions": ["attrs_inline", "dollarmath", "strikethrough"],
+    "myst_heading_anchors": 4,
+    "nb_execution_mode": "off",
+    "nb_merge_streams": True,
+    "nb_render_markdown_format": "myst",
+    "nb_ipywidgets_js": {},  # scripts of a server elsewhere
+    "html_static_path": [MATHJAX, STYLE],
+    "html_css_files": [Path(STYLE).name],
+    "mathjax_path": Path(MATHJAX).name,
+    "default_role": "py:obj",
+    "add_module_names": False,
+    "autosummary_generate": False,
+    "autodoc_member_order": "bysource",
+    "autodoc_preserve_defaults": True,
+    "python_maximum_signature_line_length": 88,
+    "html_theme": "sphinx_book_theme",
+    "html_theme_options": {
+        "use_download_button": False,
+        "home_page_in_toc": True,
+        "show_navbar_depth": 1,
+        "max_navbar_depth": 2,
+    },
+    "html_copy_source": False,
+    "html_show_copyright": False,
+}
 
 
 def write_site(out: Path, run: RunFolder | None = None, *, project: Path = PROJECT) -> Path:
@@ -42,186 +83,188 @@ def write_site(out: Path, run: RunFolder | None = None, *, project: Path = PROJE
 
     Args:
         out: folder; pages of an earlier site are replaced.
-        run: whose executed notebooks and report are shown; None: the notebooks as they are published. Appendices that it has
-            not run are shown as published, too.
+        run: whose executed notebooks and report are shown; None: the notebooks as published. Appendices that the run lacks
+            are shown as published, too.
         project: where README, notebooks and modules are.
 
     Raises:
         DataError: a notebook is not in the run, or a page links to something that does not exist.
     """
-    return _Site(out, project, run).write()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "source")
+        _SourceTree(source, project, run).write()
+        streams: dict[str, Any] = {"status": None, "warning": sys.stderr}
+        try:
+            with patch_docutils(), docutils_namespace():  # nothing stays registered for the next site
+                sphinx = Sphinx(source, None, out.resolve(), Path(folder, "doctrees"), "html", CONFIGURATION, **streams)
+                sphinx.connect("autodoc-process-docstring", _markdown_to_rst, priority=400)  # before napoleon
+                sphinx.build()
+        except SphinxError as error:
+            raise DataError(f"{out}: Sphinx failed ({error}); install the versions in constraints.txt") from None
+    if run is not None and run.report.exists():
+        with atomic_path(out / "report.html") as temporary:
+            shutil.copyfile(run.report, temporary)
+    return out / "index.html"
 
 
 @dataclass
-class _Site:
-    out: Path
+class _SourceTree:
+    """The tree that Sphinx reads, made page by page; each page adds what it links to."""
+
+    root: Path
     project: Path
     run: RunFolder | None
-    waiting: list[Path] = field(default_factory=list)  # files and folders that need a page still
+    waiting: list[Path] = field(default_factory=list)
     done: set[Path] = field(default_factory=set)
 
-    def write(self) -> Path:
+    def write(self) -> None:
         folder = self.project / NOTEBOOKS.name
-        notebooks = [*find_notebooks(folder), *find_appendices(folder)]
-        self.chapters = {path: _first_heading(nbformat.read(path, as_version=4)) for path in notebooks}
-        self.waiting = [*(self.project / name for name in PAGES), *notebooks]
+        contents = {
+            "The paper": find_notebooks(folder),
+            "Beyond the paper": find_appendices(folder),
+            "Reference": [self.project / "LEDGER.md"],
+        }
+        self.waiting = [self.project / "README.md", *itertools.chain(*contents.values())]
         while self.waiting:
-            source = self.waiting.pop(0)
-            if source not in self.done:
-                self.done.add(source)
-                self._write_page(source)
-        css = (TEMPLATES / "site.css").read_text(encoding="utf-8") + HtmlFormatter().get_style_defs(".highlight")
-        self._write(self.out / "site.css", css)
+            path = self.waiting.pop(0)
+            if path not in self.done:
+                self.done.add(path)
+                self._write_page(path)
+        entries = {caption: [self._page_of(path) for path in paths] for caption, paths in contents.items() if paths}
+        for name, path in self._modules():
+            self._write(f"api/{name}.rst", _module_page(name, path))
+            if name == PACKAGE.name:
+                entries["Reference"].append(f"api/{name}.rst")
         if self.run is not None and self.run.report.exists():
-            with atomic_path(self.out / "report.html") as temporary:
-                shutil.copyfile(self.run.report, temporary)
-        return self.out / "index.html"
+            link = f'<a href="report.html">The report</a> of `{self.run.name}`.'
+            self._write("run.md", f"# Report of the run\n\n{link}\n")
+            entries["Reference"].append("run.md")
+        with (self.root / "index.md").open("a", encoding="utf-8") as index:
+            for caption, pages in entries.items():
+                index.write("\n".join(["\n```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```\n"]))
 
-    def _write_page(self, source: Path) -> None:
-        """The page of a file or a folder; a picture is copied."""
-        if source.suffix in (".png", ".webp", ".gif"):
-            with atomic_path(self.out / source.relative_to(self.project)) as temporary:
-                shutil.copyfile(source, temporary)
-            return
-        if source.suffix == ".ipynb":
-            title, body = self.chapters[source], self._notebook(source)
-        elif source.suffix == ".md":
-            text = source.read_text(encoding="utf-8")
-            title, body = _first_line(text), _to_html(text)
-        elif source.is_dir():
-            inside = sorted(
-                path for path in source.iterdir() if path.suffix in (".py", ".md", ".yaml") or _has_code(path)
-            )
-            lines = [f"- [{path.name}]({path.name})" for path in inside]
-            title = source.name
-            body = _to_html("\n".join([f"# {source.relative_to(self.project).as_posix()}", *lines]))
+    def _modules(self) -> Iterator[tuple[str, Path]]:
+        """Every module of the package, by its full name."""
+        for path in sorted((self.project / PACKAGE.name).rglob("*.py")):
+            parts = path.relative_to(self.project).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+    def _page_of(self, path: Path) -> str:
+        """The source of the page of a file or a folder, seen from the tree's root; of a picture, its own place."""
+        place = path.relative_to(self.project)
+        if place.as_posix() == "README.md":
+            return "index.md"
+        if place.parts[0] == PACKAGE.name and (path.suffix == ".py" or path.is_dir()):
+            return f"api/{'.'.join(place.with_suffix('').parts).removesuffix('.__init__')}.rst"
+        if path.is_dir():
+            return (place / "index.md").as_posix()
+        return place.as_posix() if path.suffix in (".md", ".ipynb", *PICTURES) else f"{place.as_posix()}.md"
+
+    def _write_page(self, path: Path) -> None:
+        page, place = self._page_of(path), path.relative_to(self.project)
+        beside = f"---\norphan: true\n---\n\n# {place.as_posix()}\n\n"  # not in the table of contents
+        if page.startswith("api/"):
+            return  # written with all the others
+        if path.suffix == ".ipynb":
+            self._write(page, nbformat.writes(self._notebook(path)))
+        elif path.suffix == ".md":
+            text = self._relinked(path.read_text(encoding="utf-8"), path)
+            self._write(page, text if path.parent == self.project else f"---\norphan: true\n---\n\n{text}")
+        elif path.is_dir():
+            inside = [item.name for item in sorted(path.iterdir()) if item.suffix in (".py", ".md", ".yaml")]
+            self._write(page, beside + self._relinked("\n".join(f"- [{name}]({name})" for name in inside), path))
+        elif path.suffix in PICTURES:
+            (self.root / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, self.root / place)
         else:
-            title = source.relative_to(self.project).as_posix()
-            lexer = PythonLexer() if source.suffix == ".py" else TextLexer()
-            text = source.read_text(encoding="utf-8")
-            body = f"<h1>{html.escape(title)}</h1>" + highlight(text, lexer, HtmlFormatter())
-        page = self._page_of(source)
-        body = self._relinked(body, source if source.is_dir() else source.parent, page)
-        chapters = [
-            {"address": self._from(page, self._page_of(path)), "title": name, "here": path == source}
-            for path, name in self.chapters.items()
-        ]
-        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
-        text = environment.get_template("site.html.j2").render(
-            title=html.escape(title),
-            body=body,
-            chapters=chapters,
-            root=self._from(page, self.out / "index.html").removesuffix("index.html"),
-            report=self.run is not None and self.run.report.exists(),
-        )
-        self._write(page, text)
+            language = {".py": "python", ".yaml": "yaml"}.get(path.suffix, "text")
+            self._write(page, f"{beside}````{language}\n{path.read_text(encoding='utf-8')}\n````\n")
 
-    def _notebook(self, source: Path) -> str:
+    def _notebook(self, source: Path) -> nbformat.NotebookNode:
+        """A notebook as MyST-NB should read it: solutions folded, widgets as pictures, pictures with descriptions."""
         run = self.run
         path = source if run is None else run.notebooks / source.name
         if not path.exists() and source in find_appendices(source.parent):
             run, path = None, source
         if not path.exists():
-            raise DataError(
-                f"{path}: not in this run; run `selfme reproduce --only {source.stem[:2]}` or leave out --run"
-            )
+            remedy = f"run `selfme reproduce --only {source.stem[:2]}` or leave out --run"
+            raise DataError(f"{path}: not in this run; {remedy}")
         notebook = nbformat.read(path, as_version=4)
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
         notebook.metadata.pop("widgets", None)
-        for cell in notebook.cells:
-            if cell.cell_type == "code" and run is not None:
+        for number, cell in enumerate(notebook.cells):
+            if cell.cell_type != "code":
+                cell.source = self._relinked(cell.source, source)
+                continue
+            if run is not None:
                 describe_pictures(cell, run)
-            for output in cell.get("outputs", []):
-                if WIDGET in output.get("data", {}):
-                    output["data"] = _static_twin(output["data"])
-        exporter = HTMLExporter(template_file="site_notebook.html.j2", extra_template_paths=[str(TEMPLATES)])
-        exporter.register_filter("markdown2html", _to_html)
-        exporter.register_filter("is_solution", is_solution)
-        body, _ = exporter.from_notebook_node(notebook)
-        return body
+            if is_solution(cell):
+                cell.metadata.tags.append("hide-cell")
+                cell.metadata["mystnb"] = {"code_prompt_show": "A solution", "code_prompt_hide": "Hide the solution"}
+            for position, output in enumerate(cell.outputs):
+                self._make_static(output, f"{source.stem}-{number}-{position}")
+        return notebook
 
-    def _page_of(self, source: Path) -> Path:
-        """Where the page of a file, of a folder or a picture lies."""
-        place = self.out / source.relative_to(self.project)
-        if source == self.project / "README.md":
-            return self.out / "index.html"
-        if source.is_dir():
-            return place / "index.html"
-        if source.suffix in (".md", ".ipynb"):
-            return place.with_suffix(".html")
-        return place if source.suffix in (".png", ".webp", ".gif") else place.with_name(place.name + ".html")
+    def _make_static(self, output: nbformat.NotebookNode, name: str) -> None:
+        """Turn an output into what a page without a kernel shows. A picture becomes Markdown, which keeps its description."""
+        data = output.get("data", {})
+        kind = next((kind for kind in ("image/png", "image/jpeg") if kind in data), None)
+        if kind:
+            picture = self.root / "pictures" / f"{name}.{kind.removeprefix('image/')}"
+            picture.parent.mkdir(exist_ok=True)
+            picture.write_bytes(base64.b64decode(data[kind]))
+            alt = re.sub(r"([\\\[\]*_`<$])", r"\\\1", output.metadata.get(kind, {}).get("alt", ""))
+            output.data = {"text/markdown": f"![{alt}](/pictures/{picture.name})"}
+        elif WIDGET in data:
+            output.data = {"text/markdown": "*A widget: it needs a running notebook. A figure nearby shows the same.*"}
 
-    def _relinked(self, body: str, folder: Path, page: Path) -> str:
-        """Links between files of the project become links between their pages, which are written later."""
+    def _relinked(self, text: str, source: Path) -> str:
+        """Markdown whose links between files of the project lead to their pages, which are written later."""
+        folder = source if source.is_dir() else source.parent
 
         def moved(match: re.Match) -> str:
-            address = html.unescape(match[2])
-            if re.match(r"[a-z]+:|#", address):
+            file, mark, anchor = match[1].partition("#")
+            if not file or re.match(r"[a-z]+:", file):
                 return match[0]
-            file, mark, anchor = unquote(address).partition("#")
             target = (folder / file).resolve()
             if target.parent == (self.project / "figures").resolve() and not target.exists():
                 return match[0]  # the first publication of a new notebook brings it
             if not target.exists() or self.project.resolve() not in target.parents:
-                raise DataError(f"{page}: links to {address}, which does not exist in {self.project}")
+                raise DataError(f"{source}: links to {file}, which does not exist in {self.project}")
             self.waiting.append(target)
-            return f'{match[1]}="{html.escape(self._from(page, self._page_of(target)) + mark + anchor)}"'
+            return f"](/{self._page_of(target)}{mark}{anchor})"
 
-        return re.sub(r'\b(href|src)="([^"]+)"', moved, body)
+        text = re.sub(r'<a id="([\w-]+)"></a>', r"[]{#\1}", text)
+        return re.sub(r"\]\(([^)\s]+)\)", moved, text)
 
-    def _from(self, page: Path, other: Path) -> str:
-        return Path(os.path.relpath(other, page.parent)).as_posix()
-
-    def _write(self, path: Path, text: str) -> None:
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    def _write(self, page: str, text: str) -> None:
+        (self.root / page).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / page).write_text(text, encoding="utf-8")
 
 
-def _static_twin(data: dict[str, Any]) -> dict[str, Any]:
-    """What a page without a kernel shows of a widget: its picture, or where to find it."""
-    if "image/jpeg" in data:
-        return {"image/jpeg": data["image/jpeg"]}
-    return {"text/html": "<p class='widget'>A widget: it needs a running notebook. A figure nearby shows the same.</p>"}
+def _module_page(name: str, path: Path) -> str:
+    """The page of a module; that of a package lists its modules."""
+    title = name.partition(".")[2] or name
+    lines = [title, "=" * len(title), "", f".. automodule:: {name}", "   :members:", "   :ignore-module-all:", ""]
+    if path.name == "__init__.py":
+        inside = [
+            item for item in sorted(path.parent.iterdir()) if item.suffix == ".py" or (item / "__init__.py").exists()
+        ]
+        names = [item.stem for item in inside if item != path]
+        lines += [".. autosummary::", "", *(f"   {item}" for item in names), ""]
+        lines += [".. toctree::", "   :hidden:", "", *(f"   {name}.{item}" for item in names)]
+    return "\n".join(lines) + "\n"
 
 
-def _to_html(text: str) -> str:
-    """Markdown with formulas; headings get anchors as Jupyter makes them."""
-    formulas: list[str] = []
+def _markdown_to_rst(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Docstrings are written in Markdown; autodoc wants formulas, tables and indented blocks marked in its own way."""
 
-    def keep(match: re.Match) -> str:
-        if match[1] is not None:  # code keeps its dollars
-            return match[0]
-        formulas.append(_formula(match[2] or match[3], block=match[2] is not None))
-        return f"\x02{len(formulas) - 1}\x03"
+    def literal(block: re.Match) -> str:
+        return "::\n\n" + re.sub(r"(?m)^", "    ", block[0]) + "\n"
 
-    text = re.sub(r"(```.*?```|`[^`\n]+`)|\$\$(.+?)\$\$|\$([^$\n]+?)\$", keep, text, flags=re.DOTALL)
-    page = mistune.create_markdown(escape=False, plugins=["table", "strikethrough", "url"])(text)
-    page = re.sub(r"<h([1-6])>(.*?)</h\1>", _with_anchor, page)
-    return re.sub(r"\x02(\d+)\x03", lambda match: formulas[int(match[1])], page)
-
-
-def _formula(latex: str, *, block: bool) -> str:
-    """MathML; a `\\tag` stands beside the formula, as its number."""
-    tag = re.search(r"\\tag\{(.+?)\}", latex)
-    latex = re.sub(r"\\tag\{.+?\}", "", latex).replace("\\|", "|").strip()
-    mathml = to_mathml(latex, display="block" if block else "inline")
-    number = f"<span class='tag'>({tag[1]})</span>" if tag else ""
-    return f"<span class='formula'>{mathml}{number}</span>" if block else mathml
-
-
-def _with_anchor(match: re.Match) -> str:
-    words = html.unescape(re.sub(r"<[^>]+>|\x02\d+\x03", "", match[2])).strip()
-    anchor = html.escape(words.replace(" ", "-"))
-    return f'<h{match[1]} id="{anchor}">{match[2]}</h{match[1]}>'
-
-
-def _first_line(text: str) -> str:
-    return next(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
-
-
-def _first_heading(notebook: nbformat.NotebookNode) -> str:
-    return _first_line("\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown"))
-
-
-def _has_code(path: Path) -> bool:
-    return path.is_dir() and any(path.glob("*.py"))
+    text = "\n".join(lines)
+    text = re.sub(r"(?m)(?<=\n\n)(?: {4}.*\n)+", literal, text)
+    text = re.sub(r"(?m)(?:^\|.*\n)+", literal, text)
+    text = re.sub(r"\$\$(.+?)\$\$", lambda m: f"\n\n.. math:: {' '.join(m[1].split())}\n\n", text, flags=re.DOTALL)
+    text = re.sub(r"(?<!\\)\$([^$\n]+)\$", r":math:`\1`", text)
+    lines[:] = text.splitlines()

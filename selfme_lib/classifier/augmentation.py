@@ -21,7 +21,7 @@ def augment(
 
     Args:
         flip: mirror half of the samples.
-        shift: greatest |t|, in pixels, along x and y.
+        shift: greatest `|t|`, in pixels, along x and y.
         zoom: greatest relative change of size.
         motion: the first two channels are a motion; further ones, such as its strain, have no direction. False: none has.
     """
