@@ -9,9 +9,12 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, req
 
 import cv2
 import numpy as np
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from selfme_lib.app.extras import extra as brought_by
+from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.paths import PACKAGE, PROJECT
 
 try:
@@ -150,3 +153,10 @@ except UsageError as error:
     print(error)
 """)
     assert 'pip install "selfme[cluster]"' in done.stdout, done.stderr
+
+
+def test_a_module_of_our_own_that_is_missing_is_not_blamed_on_an_extra():
+    with pytest.raises(ModuleNotFoundError), brought_by("docs"):
+        import selfme_lib.gone  # noqa: F401
+    with pytest.raises(UsageError, match=r'not_a_package .*"selfme\[docs\]"'), brought_by("docs"):
+        import not_a_package  # noqa: F401

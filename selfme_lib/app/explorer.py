@@ -4,6 +4,7 @@ Voilà runs a notebook and shows its outputs without its code. The notebook is w
 or the clips of a data set that the reader has.
 """
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool) -> int:
     """
     with extra("notebooks"):
         from voila.app import Voila
+
+    print(f"http://localhost:{port}/ (Ctrl-C ends it)", file=sys.stderr)
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "explorer.ipynb")

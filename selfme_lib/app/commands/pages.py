@@ -31,7 +31,6 @@ def explore(
         load_clips(dataset, root, apex_rule=page.apex_rule(dataset))  # what is wrong is said here
     elif dataset != "synthme":
         raise UsageError(f"{dataset} does not come with this project: say where it is with --root DIR")
-    print(f"http://localhost:{port}/ (Ctrl-C ends it)", file=sys.stderr)
     if code := page.serve(page.notebook_of(dataset, root), port=port, browser=browser):
         raise UsageError(f"--port {port}: the server could not start (exit code {code}); try another port")
 
