@@ -29,7 +29,9 @@ def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> l
     """
     notebooks = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb") if path.stem[:2] < BEYOND)
     if not notebooks:
-        raise UsageError(f"no notebooks in {folder}: run selfme from a clone of the project (pip install -e .)")
+        raise UsageError(
+            f"no notebooks in {folder}: run selfme from a clone of the project (pip install -e '.[notebooks]')"
+        )
     if not only:
         return notebooks
     notebooks += find_appendices(folder)

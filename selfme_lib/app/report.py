@@ -188,7 +188,7 @@ def _environment(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command(profile: dict[str, Any]) -> str:
-    lines = ["pip install -e .", f"selfme reproduce --profile {profile['profile']}"]
+    lines = ['pip install -e ".[notebooks]"', f"selfme reproduce --profile {profile['profile']}"]
     if profile["data"]["dataset"] != "synthme":
         lines[1] += f" --dataset {profile['data']['dataset']} --root DIR"
     return "\n".join(lines)
