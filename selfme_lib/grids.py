@@ -21,6 +21,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+Images = Float[Tensor, "b c h w"]
+Frames = Float[Tensor, "b 3 h w"]
+Flow = Float[Tensor, "b 2 h w"]
+Points = Float[Tensor, "b k 2"]
+
 
 def identity_grid(height: int, width: int, *, device=None, dtype=torch.float32) -> Float[Tensor, "2 h w"]:
     """Pixel coordinates of a lattice, x first."""
@@ -40,7 +45,7 @@ def to_pixels(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[T
     return (points + 1) / 2 * points.new_tensor([width - 1, height - 1])
 
 
-def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "_ 2 _ _"]) -> Float[Tensor, "b c h w"]:
+def warp(image: Images, flow: Float[Tensor, "_ 2 _ _"]) -> Images:
     r"""Backward warping $\hat x(u) = x(u + \Phi(u))$, bilinear; the border is replicated beyond the image.
 
     Args:
@@ -60,18 +65,18 @@ def warp(image: Float[Tensor, "b c h w"], flow: Float[Tensor, "_ 2 _ _"]) -> Flo
     return _sample_image(image, to_normalised(position.permute(0, 2, 3, 1), height, width))
 
 
-def translate(image: Float[Tensor, "b c h w"], displacement: Float[Tensor, "b 2"]) -> Float[Tensor, "b c h w"]:
+def translate(image: Images, displacement: Float[Tensor, "b 2"]) -> Images:
     """`warp` by a flow that is constant over each image, but cheaper; `displacement` (x, y) in normalised units."""
     height, width = image.shape[-2:]
     lattice = to_normalised(identity_grid(height, width, device=image.device).permute(1, 2, 0), height, width)
     return _sample_image(image, lattice + displacement[:, None, None, :])
 
 
-def _sample_image(image: Float[Tensor, "b c h w"], grid: Float[Tensor, "b h w 2"]) -> Float[Tensor, "b c h w"]:
+def _sample_image(image: Images, grid: Float[Tensor, "b h w 2"]) -> Images:
     return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
 
 
-def sample(flow: Float[Tensor, "b 2 h w"], points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
+def sample(flow: Flow, points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
     """The flow at normalised points, itself in normalised units (the lattice is 2 units wide)."""
     values = F.grid_sample(flow, points[:, None].to(flow.dtype), padding_mode="border", align_corners=True)
     height, width = flow.shape[-2:]
@@ -103,13 +108,13 @@ def _resample(image: Tensor, size: tuple[int, int], sigma: tuple[float, float]) 
         return rows @ image @ columns.T
 
 
-def gaussian_blur(image: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b c h w"]:
+def gaussian_blur(image: Images, sigma: float) -> Images:
     """Gaussian blur; `sigma` in pixels; the border is replicated."""
     height, width = image.shape[-2:]
     return _resample(image, (height, width), (sigma, sigma))
 
 
-def resize_image(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
+def resize_image(image: Images, size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
     """Resize to a lattice of `size` (height, width) with the same corners, smoothing when shrinking."""
     height, width = image.shape[-2:]
     if (height, width) == tuple(size):
@@ -119,7 +124,7 @@ def resize_image(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Floa
     return _resample(image, size, (0.4 * height / size[0], 0.4 * width / size[1]))
 
 
-def resize_flow(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "b 2 h2 w2"]:
+def resize_flow(flow: Flow, size: tuple[int, int]) -> Float[Tensor, "b 2 h2 w2"]:
     """Bilinear resize to a lattice of `size` (height, width); values are rescaled to pixels of the new lattice."""
     height, width = flow.shape[-2:]
     if (height, width) == tuple(size):
@@ -128,13 +133,13 @@ def resize_flow(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[
     return resized * pixel_ratio(flow, size)
 
 
-def pixel_ratio(flow: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "2 1 1"]:
+def pixel_ratio(flow: Flow, size: tuple[int, int]) -> Float[Tensor, "2 1 1"]:
     """How many pixels of a lattice of `size` (height, width) one pixel of the flow's lattice spans, along x and y."""
     height, width = flow.shape[-2:]
     return flow.new_tensor([(size[1] - 1) / (width - 1), (size[0] - 1) / (height - 1)])[:, None, None]
 
 
-def compose(first: Float[Tensor, "b 2 h w"], second: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+def compose(first: Flow, second: Flow) -> Flow:
     r"""The displacement of $u \mapsto g(f(u))$ with $f = id + first$ and $g = id + second$.
 
     For images, `warp(x, compose(first, second))` is `warp(warp(x, second), first)` up to interpolation.
@@ -142,19 +147,19 @@ def compose(first: Float[Tensor, "b 2 h w"], second: Float[Tensor, "b 2 h w"]) -
     return first + warp(second, first)
 
 
-def jacobian_determinant(flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h-1 w-1"]:
+def jacobian_determinant(flow: Flow) -> Float[Tensor, "b h-1 w-1"]:
     r"""$\det J$ of $u \mapsto u + \Phi(u)$ in each cell, by forward differences; where it is ≤ 0 the map folds."""
     dx = flow[:, :, :-1, 1:] - flow[:, :, :-1, :-1]  # (b, 2, h-1, w-1): derivative along x
     dy = flow[:, :, 1:, :-1] - flow[:, :, :-1, :-1]
     return (1 + dx[:, 0]) * (1 + dy[:, 1]) - dx[:, 1] * dy[:, 0]
 
 
-def end_point_error(flow: Float[Tensor, "b 2 h w"], truth: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b h w"]:
+def end_point_error(flow: Flow, truth: Flow) -> Float[Tensor, "b h w"]:
     """Length of the difference between two flows, in pixels."""
     return torch.linalg.vector_norm(flow - truth, dim=1)
 
 
-def optical_strain(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]:
+def optical_strain(motion: Flow) -> Float[Tensor, "b 1 h w"]:
     r"""Magnitude of the strain, $\sqrt{u_x^2 + v_y^2 + \frac12 (u_y + v_x)^2}$: how much the skin stretches."""
     along_y, along_x = torch.gradient(motion, dim=(-2, -1))  # each (b, 2, h, w)
     shear = along_y[:, 0] + along_x[:, 1]

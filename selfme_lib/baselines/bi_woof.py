@@ -13,40 +13,11 @@ number of cells was chosen per data set on the result (here: 8 x 8 for all). Its
 """
 
 import math
-from typing import Annotated
 
-import pydantic
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
-
-from selfme_lib.runtime.settings import STRICT
-
-from .svm import Cost
-from .training import Side
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class BiWOOFConfig:
-    """Settings of Bi-WOOF.
-
-    Attributes:
-        size: side of the flow in px.
-        blocks: cells per side.
-        bins: sectors of the circle.
-        c: cost of the support vector machine.
-    """
-
-    size: Side = 128
-    blocks: Side = 8
-    bins: Annotated[int, Field(ge=2, le=1000)] = 8
-    c: Cost = 1e4
-
-    def __post_init__(self):
-        if self.blocks > self.size:
-            raise ValueError(f"bi_woof: {self.blocks} blocks do not fit into {self.size} px")
 
 
 def bi_woof(flow_and_strain: Float[Tensor, "n 3 h w"], *, blocks: int, bins: int) -> Float[Tensor, "n d"]:

@@ -13,43 +13,13 @@ first sampled at `frames` moments, evenly from onset to offset: 15 of a clip of 
 moment is a neighbour. Parameters: only the machine's. Unclear: the sampling, radii and cost of the published row.
 """
 
-from typing import Annotated
-
 import numpy as np
-import pydantic
 import torch
 from jaxtyping import Float, UInt8
-from pydantic import Field
 from torch import Tensor
-
-from selfme_lib.runtime.settings import STRICT
-
-from .svm import Cost
-from .training import Side
 
 NEIGHBOURS = 4
 PATTERNS = 2**NEIGHBOURS
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class LBPTOPConfig:
-    """Settings of LBP-TOP.
-
-    Attributes:
-        size: side of the grey frames in px.
-        frames: moments of a clip, evenly spaced.
-        blocks: cells per side.
-        c: cost of the support vector machine.
-    """
-
-    size: Side = 128
-    frames: Annotated[int, Field(ge=3, le=10_000)] = 15
-    blocks: Side = 5
-    c: Cost = 1.0
-
-    def __post_init__(self):
-        if self.blocks > self.size - 2:
-            raise ValueError(f"lbp_top: {self.blocks} blocks do not fit into {self.size} px without their border")
 
 
 def patterns(plane: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h-2 w-2"]:

@@ -10,47 +10,27 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-import pydantic
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.settings import STRICT
 
-from .bi_woof import BiWOOFConfig
 from .capsule_net import CapsuleNet
 from .dual_inception import DualInception
 from .featref import FeatRef
 from .googlenet import GoogLeNet
-from .lbp_top import LBPTOPConfig
 from .off_apexnet import OFFApexNet
+from .settings import BiWOOFConfig, LBPTOPConfig, NetworkConfig
 from .ststnet import STSTNet
 from .svm import train_svm
-from .tcae import TCAEConfig, TCAEHead
-from .training import Moves, Network, NetworkConfig, train_network
+from .tcae import TCAEHead
+from .training import Moves, Network, train_network
 from .vgg16 import VGG16
 
 Predictor = Callable[[Float[Tensor, "m c h w"]], Float[Tensor, "m k"]]
 Sees = Literal["clip", "apex frame", "flow", "flow and strain", "action vectors"]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class RivalsConfig:
-    """Settings of every rival, named as in `RIVALS`. `tcae` is the autoencoder behind `tcae_fc`."""
-
-    lbp_top: LBPTOPConfig
-    bi_woof: BiWOOFConfig
-    capsule_net: NetworkConfig
-    googlenet: NetworkConfig
-    vgg16: NetworkConfig
-    off_apexnet: NetworkConfig
-    dual_inception: NetworkConfig
-    ststnet: NetworkConfig
-    featref: NetworkConfig
-    tcae: TCAEConfig
-    tcae_fc: NetworkConfig
 
 
 @dataclass(frozen=True)
@@ -154,17 +134,10 @@ def train(
 
 
 def fit_predict(
-    rival: Rival,
-    inputs: Float[Tensor, "n c h w"],
-    labels: Int[Tensor, "n"],
-    test_inputs: Float[Tensor, "m c h w"],
-    *,
-    classes: int = 3,
-    seed: int,
-    device: str = "cpu",
+    rival: Rival, inputs: Float[Tensor, "n c h w"], labels: Int[Tensor, "n"], test_inputs: Tensor, **options: Any
 ) -> Float[Tensor, "m k"]:
-    """Train on some clips and give the class probabilities of others: one fold of `evaluation.loso`."""
-    return train(rival, inputs, labels, classes=classes, seed=seed, device=device)(test_inputs)
+    """Train on some clips and give the class probabilities of others: one fold of `evaluation.loso`. Options as in `train`."""
+    return train(rival, inputs, labels, **options)(test_inputs)
 
 
 def imagenet_state(method: str) -> dict[str, Tensor]:

@@ -1,15 +1,11 @@
 """A linear support vector machine on descriptors: the classifier of LBP-TOP and Bi-WOOF."""
 
 from collections.abc import Callable
-from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
 from torch import Tensor
-
-Cost = Annotated[float, Field(gt=0, le=1e12)]
 
 
 def train_svm(

@@ -22,21 +22,18 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
 
-import pydantic
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from selfme_lib.grids import resize_flow, resize_image
+from selfme_lib.grids import Flow, Frames, resize_flow, resize_image
 from selfme_lib.motion import checkpoint
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.settings import STRICT
 
-from .training import Count, Network, Rate, Width, channels
+from .settings import TCAEConfig
+from .training import Network, channels
 
 APART = 3  # convolutions of the encoder that action and pose each have to themselves
 KIND = "tcae"  # in a checkpoint's metadata
@@ -45,35 +42,13 @@ Code = tuple[Float[Tensor, "b d 1 1"], Float[Tensor, "b d 1 1"]]
 """Action and pose vectors."""
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class TCAEConfig:
-    """TCAE's size and training.
-
-    Attributes:
-        size: side of the frames in px, a power of two from 32; 256 is the paper's.
-        width: factor on the number of channels; 1 is the paper's.
-        steps, batch_size: of the training, on faces of people who are not evaluated.
-        lr: peak of the one-cycle schedule of Adam.
-    """
-
-    size: Annotated[int, Field(ge=32, le=4096)] = 256
-    width: Width = 1.0
-    steps: Count = 20000
-    batch_size: Annotated[int, Field(ge=2, le=10**5)] = 16
-    lr: Rate = 1e-3
-
-    def __post_init__(self):
-        if self.size & (self.size - 1):
-            raise ValueError(f"tcae: size must be a power of two, got {self.size}")
-
-
 @dataclass(frozen=True)
 class Displacements:
     """Between a source and a target face, as backward flows in pixels."""
 
-    action: Float[Tensor, "b 2 h w"]
-    pose: Float[Tensor, "b 2 h w"]
-    both: Float[Tensor, "b 2 h w"]
+    action: Flow
+    pose: Flow
+    both: Flow
 
 
 class TCAE(nn.Module):
@@ -92,14 +67,14 @@ class TCAE(nn.Module):
         self.decode_action = _up([2 * self.vector, *reversed(plan[:-1])])
         self.decode_pose = _up([2 * self.vector, *reversed(plan[:-1])])
 
-    def encode(self, faces: Float[Tensor, "b 3 h w"]) -> Code:
+    def encode(self, faces: Frames) -> Code:
         """Action and pose vectors of faces of `config.size`."""
         features = self.encode_face(faces)
         return self.encode_action(features), self.encode_pose(features)
 
     def decode(
         self, decoder: nn.Module, source: Float[Tensor, "b d 1 1"], target: Float[Tensor, "b d 1 1"]
-    ) -> tuple[Float[Tensor, "b 2 h w"], Float[Tensor, "b 1 h w"]]:
+    ) -> tuple[Flow, Float[Tensor, "b 1 h w"]]:
         """Displacement in pixels, at most half the image, and confidence."""
         raw = decoder(torch.cat([source, target], dim=1))  # (b, 3, s, s)
         return raw[:, :2] * (self.config.size - 1) / 2, raw[:, 2:]
@@ -111,19 +86,19 @@ class TCAE(nn.Module):
         share = torch.cat([sure_of_action, sure_of_pose], dim=1).softmax(1)
         return Displacements(action, pose, share[:, :1] * action + share[:, 1:] * pose)
 
-    def encode_resized(self, frames: Float[Tensor, "b 3 h w"]) -> Code:
+    def encode_resized(self, frames: Frames) -> Code:
         """`encode` for frames of any size."""
         return self.encode(resize_image(frames, (self.config.size, self.config.size)))
 
     @torch.inference_mode()
-    def flow(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
+    def flow(self, onset: Frames, apex: Frames) -> Flow:
         """The motion from onset to apex, called like the classical methods; frames may have any size."""
         height, width = onset.shape[-2:]
         found = self.displacements(self.encode_resized(onset), self.encode_resized(apex))
         return resize_flow(found.both, (height, width))
 
     @torch.inference_mode()
-    def vectors(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d2 1 1"]:
+    def vectors(self, onset: Frames, apex: Frames) -> Float[Tensor, "b d2 1 1"]:
         """The action vectors of onset and apex, concatenated."""
         return torch.cat([self.encode_resized(frame)[0] for frame in (onset, apex)], dim=1)
 

@@ -26,7 +26,8 @@ from tqdm import tqdm
 from selfme_lib.grids import resize_image, warp
 from selfme_lib.motion.pairs import Augmentation, FramePairs
 
-from .tcae import TCAE, TCAEConfig
+from .settings import TCAEConfig
+from .tcae import TCAE
 
 RECONSTRUCTION, SPARSITY = 10.0, 0.1
 

@@ -8,48 +8,18 @@ papers normalise each sample by itself, which removes the strength of a motion.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import pydantic
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from pydantic import Field
 from torch import Tensor, nn
 
 from selfme_lib.classifier.augmentation import augment
 from selfme_lib.runtime.device import one_thread
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.settings import STRICT
 
-Side = Annotated[int, Field(ge=1, le=4096)]
-Count = Annotated[int, Field(ge=1, le=10**7)]
-Width = Annotated[float, Field(gt=0, le=4)]
-Rate = Annotated[float, Field(gt=0, le=10)]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class NetworkConfig:
-    """A network's size and training.
-
-    Attributes:
-        size: side of the input in px.
-        width: factor on the number of channels; 1 is the paper's network.
-        epochs, batch_size: fixed; the last epoch counts.
-        lr: peak of the one-cycle schedule of Adam.
-        pretrained: start from ImageNet weights (see `rivals.imagenet_state`), for the networks that have any.
-    """
-
-    size: Side
-    width: Width
-    epochs: Count
-    batch_size: Count
-    lr: Rate
-    pretrained: bool
-
-    def __post_init__(self):
-        if self.pretrained and self.width != 1:
-            raise ValueError("pretrained weights fit width 1 only")
+from .settings import NetworkConfig
 
 
 @dataclass(frozen=True)

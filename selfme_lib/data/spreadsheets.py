@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-
 from .faults import FaultyData, unreadable
 
 _HEADER_WITHIN = 40  # rows
@@ -41,6 +39,8 @@ def read_rows(
 
 
 def _first_sheet(path: Path) -> list[tuple[Any, ...]]:
+    import openpyxl  # slow to import
+
     try:
         workbook = openpyxl.load_workbook(path, data_only=True)
         return list(workbook.worksheets[0].iter_rows(values_only=True))

@@ -13,15 +13,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import resize_image, translate
+from selfme_lib.grids import Flow, Images, Points, resize_image, translate
 
-from .hourglass import Hourglass, zero_conv
+from .hourglass import Hourglass
 from .lucas_kanade import WINDOWS, matching_errors, matching_forms
 
 
-def local_motions(
-    source: Float[Tensor, "b k 2"], target: Float[Tensor, "b k 2"], gamma: float = 1.0
-) -> Float[Tensor, "b k 2"]:
+def local_motions(source: Points, target: Points, gamma: float = 1.0) -> Points:
     r"""Displacements of corresponding keypoints (Eq 2): $\Phi^k(u) = \gamma\,(z_s^k - z_t^k)$, the same for every $u \in U$.
 
     In normalised units: half the lattice's extent is 1.
@@ -29,9 +27,7 @@ def local_motions(
     return gamma * (source - target)
 
 
-def gaussian_heatmaps(
-    keypoints: Float[Tensor, "b k 2"], size: tuple[int, int], variance: float
-) -> Float[Tensor, "b k h w"]:
+def gaussian_heatmaps(keypoints: Points, size: tuple[int, int], variance: float) -> Float[Tensor, "b k h w"]:
     r"""$H^k(u) = \exp(-(u - z^k)^\top \Sigma^{-1} (u - z^k))$ with $\Sigma = 2\sigma^2 I$, $u$ normalised (Eq 3).
 
     The printed equation centres the Gaussian on the displacement $\Phi^k(u)$; a confidence map of a keypoint's location
@@ -42,16 +38,14 @@ def gaussian_heatmaps(
     return down[..., :, None] * across[..., None, :]
 
 
-def _squared_offsets(
-    keypoints: Float[Tensor, "b k 2"], size: tuple[int, int]
-) -> tuple[Float[Tensor, "b k w"], Float[Tensor, "b k h"]]:
+def _squared_offsets(keypoints: Points, size: tuple[int, int]) -> tuple[Float[Tensor, "b k w"], Float[Tensor, "b k h"]]:
     """Squared distances of the lattice's columns and rows from each keypoint, normalised."""
     rows, columns = (torch.linspace(-1, 1, count, device=keypoints.device) for count in size)
     x, y = keypoints[..., None].unbind(2)  # (b, k, 1) each
     return (columns - x).square(), (rows - y).square()
 
 
-def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Float[Tensor, "b k 2"]) -> Float[Tensor, "b 2 h w"]:
+def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Points) -> Flow:
     r"""$\tilde\Phi(u) = \sum_k \psi^k(u)\,\Phi^k(u)$ (Eq 5), in pixels of its lattice; `motions` are normalised.
 
     Always in float32: bfloat16 cannot resolve fractions of a pixel.
@@ -109,15 +103,14 @@ class DenseMotion(nn.Module):
         maps = 1 + channels + (1 if matching else 0)
         self.hourglass = Hourglass(in_channels=(keypoints + 1) * maps, width=width, depth=depth, max_width=max_width)
         errors = 2 * len(WINDOWS) if matching else 0  # at two sizes
-        bias = [0.0] * (keypoints + 1) + [1.5] * errors
-        self.head = zero_conv(self.hourglass.out_channels, keypoints + 1 + errors, bias=bias)
+        self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1 + errors, 3, padding=1)
+        bias = torch.tensor([0.0] * (keypoints + 1) + [1.5] * errors)
+        self.head.load_state_dict({"weight": torch.zeros_like(self.head.weight), "bias": bias})
         self.variance = variance
         self.locality = locality
         self.matching = matching
 
-    def aligned_frames(
-        self, frame: Float[Tensor, "b c h w"], motions: Float[Tensor, "b m 2"]
-    ) -> Float[Tensor, "b m c h w"]:
+    def aligned_frames(self, frame: Images, motions: Float[Tensor, "b m 2"]) -> Float[Tensor, "b m c h w"]:
         r"""$\chi^k$: `frame` warped by each of the constant motions."""
         count = motions.shape[1]
         repeated = frame.repeat_interleave(count, dim=0)  # (b*m, c, h, w)
@@ -125,11 +118,7 @@ class DenseMotion(nn.Module):
 
     @torch.no_grad()
     def forward_forms(
-        self,
-        source: Float[Tensor, "b c h w"],
-        target: Float[Tensor, "b c h w"],
-        motions: Float[Tensor, "b m 2"],
-        size: tuple[int, int],
+        self, source: Images, target: Images, motions: Float[Tensor, "b m 2"], size: tuple[int, int]
     ) -> list[Float[Tensor, "b 6 h2 w2"]]:
         """Matching forms for each window, at half the frames' size and at full size; none without matching.
 
@@ -142,9 +131,7 @@ class DenseMotion(nn.Module):
             coarse = matching_forms(resize_image(source, half), resize_image(target, half), motions, size)
             return coarse + matching_forms(source, target, motions, size)
 
-    def forward_locality(
-        self, keypoints_target: Float[Tensor, "b k 2"], size: tuple[int, int]
-    ) -> Float[Tensor, "b k+1 h w"]:
+    def forward_locality(self, keypoints_target: Points, size: tuple[int, int]) -> Float[Tensor, "b k+1 h w"]:
         """Logarithm of the Gaussian around each keypoint, floored at that of 1e-6; -2 everywhere for the zero motion."""
         across, down = _squared_offsets(keypoints_target, size)
         bells = (down[..., :, None] + across[..., None, :]).div_(-2 * self.locality**2).clamp_min_(math.log(1e-6))
@@ -152,9 +139,9 @@ class DenseMotion(nn.Module):
 
     def forward_context(
         self,
-        source: Float[Tensor, "b c h w"],
-        keypoints_source: Float[Tensor, "b k 2"],
-        keypoints_target: Float[Tensor, "b k 2"],
+        source: Images,
+        keypoints_source: Points,
+        keypoints_target: Points,
         motions: Float[Tensor, "b k+1 2"],
         forms: Sequence[Float[Tensor, "b 6 h//4 w//4"]],
     ) -> Float[Tensor, "b maps h//4 w//4"]:
@@ -171,10 +158,10 @@ class DenseMotion(nn.Module):
 
     def forward(
         self,
-        source: Float[Tensor, "b c h w"],
-        target: Float[Tensor, "b c h w"],
-        keypoints_source: Float[Tensor, "b k 2"],
-        keypoints_target: Float[Tensor, "b k 2"],
+        source: Images,
+        target: Images,
+        keypoints_source: Points,
+        keypoints_target: Points,
         context: Float[Tensor, "b maps h//4 w//4"] | None = None,
     ) -> Pass:
         r"""Weights $\psi$ of the local motions.

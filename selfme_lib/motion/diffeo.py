@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.grids import compose, pixel_ratio, resize_flow
+from selfme_lib.grids import Flow, compose, pixel_ratio, resize_flow
 
 
 def cubic_bspline(t: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -32,7 +32,7 @@ def _expansion_matrix(points: int, size: int) -> Float[Tensor, "places controls"
     return cubic_bspline(places[:, None] - controls[None, :]).float()
 
 
-def expand_bspline(motion: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Float[Tensor, "b 2 H W"]:
+def expand_bspline(motion: Flow, size: tuple[int, int]) -> Float[Tensor, "b 2 H W"]:
     r"""Cubic B-spline expansion (Eq 9) of motion on a control grid to the image's lattice:
 
     $$\Phi(v) = \sum_{u \in G} \tilde\Phi(u) \prod_{\delta=1}^{2} \beta\!\left(v^\delta - u^\delta\right).$$
@@ -52,7 +52,7 @@ def expand_bspline(motion: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> F
     return rows @ padded @ columns.T * pixel_ratio(motion, size)
 
 
-def exponential(velocity: Float[Tensor, "b 2 h w"], steps: int = 7) -> Float[Tensor, "b 2 h w"]:
+def exponential(velocity: Flow, steps: int = 7) -> Flow:
     r"""$\exp(v)$: the displacement after unit time along a stationary velocity, by scaling and squaring.
 
     $\phi_0 = v / 2^n$, then $n$ times $\phi \leftarrow \phi \circ \phi$. In pixels; the border's velocity is replicated
@@ -69,7 +69,7 @@ def exponential(velocity: Float[Tensor, "b 2 h w"], steps: int = 7) -> Float[Ten
 
 
 def diffeomorphic_motion(
-    motion: Float[Tensor, "b 2 h w"], size: tuple[int, int], *, gamma: float = 1.0, bspline: bool = True
+    motion: Flow, size: tuple[int, int], *, gamma: float = 1.0, bspline: bool = True
 ) -> Float[Tensor, "b 2 H W"]:
     r"""The classifier's input: $\gamma\tilde\Phi$, expanded and exponentiated.
 

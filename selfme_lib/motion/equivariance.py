@@ -12,7 +12,7 @@ from jaxtyping import Float
 from kornia.geometry.transform import get_tps_transform, warp_points_tps
 from torch import Tensor
 
-from selfme_lib.grids import identity_grid, resize_flow, to_normalised, to_pixels, warp
+from selfme_lib.grids import Flow, Images, Points, identity_grid, resize_flow, to_normalised, to_pixels, warp
 
 
 class RandomTransform:
@@ -50,7 +50,7 @@ class RandomTransform:
         bent = warp_points_tps(points, self.moved, self.kernel_weights, self.affine_weights)
         return bent @ self.affine[:, :, :2].mT + self.affine[:, None, :, 2]
 
-    def transform_frame(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def transform_frame(self, image: Images) -> Images:
         """$X'$, the frames bent by their maps."""
         batch, _, height, width = image.shape
         size = (math.ceil(height / 4) + 1, math.ceil(width / 4) + 1)  # the map is smooth: a coarse lattice will do
@@ -67,7 +67,7 @@ class RandomTransform:
 
 
 def equivariance_loss(
-    keypoints_transformed: Float[Tensor, "b k 2"], keypoints: Float[Tensor, "b k 2"], transform: RandomTransform
+    keypoints_transformed: Points, keypoints: Points, transform: RandomTransform
 ) -> Float[Tensor, ""]:
     r"""$|\mathcal T_{rand}(F_{kp}(\mathcal T_{rand}(X))) - F_{kp}(X)|$, mean over points and coordinates (Eq 7).
 
@@ -115,9 +115,7 @@ def random_displacement(
     return flow * torch.maximum(oval, (uniform(0, 1) < 0.3).float())
 
 
-def dense_equivariance_loss(
-    flow: Float[Tensor, "b 2 h w"], displacement: Float[Tensor, "b 2 h w"]
-) -> Float[Tensor, ""]:
+def dense_equivariance_loss(flow: Flow, displacement: Flow) -> Float[Tensor, ""]:
     r"""$\frac{1}{n}\sum_u w(u)\,|\Phi(X, X')(u) - \mathcal T(u)|$ with $X'(u) = X(u + \mathcal T(u))$: Eq 7 for the dense motion.
 
     Args:

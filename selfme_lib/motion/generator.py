@@ -6,12 +6,11 @@ quarter of a pixel in features of a quarter of the size.
 """
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from selfme_lib.grids import warp
+from selfme_lib.grids import Flow, Frames, warp
 
-from .hourglass import Hourglass, zero_conv
+from .hourglass import Hourglass
 
 
 class Generator(nn.Module):
@@ -26,9 +25,11 @@ class Generator(nn.Module):
         super().__init__()
         self.encoder = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.ReLU(inplace=True))
         self.decoder = Hourglass(in_channels=width + 3, width=width, depth=depth, max_width=max_width)
-        self.head = zero_conv(width, 3)  # training starts from the warped image itself
+        self.head = nn.Conv2d(width, 3, 3, padding=1)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)  # training starts from the warped image itself
 
-    def forward(self, source: Float[Tensor, "b 3 h w"], flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 3 h w"]:
+    def forward(self, source: Frames, flow: Flow) -> Frames:
         """`flow` is the dense motion at full image size, in pixels."""
         warped = warp(torch.cat([source, self.encoder(source)], dim=1), flow)  # (b, 3 + width, h, w)
         return warped[:, :3] + self.head(self.decoder(warped))

@@ -1,6 +1,5 @@
 """The encoder-decoder of stage 1: "all encoder-decoder-like networks are Hourglass networks" (§4.3)."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -8,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import resize_image
+from selfme_lib.grids import Images, resize_image
 
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -18,14 +17,6 @@ def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
-
-
-def zero_conv(in_channels: int, out_channels: int, *, bias: Sequence[float] = ()) -> nn.Conv2d:
-    """A 3 x 3 convolution that at first gives its `bias` everywhere, by default zero."""
-    layer = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-    constant = torch.tensor(bias or [0.0] * out_channels)
-    layer.load_state_dict({"weight": torch.zeros_like(layer.weight), "bias": constant})
-    return layer
 
 
 class Stem(nn.Module):
@@ -43,7 +34,7 @@ class Stem(nn.Module):
         self.fine = conv_block(in_channels, 8)
         self.coarse = conv_block(8, width)
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h//4 w//4"]:
+    def forward(self, x: Images) -> Float[Tensor, "b d h//4 w//4"]:
         height, width = x.shape[-2:]
         x = resize_image(self.fine(x), (height // 2, width // 2))
         return resize_image(self.coarse(x), (height // 4, width // 4))
@@ -69,7 +60,7 @@ class Hourglass(nn.Module):
         )
         self.out_channels = widths[0]
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
+    def forward(self, x: Images) -> Float[Tensor, "b d h w"]:
         x = self.stem(x).contiguous(memory_format=torch.channels_last)  # faster for the small convolutions
         skips = []
         for block in self.down:

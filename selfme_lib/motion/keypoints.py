@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import identity_grid, to_normalised
+from selfme_lib.grids import Images, Points, identity_grid, to_normalised
 
 from .hourglass import Hourglass, Stem
 
 
-def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> Float[Tensor, "b k 2"]:
+def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> Points:
     """The centre of mass of each heatmap after a softmax over the lattice, in normalised coordinates (x, y).
 
     Always in float32: in bfloat16 the displacement of a keypoint is off by tenths of a pixel.
@@ -62,7 +62,7 @@ class KeypointDetector(nn.Module):
         self.reach = reach
         self.register_buffer("homes", spread_out(keypoints))
 
-    def forward_logits(self, detail: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h//4 w//4"]:
+    def forward_logits(self, detail: Images) -> Float[Tensor, "b k h//4 w//4"]:
         """Logarithms of the confidence maps, up to a constant; in float32."""
         features = self.hourglass(self.stem(detail))
         with torch.autocast(device_type=detail.device.type, enabled=False):
@@ -74,12 +74,12 @@ class KeypointDetector(nn.Module):
         distance = (lattice - self.homes[:, None, None, :]).square().sum(-1)  # (k, h, w)
         return logits - distance / (2 * self.reach**2)
 
-    def forward_heatmaps(self, detail: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h//4 w//4"]:
+    def forward_heatmaps(self, detail: Images) -> Float[Tensor, "b k h//4 w//4"]:
         """Confidence maps that each sum to one over the lattice, for display."""
         logits = self.forward_logits(detail)
         return logits.flatten(2).softmax(-1).view_as(logits)
 
-    def forward(self, detail: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k 2"]:
+    def forward(self, detail: Images) -> Points:
         """Keypoints in normalised coordinates, (x, y) in [-1, 1]."""
         return spatial_softargmax(self.forward_logits(detail), temperature=1.0)
 

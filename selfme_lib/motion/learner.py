@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from selfme_lib.grids import compose, resize_flow, resize_image, sample, warp
+from selfme_lib.grids import Flow, Frames, Images, Points, compose, resize_flow, resize_image, sample, warp
 from selfme_lib.runtime.settings import STRICT
 
 from .dense_motion import DenseMotion, weighted_motion
@@ -77,14 +77,14 @@ class LearnerConfig:
 class Motion:
     """What one forward pass finds between a source and a target frame."""
 
-    keypoints_source: Float[Tensor, "b k 2"]  # normalised
-    keypoints_target: Float[Tensor, "b k 2"]
+    keypoints_source: Points  # normalised
+    keypoints_target: Points
     local: Float[Tensor, "b k+1 2"]  # Φ^k (Eq 2), normalised; the last one is zero
     weights: Float[Tensor, "b k+1 h w"]  # ψ^k (Eq 4), of the first pass
-    found: tuple[Float[Tensor, "b 2 h w"], ...]  # Φ̃ (Eq 5) after each pass, in pixels of its own lattice
+    found: tuple[Flow, ...]  # Φ̃ (Eq 5) after each pass, in pixels of its own lattice
 
     @property
-    def dense(self) -> Float[Tensor, "b 2 h w"]:
+    def dense(self) -> Flow:
         """Φ̃ after the last pass."""
         return self.found[-1]
 
@@ -114,13 +114,13 @@ class MotionLearner(nn.Module):
             width=config.generator_width, depth=config.generator_depth, max_width=config.max_width
         )
 
-    def working_size(self, image: Float[Tensor, "b 3 h w"]) -> tuple[int, int]:
+    def working_size(self, image: Frames) -> tuple[int, int]:
         """The image's own size, as far as `config.size`, `config.largest` and `config.step` allow; always square."""
         side = min(max(image.shape[-1], self.config.size), self.config.largest)
         side -= side % self.config.step
         return side, side
 
-    def detail(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
+    def detail(self, image: Frames) -> Images:
         """The input of detector and dense motion: the image's local contrast, or the image. Always in float32."""
         if not self.config.contrast:
             return image
@@ -128,13 +128,11 @@ class MotionLearner(nn.Module):
             floor = self.config.contrast_floor
             return torch.cat([local_contrast(image, window, floor) for window in CONTRAST_WINDOWS], dim=1)
 
-    def forward_keypoints(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k 2"]:
+    def forward_keypoints(self, image: Frames) -> Points:
         """Eq 1, in normalised coordinates."""
         return self.detector(self.detail(resize_image(image, self.working_size(image))))
 
-    def forward_motion(
-        self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], *, passes: int = 1
-    ) -> Motion:
+    def forward_motion(self, source: Frames, target: Frames, *, passes: int = 1) -> Motion:
         """Eq 1 to 5, repeated with further passes for the motion that remains.
 
         This is Lucas and Kanade's iterated warping. With `matching`, later passes match the frames anew but keep the
@@ -156,16 +154,14 @@ class MotionLearner(nn.Module):
             found.append(compose(weighted_motion(later.weights, later.motions), found[-1]))
         return Motion(keypoints_source, keypoints_target, first.motions, first.weights, tuple(found))
 
-    def forward(
-        self, source: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]
-    ) -> tuple[Float[Tensor, "b 3 h w"], Motion]:
+    def forward(self, source: Frames, target: Frames) -> tuple[Frames, Motion]:
         r"""The estimated target frame $\hat X_t$ and the motion behind it."""
         motion = self.forward_motion(source, target, passes=self.config.passes)
         height, width = source.shape[-2:]
         return self.generator(source, resize_flow(motion.dense, (height, width))), motion
 
     @torch.inference_mode()
-    def dense_motion(self, onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 s s"]:
+    def dense_motion(self, onset: Frames, apex: Frames) -> Float[Tensor, "b 2 s s"]:
         r"""$\tilde\Phi$ from onset to apex: a backward flow in pixels of its lattice, a quarter of the working size.
 
         The model must be in `eval` mode."""

@@ -6,21 +6,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.grids import gaussian_blur, resize_image
+from selfme_lib.grids import Frames, gaussian_blur, resize_image
 
-Features = Callable[[Float[Tensor, "b 3 h w"]], list[Tensor]]
+Features = Callable[[Frames], list[Tensor]]
 
 FLOOR = 1e-3  # in squared grey values, which are in [0, 1]
 
 
-def brightness(image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
+def brightness(image: Frames) -> Float[Tensor, "b 1 h w"]:
     """Luma of ITU-R BT.601."""
     return (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
 
 
-def local_contrast(
-    image: Float[Tensor, "b 3 h w"], sigma: float = 2.0, floor: float = FLOOR
-) -> Float[Tensor, "b 1 h w"]:
+def local_contrast(image: Frames, sigma: float = 2.0, floor: float = FLOOR) -> Float[Tensor, "b 1 h w"]:
     """Grey value minus its neighbourhood's mean, over its standard deviation: what remains when the light changes.
 
     Args:
@@ -34,16 +32,13 @@ def local_contrast(
     return (grey - mean) / (variance + floor).sqrt()
 
 
-def contrast_features(image: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+def contrast_features(image: Frames) -> list[Tensor]:
     """Features that need no network: the image and its local contrast, one map each."""
     return [image, 0.1 * local_contrast(image)]
 
 
 def reconstruction_loss(
-    features: Features,
-    prediction: Float[Tensor, "b 3 h w"],
-    target: Float[Tensor, "b 3 h w"],
-    scales: Sequence[float] = (1, 0.5, 0.25, 0.125),
+    features: Features, prediction: Frames, target: Frames, scales: Sequence[float] = (1, 0.5, 0.25, 0.125)
 ) -> Float[Tensor, ""]:
     r"""$\sum_\iota \sum_m \frac{1}{n_m^\iota}\,|F^{\iota,m}(\hat X_t) - F^{\iota,m}(X_t)|$ (Eq 6 and 8 without $\lambda$).
 

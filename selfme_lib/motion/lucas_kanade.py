@@ -17,16 +17,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.grids import gaussian_blur, resize_image
+from selfme_lib.grids import Images, gaussian_blur, resize_image
 
 WINDOWS = (1.0, 2.5, 6.0)  # standard deviations of the Gaussian windows, in cells of the lattice
 
 
 def matching_forms(
-    source: Float[Tensor, "b c h w"],
-    target: Float[Tensor, "b c h w"],
-    motions: Float[Tensor, "b m 2"],
-    size: tuple[int, int],
+    source: Images, target: Images, motions: Float[Tensor, "b m 2"], size: tuple[int, int]
 ) -> list[Float[Tensor, "b 6 h2 w2"]]:
     r"""Lucas and Kanade's quadratic form on a lattice of `size`, for each of `WINDOWS`; motions $v$ are normalised.
 

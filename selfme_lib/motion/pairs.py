@@ -15,11 +15,11 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from selfme_lib.grids import identity_grid, to_normalised, to_pixels, warp
+from selfme_lib.grids import Frames, identity_grid, to_normalised, to_pixels, warp
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.settings import STRICT
 
-Pair = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
+Pair = tuple[Frames, Frames]
 Deviation = Annotated[float, Field(ge=0, le=2)]
 
 
@@ -57,7 +57,7 @@ class FramePairs:
         """Source and target frames of `batch` random sequences."""
         return self.at(generator.integers(len(self), size=batch), generator)
 
-    def _read(self, indices: np.ndarray) -> Float[Tensor, "b 3 h w"]:
+    def _read(self, indices: np.ndarray) -> Frames:
         frames = np.stack([self.frames[index] for index in indices])  # a handful of pages of the file
         return torch.from_numpy(frames).permute(0, 3, 1, 2).float().div_(255)
 
@@ -109,9 +109,7 @@ class Augmentation:
         flow = to_pixels(places, height, width).mT.reshape(batch, 2, height, width) - grid
         return warp(both.flatten(1, 2), flow).view_as(both)
 
-    def expose_again(
-        self, frames: Sequence[Float[Tensor, "b 3 h w"]], generator: torch.Generator
-    ) -> list[Float[Tensor, "b 3 h w"]]:
+    def expose_again(self, frames: Sequence[Frames], generator: torch.Generator) -> list[Frames]:
         """The same b scenes as a second exposure would record them: different light, different noise.
 
         Each frame has its own light; noise has one strength in all frames of a scene, since they come from one camera.

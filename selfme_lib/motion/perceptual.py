@@ -11,9 +11,9 @@ from typing import Literal
 from urllib.error import URLError
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from selfme_lib.grids import Frames
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .losses import Features, contrast_features
@@ -51,7 +51,7 @@ class VGGFeatures(nn.Module):
         self.register_buffer("deviation", torch.tensor(deviation).view(3, 1, 1))
         self.eval().requires_grad_(False)
 
-    def forward(self, image: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+    def forward(self, image: Frames) -> list[Tensor]:
         count = min(len(self.extractors), min(image.shape[-2:]).bit_length())  # a side s can be halved log2(s) times
         return list(self.extractors[count - 1]((image - self.mean) / self.deviation).values())
 

@@ -122,12 +122,7 @@ def _prepare_voxceleb(
     path: Path, config: PretrainingConfig, source: VoxCeleb, workers: int | None
 ) -> tuple[FramePairs, FramePairs, str]:
     found = voxceleb.convert(
-        source.root,
-        path,
-        size=config.face_size,
-        frames=source.frames,
-        skip_broken=source.skip_broken,
-        workers=workers,
+        source.root, path, size=config.face_size, frames=source.frames, skip_broken=source.skip_broken, workers=workers
     )
     people = sorted(set(found.people))
     if len(people) < 2:

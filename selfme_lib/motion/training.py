@@ -22,7 +22,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from selfme_lib.grids import resize_flow, resize_image, warp
+from selfme_lib.grids import Flow, Frames, resize_flow, resize_image, warp
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.settings import STRICT
@@ -84,22 +84,16 @@ class Batch(SimpleNamespace):
 
     Not a dataclass, because Fabric would cast each of its tensors to the networks' precision: brightness and places need
     more than the eight bits of bfloat16.
-
-    Attributes:
-        source, target: pairs of frames of one sequence: what is warped, and what it should become.
-        exposed_source, exposed_target: the same, exposed again: motion is estimated in these.
-        bent, transform: the targets, transformed and exposed again; by which map (Eq 7).
-        warped, displacement: the sources, warped and exposed again; by which flow, in pixels.
     """
 
-    source: Float[Tensor, "b 3 h w"]
-    target: Float[Tensor, "b 3 h w"]
-    exposed_source: Float[Tensor, "b 3 h w"]
-    exposed_target: Float[Tensor, "b 3 h w"]
-    bent: Float[Tensor, "b 3 h w"]
-    transform: RandomTransform
-    warped: Float[Tensor, "b 3 h w"]
-    displacement: Float[Tensor, "b 2 h w"]
+    source: Frames  # of one sequence each: what is warped
+    target: Frames  # and what it should become
+    exposed_source: Frames  # the same, exposed again: motion is estimated in these
+    exposed_target: Frames
+    bent: Frames  # the targets, transformed and exposed again
+    transform: RandomTransform  # by this map (Eq 7)
+    warped: Frames  # the sources, warped and exposed again
+    displacement: Flow  # by this flow, in pixels
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(**{name: value.to(device) for name, value in vars(self).items()})

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from selfme_lib.baselines.rivals import RivalsConfig
+from selfme_lib.baselines.settings import RivalsConfig
 from selfme_lib.classifier.network import ClassifierConfig
 from selfme_lib.data.readers import class_names
 from selfme_lib.motion.training import TrainingConfig

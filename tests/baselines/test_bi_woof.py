@@ -4,7 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from selfme_lib.baselines.bi_woof import BiWOOFConfig, bi_woof
+from selfme_lib.baselines.bi_woof import bi_woof
+from selfme_lib.baselines.settings import BiWOOFConfig
 
 
 def uniform(angle, length=2.0, size=16, strain=1.0):

@@ -3,7 +3,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from selfme_lib.baselines.lbp_top import NEIGHBOURS, PATTERNS, LBPTOPConfig, lbp_top, patterns, three_planes
+from selfme_lib.baselines.lbp_top import NEIGHBOURS, PATTERNS, lbp_top, patterns, three_planes
+from selfme_lib.baselines.settings import LBPTOPConfig
 
 
 @pytest.fixture

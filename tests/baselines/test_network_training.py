@@ -6,7 +6,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from selfme_lib.baselines.off_apexnet import OFFApexNet
-from selfme_lib.baselines.training import Moves, Network, NetworkConfig, train_network
+from selfme_lib.baselines.settings import NetworkConfig
+from selfme_lib.baselines.training import Moves, Network, train_network
 from toy_motion import moving_blobs
 
 CONFIG = NetworkConfig(size=28, width=0.25, epochs=12, batch_size=8, lr=3e-3, pretrained=False)

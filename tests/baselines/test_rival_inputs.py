@@ -5,7 +5,8 @@ import torch
 from data import trees
 from selfme_lib.baselines import inputs
 from selfme_lib.baselines.bi_woof import bi_woof
-from selfme_lib.baselines.tcae import TCAE, TCAEConfig
+from selfme_lib.baselines.settings import TCAEConfig
+from selfme_lib.baselines.tcae import TCAE
 from selfme_lib.data import load_clips, read_frame
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from selfme_lib.baselines import rivals
-from selfme_lib.baselines.rivals import RIVALS, Rival, RivalsConfig, fit_predict, train
+from selfme_lib.baselines.rivals import RIVALS, Rival, fit_predict, train
+from selfme_lib.baselines.settings import RivalsConfig
 from selfme_lib.baselines.training import Moves
 from selfme_lib.evaluation.loso import run_loso
 from selfme_lib.runtime.errors import UsageError

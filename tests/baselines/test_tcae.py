@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from data import trees
 from selfme_lib.baselines import tcae
-from selfme_lib.baselines.tcae import TCAE, TCAEConfig, TCAEHead
+from selfme_lib.baselines.settings import TCAEConfig
+from selfme_lib.baselines.tcae import TCAE, TCAEHead
 from selfme_lib.baselines.tcae_training import losses, train_tcae
 from selfme_lib.baselines.training import count_parameters
 from selfme_lib.data import load_clips
