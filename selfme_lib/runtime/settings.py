@@ -55,6 +55,11 @@ def from_plain(kind: type[Settings], values: Mapping[str, Any], *, where: str = 
         raise UsageError(one_line(error, kind, where=where)) from None
 
 
+def to_plain(settings: Any) -> dict[str, Any]:
+    """Settings as plain values, as YAML and JSON know them: tuples are lists."""
+    return _adapter(type(settings)).dump_python(settings, mode="json")
+
+
 @cache
 def _adapter(kind: Any) -> TypeAdapter:
     return TypeAdapter(kind)

@@ -6,7 +6,6 @@ nearest one that does: a misspelt option that is silently ignored has spoilt man
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +19,7 @@ from selfme_lib.motion.training import TrainingConfig
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_yaml
 from selfme_lib.runtime.paths import PROFILES
-from selfme_lib.runtime.settings import STRICT, did_you_mean, from_plain
+from selfme_lib.runtime.settings import STRICT, did_you_mean, from_plain, to_plain
 from selfme_lib.synthme import SynthConfig
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -199,13 +198,13 @@ def changed(profile: Profile, *, seed: int | None = None, **sections: Mapping[st
 
 def to_dict(profile: Profile) -> dict[str, Any]:
     """A profile as the parameters of a notebook: plain values under `profile`, `seed` and the sections."""
-    tree = {section: _lists(asdict(getattr(profile, section))) for section in SECTIONS}
-    return {"profile": profile.name, "seed": profile.seed, **tree}
+    values = to_plain(profile)
+    return {"profile": values.pop("name"), **values}
 
 
 def _from_dict(values: dict[str, Any]) -> Profile:
-    plain = {"name": values["profile"], **{name: value for name, value in values.items() if name != "profile"}}
-    settings = from_plain(Profile, plain, complete=True)
+    named = {"name" if name == "profile" else name: value for name, value in values.items()}
+    settings = from_plain(Profile, named, complete=True)
     _ = settings.data.class_names  # raises if the data set has no such protocol
     return settings
 
@@ -235,10 +234,3 @@ def _deeply_merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dic
         name for name, value in changes.items() if isinstance(value, Mapping) and isinstance(values.get(name), Mapping)
     }
     return {**values, **changes, **{name: _deeply_merged(values[name], changes[name]) for name in nested}}
-
-
-def _lists(tree: Any) -> Any:
-    """Tuples as lists, at every level: what YAML and JSON know."""
-    if isinstance(tree, dict):
-        return {name: _lists(value) for name, value in tree.items()}
-    return [_lists(item) for item in tree] if isinstance(tree, list | tuple) else tree

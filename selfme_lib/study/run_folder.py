@@ -30,12 +30,21 @@ if TYPE_CHECKING:  # both take a moment to import, and the command line needs ne
 Place = Literal["headline", "chapter", "paper"]
 
 
+def _inside(name: str) -> property:
+    """A place in the folder of a run."""
+
+    def place(run: "RunFolder") -> Path:
+        return run.path / name
+
+    return property(place)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of one run.
 
     Attributes:
-        path: `runs/NAME`. It needs not exist.
+        path: `runs/NAME`. It need not exist.
     """
 
     path: Path
@@ -47,49 +56,17 @@ class RunFolder:
     def name(self) -> str:
         return self.path.resolve().name
 
-    @property
-    def notebooks(self) -> Path:
-        return self.path / "notebooks"
-
-    @property
-    def results(self) -> Path:
-        return self.path / "results"
-
-    @property
-    def figures(self) -> Path:
-        return self.path / "figures"
-
-    @property
-    def fields(self) -> Path:
-        return self.path / "fields"
-
-    @property
-    def folds(self) -> Path:
-        return self.path / "folds"
-
-    @property
-    def progress(self) -> Path:
-        return self.folds / "progress.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.json"
-
-    @property
-    def timings(self) -> Path:
-        return self.path / "timings.json"
-
-    @property
-    def profile(self) -> Path:
-        return self.path / "profile.json"
-
-    @property
-    def report(self) -> Path:
-        return self.path / "report.html"
+    notebooks = _inside("notebooks")
+    results = _inside("results")
+    figures = _inside("figures")
+    fields = _inside("fields")
+    folds = _inside("folds")
+    progress = _inside("folds/progress.json")
+    checkpoints = _inside("checkpoints")
+    metrics = _inside("metrics.json")
+    timings = _inside("timings.json")
+    profile = _inside("profile.json")
+    report = _inside("report.html")
 
     def save_table(
         self, name: str, table: "pd.DataFrame", *, title: str, caption: str = "", place: Place = "chapter"
