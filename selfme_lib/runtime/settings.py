@@ -10,10 +10,10 @@ values from a file, a list for a tuple.
 
 import difflib
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -34,7 +34,7 @@ EXPECTED = {
 Settings = TypeVar("Settings")
 
 
-def from_plain(kind: type[Settings], values: Mapping[str, Any], *, where: str = "", complete: bool = False) -> Settings:
+def from_plain(kind: Callable[..., Settings], values: Mapping[str, Any], *, where: str = "", complete: bool = False) -> Settings:
     """Settings from plain values, as YAML and notebooks give them.
 
     Args:
@@ -50,14 +50,15 @@ def from_plain(kind: type[Settings], values: Mapping[str, Any], *, where: str = 
     if complete and (missing := _first_missing(kind, values)):
         raise UsageError(f"{'.'.join([*([where] if where else []), missing])}: no value given")
     try:
-        return _adapter(cast(Hashable, kind)).validate_json(json.dumps(values, default=str))
+        return _adapter(kind).validate_json(json.dumps(values, default=str))
     except ValidationError as error:
         raise UsageError(one_line(error, kind, where=where)) from None
 
 
 def to_plain(settings: Any) -> dict[str, Any]:
     """Settings as plain values, as YAML and JSON know them: tuples are lists."""
-    return _adapter(type(settings)).dump_python(settings, mode="json")
+    kind: Any = type(settings)
+    return _adapter(kind).dump_python(settings, mode="json")
 
 
 @cache
