@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,21 +16,42 @@ from .errors import DataError, UsageError
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on success it is renamed to `path`, on failure it is removed.
 
-    The temporary name keeps the suffix of `path`, because writers such as OpenCV and NumPy choose the format by it.
+    The temporary name starts with a dot and keeps the suffix of `path`, because writers such as OpenCV and NumPy choose the
+    format by it. A link is followed. What was written is on the disk before it gets its name, so that a power cut leaves the old file or
+    the new one.
+
+    Raises:
+        OSError: `path` is a folder, a device or anything else that is not a plain file.
     """
-    path = Path(path)
-    if path.is_dir():  # said now and by its name, not after the work and by the temporary one's
+    path = Path(os.path.realpath(path))
+    if path.is_dir():  # raised before the work is done, and with the name that the user gave
         raise IsADirectoryError(errno.EISDIR, "a folder where a file is to be written", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex[:12]}{path.suffix}")
+    temporary.touch(exist_ok=False)  # with the permissions that the user's umask grants
     try:
         yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp makes private files; results are for everyone
+        _sync(temporary)
         os.replace(temporary, path)
+        if os.name == "posix":
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def finished(folder: Path, pattern: str) -> list[Path]:
+    """The files in a folder that match a pattern, sorted, without those that are still being written."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -47,7 +68,7 @@ def read_json(path: Path | str) -> Any:
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # neither UTF-8 nor JSON
+    except (ValueError, RecursionError) as error:  # neither UTF-8 nor JSON, or nested thousands of times
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: damaged, not JSON ({reason}); delete it and run the command again") from None
 
@@ -69,10 +90,11 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node, deep=False):
-            names = [key.value for key in (key for key, _ in node.value) if isinstance(key, yaml.ScalarNode)]
-            twice = next((key for key, _ in node.value if names.count(getattr(key, "value", None)) > 1), None)
-            if twice is not None:
-                raise yaml.constructor.ConstructorError(None, None, f"{twice.value} is given twice", twice.start_mark)
+            known: set[str] = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in known:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+                known.add(key.value)
             return super().construct_mapping(node, deep)
 
     try:
@@ -81,11 +103,8 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        reason = (
-            getattr(error, "problem", None) or "not UTF-8"
-            if not isinstance(error, RecursionError)
-            else "nested too deeply"
-        )
+        too_deep = isinstance(error, RecursionError)
+        reason = "nested too deeply" if too_deep else getattr(error, "problem", None) or "not UTF-8"
         raise UsageError(f"{path}: not valid YAML{f' in line {mark.line + 1}' if mark else ''} ({reason})") from None
     if not isinstance(values, dict):
         raise UsageError(f"{path}: expected `name: value` lines")

@@ -34,7 +34,9 @@ EXPECTED = {
 Settings = TypeVar("Settings")
 
 
-def from_plain(kind: Callable[..., Settings], values: Mapping[str, Any], *, where: str = "", complete: bool = False) -> Settings:
+def from_plain(
+    kind: Callable[..., Settings], values: Mapping[str, Any], *, where: str = "", complete: bool = False
+) -> Settings:
     """Settings from plain values, as YAML and notebooks give them.
 
     Args:

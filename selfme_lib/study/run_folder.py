@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.files import atomic_path, finished, read_json, write_json
 
 if TYPE_CHECKING:  # both take a moment to import, and the command line needs neither to say what it can do
     import pandas as pd
@@ -127,7 +127,7 @@ class RunFolder:
 
     def items(self) -> list[dict[str, Any]]:
         """Every record, in the order of the notebooks and, within one, in the order in which they were saved."""
-        records = [read_json(path) for folder in (self.results, self.figures) for path in folder.glob("*_*.json")]
+        records = [read_json(path) for folder in (self.results, self.figures) for path in finished(folder, "*_*.json")]
         return sorted(records, key=lambda record: (record["name"][:2], record["order"], record["name"]))
 
     def forget(self, number: str = "") -> None:
