@@ -17,8 +17,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on success it is renamed to `path`, on failure it is removed.
 
     The temporary name starts with a dot and keeps the suffix of `path`, because writers such as OpenCV and NumPy choose the
-    format by it. A link is followed. What was written is on the disk before it gets its name, so that a power cut leaves the old file or
-    the new one.
+    format by it. A link is followed. The content is on the disk before it gets its name, so that a power cut leaves either the
+    old file or the new one.
 
     Raises:
         OSError: `path` is a folder, a device or anything else that is not a plain file.
