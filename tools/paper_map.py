@@ -204,7 +204,7 @@ def _mentions(path: Path, name: str, equation: int) -> bool:
 
 
 def _module_of(project: Path, name: str) -> str:
-    """`motion.learner.LearnerConfig.reach` → `selfme_lib/motion/learner.py`; empty if no part is a module."""
+    """`motion.settings.LearnerConfig.reach` → `selfme_lib/motion/settings.py`; empty if no part is a module."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         place = project.joinpath("selfme_lib", *parts[:length])

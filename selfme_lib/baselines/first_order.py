@@ -14,8 +14,7 @@ compared with.
 from dataclasses import replace
 
 from selfme_lib.motion.checkpoint import CHECKPOINTS
-from selfme_lib.motion.learner import LearnerConfig
-from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 
 SHIPPED = CHECKPOINTS / "first_order.safetensors"
 FIRST_ORDER = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=None, locality=0.25, passes=1)

@@ -14,7 +14,8 @@ from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.settings import from_plain
 
-from .learner import LearnerConfig, MotionLearner
+from .learner import MotionLearner
+from .settings import LearnerConfig
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"

@@ -17,6 +17,7 @@ from selfme_lib.grids import Flow, Images, Points, resize_image, translate
 
 from .hourglass import Hourglass
 from .lucas_kanade import WINDOWS, matching_errors, matching_forms
+from .settings import LearnerConfig
 
 
 def local_motions(source: Points, target: Points, gamma: float = 1.0) -> Points:
@@ -76,39 +77,22 @@ class DenseMotion(nn.Module):
     motion fits, whereas the difference at half and full image size does. The coarsest error is one more input map, and all
     of them lower the logits directly. The hourglass says, place by place, how sharply the error of each window and size
     counts: amid noise, wide windows are to be trusted and narrow ones are not. The paper's own form is `matching=False`.
-
-    Args:
-        keypoints: K.
-        channels: of the frames (`learner.MotionLearner.detail`).
-        width, depth, max_width: of the hourglass.
-        variance: $\sigma^2$ of the heatmaps in normalised units.
-        locality: standard deviation, in normalised units, of a Gaussian around each keypoint of the target. Its logarithm
-            is added to the logits, so that training starts from local motions that apply near their keypoints.
-        matching: see above.
     """
 
-    def __init__(
-        self,
-        *,
-        keypoints: int,
-        channels: int,
-        width: int,
-        depth: int,
-        max_width: int,
-        variance: float = 0.01,
-        locality: float = 0.15,
-        matching: bool = True,
-    ):
+    def __init__(self, config: LearnerConfig, *, channels: int):
         super().__init__()
-        maps = 1 + channels + (1 if matching else 0)
-        self.hourglass = Hourglass(in_channels=(keypoints + 1) * maps, width=width, depth=depth, max_width=max_width)
-        errors = 2 * len(WINDOWS) if matching else 0  # at two sizes
-        self.head = nn.Conv2d(self.hourglass.out_channels, keypoints + 1 + errors, 3, padding=1)
-        bias = torch.tensor([0.0] * (keypoints + 1) + [1.5] * errors)
+        maps = 1 + channels + (1 if config.matching else 0)
+        self.hourglass = Hourglass(
+            in_channels=(config.keypoints + 1) * maps,
+            width=config.width,
+            depth=config.depth,
+            max_width=config.max_width,
+        )
+        weights, errors = config.keypoints + 1, 2 * len(WINDOWS) if config.matching else 0  # errors at two sizes
+        self.head = nn.Conv2d(self.hourglass.out_channels, weights + errors, 3, padding=1)
+        bias = torch.tensor([0.0] * weights + [1.5] * errors)
         self.head.load_state_dict({"weight": torch.zeros_like(self.head.weight), "bias": bias})
-        self.variance = variance
-        self.locality = locality
-        self.matching = matching
+        self.variance, self.locality, self.matching = config.heatmap_variance, config.locality, config.matching
 
     def aligned_frames(self, frame: Images, motions: Float[Tensor, "b m 2"]) -> Float[Tensor, "b m c h w"]:
         r"""$\chi^k$: `frame` warped by each of the constant motions."""

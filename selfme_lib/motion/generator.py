@@ -11,20 +11,17 @@ from torch import nn
 from selfme_lib.grids import Flow, Frames, warp
 
 from .hourglass import Hourglass
+from .settings import LearnerConfig
 
 
 class Generator(nn.Module):
-    """Source frame and motion in, target frame out.
+    """Source frame and motion in, target frame out."""
 
-    Args:
-        width: channels of the warped features.
-        depth, max_width: of the hourglass that decodes them.
-    """
-
-    def __init__(self, *, width: int, depth: int, max_width: int):
+    def __init__(self, config: LearnerConfig):
         super().__init__()
+        width, depth = config.generator_width, config.generator_depth
         self.encoder = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.ReLU(inplace=True))
-        self.decoder = Hourglass(in_channels=width + 3, width=width, depth=depth, max_width=max_width)
+        self.decoder = Hourglass(in_channels=width + 3, width=width, depth=depth, max_width=config.max_width)
         self.head = nn.Conv2d(width, 3, 3, padding=1)
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)  # training starts from the warped image itself

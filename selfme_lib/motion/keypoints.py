@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from selfme_lib.grids import Images, Points, identity_grid, to_normalised
 
 from .hourglass import Hourglass, Stem
+from .settings import LearnerConfig
 
 
 def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> Points:
@@ -29,38 +30,21 @@ class KeypointDetector(nn.Module):
     r"""$\mathcal F_{kp}$: an hourglass at a quarter of the image size, one heatmap per keypoint, and a soft-argmax.
 
     The head is padded. Without padding, as in first-order-model, the heatmap covers less of the face than the image but
-    is read as if it covered all of it, and every displacement comes out 1.1 to 1.24 times too large.
-
-    Args:
-        keypoints: K.
-        channels: of the input maps (`learner.MotionLearner.detail`).
-        width, depth, max_width: of the hourglass.
-        temperature: of the soft-argmax; lower is sharper.
-        reach: how far a keypoint may stray from its home, as the standard deviation of a Gaussian prior in normalised
-            units. Without it all keypoints crowd around the eyes, where blinks change most, and no local motion is left
-            for brows, cheeks and mouth; homes on a regular grid spread them over the face, without labels. None: no homes.
+    is read as if it covered all of it, and every displacement comes out 1.1 to 1.24 times too large. `channels` is that of the
+    input maps (`learner.MotionLearner.detail`).
     """
 
     homes: Tensor
 
-    def __init__(
-        self,
-        *,
-        keypoints: int,
-        channels: int,
-        width: int,
-        depth: int,
-        max_width: int,
-        temperature: float = 0.1,
-        reach: float | None = 0.25,
-    ):
+    def __init__(self, config: LearnerConfig, *, channels: int):
         super().__init__()
-        self.stem = Stem(in_channels=channels, width=width)
-        self.hourglass = Hourglass(in_channels=width, width=width, depth=depth, max_width=max_width)
-        self.head = nn.Conv2d(self.hourglass.out_channels, keypoints, 3, padding=1)
-        self.temperature = temperature
-        self.reach = reach
-        self.register_buffer("homes", spread_out(keypoints))
+        self.stem = Stem(in_channels=channels, width=config.width)
+        self.hourglass = Hourglass(
+            in_channels=config.width, width=config.width, depth=config.depth, max_width=config.max_width
+        )
+        self.head = nn.Conv2d(self.hourglass.out_channels, config.keypoints, 3, padding=1)
+        self.temperature, self.reach = config.temperature, config.reach
+        self.register_buffer("homes", spread_out(config.keypoints))
 
     def forward_logits(self, detail: Images) -> Float[Tensor, "b k h//4 w//4"]:
         """Logarithms of the confidence maps, up to a constant; in float32."""

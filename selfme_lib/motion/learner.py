@@ -4,73 +4,20 @@ The forward pass is the paper's motion learning stage; afterwards only `dense_mo
 """
 
 from dataclasses import dataclass
-from typing import Annotated
 
-import pydantic
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor, nn
 
 from selfme_lib.grids import Flow, Frames, Images, Points, compose, resize_flow, resize_image, sample, warp
-from selfme_lib.runtime.settings import STRICT
 
 from .dense_motion import DenseMotion, weighted_motion
 from .generator import Generator
 from .keypoints import KeypointDetector
-from .losses import FLOOR, local_contrast
+from .losses import local_contrast
+from .settings import LearnerConfig
 
 CONTRAST_WINDOWS = (2.0, 5.0)  # of local contrast, in pixels at `LearnerConfig.size`
-
-Side = Annotated[int, Field(ge=8, le=8192)]
-Channels = Annotated[int, Field(ge=1, le=8192)]
-Spread = Annotated[float, Field(gt=0, le=100)]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class LearnerConfig:
-    """Sizes and choices; the paper gives none of them. Its own form is near `contrast` and `matching` False, `reach` None.
-
-    Attributes:
-        size, largest: smallest and largest side, in pixels, of the frames in which motion is estimated; see
-            `MotionLearner.working_size`.
-        keypoints: K.
-        passes: passes per estimate. From the second on, motion is estimated between the source as warped so far and the
-            target. 1 is the paper's.
-        width, depth, max_width: hourglasses of detector and dense motion, at a quarter of the frames' size.
-        generator_width, generator_depth: the generator's, at full image size.
-        temperature, reach: see `keypoints.KeypointDetector`.
-        heatmap_variance, locality, matching: see `dense_motion.DenseMotion`.
-        contrast: take local contrast as input, which light and colour do not change, instead of the image.
-        contrast_floor: see `losses.local_contrast`.
-    """
-
-    size: Side = 128
-    largest: Side = 192
-    keypoints: Annotated[int, Field(ge=1, le=10_000)] = 100
-    passes: Annotated[int, Field(ge=1, le=100)] = 3
-    width: Channels = 24
-    depth: Annotated[int, Field(ge=0, le=8)] = 3
-    max_width: Channels = 96
-    generator_width: Channels = 8
-    generator_depth: Annotated[int, Field(ge=0, le=8)] = 1
-    temperature: Spread = 0.1
-    reach: Spread | None = 0.15
-    heatmap_variance: Spread = 0.01
-    locality: Spread = 0.09
-    matching: bool = True
-    contrast: bool = True
-    contrast_floor: Annotated[float, Field(ge=0, le=1)] = FLOOR
-
-    def __post_init__(self):
-        for size in (self.size, self.largest):
-            if size % self.step:
-                raise ValueError(f"size {size} of a motion learner is not a multiple of {self.step}")
-
-    @property
-    def step(self) -> int:
-        """Sides of frames are multiples of it, so that every level of the hourglasses has a whole number of cells."""
-        return 4 * 2**self.depth
 
 
 @dataclass(frozen=True)
@@ -99,20 +46,9 @@ class MotionLearner(nn.Module):
         super().__init__()
         self.config = config
         channels = len(CONTRAST_WINDOWS) if config.contrast else 3
-        shape = {"channels": channels, "width": config.width, "depth": config.depth, "max_width": config.max_width}
-        self.detector = KeypointDetector(
-            keypoints=config.keypoints, temperature=config.temperature, reach=config.reach, **shape
-        )
-        self.dense = DenseMotion(
-            keypoints=config.keypoints,
-            variance=config.heatmap_variance,
-            locality=config.locality,
-            matching=config.matching,
-            **shape,
-        )
-        self.generator = Generator(
-            width=config.generator_width, depth=config.generator_depth, max_width=config.max_width
-        )
+        self.detector = KeypointDetector(config, channels=channels)
+        self.dense = DenseMotion(config, channels=channels)
+        self.generator = Generator(config)
 
     def working_size(self, image: Frames) -> tuple[int, int]:
         """The image's own size, as far as `config.size`, `config.largest` and `config.step` allow; always square."""

@@ -7,7 +7,6 @@ shown to be better than another (the chapter on ablations compares them).
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 from urllib.error import URLError
 
 import torch
@@ -17,8 +16,6 @@ from selfme_lib.grids import Frames
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .losses import Features, contrast_features
-
-FeatureName = Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"]
 
 VGG19_RELU1, VGG16_RELU1 = ("1", "6", "11", "20", "29"), ("1", "6", "11", "18", "25")  # relu1_1 … relu5_1 of `features`
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

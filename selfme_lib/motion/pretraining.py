@@ -6,81 +6,22 @@ The people are rendered, like those behind the checkpoint that comes with the pa
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import pydantic
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.rank_zero import rank_zero_only
-from pydantic import Field
 
 from selfme_lib.data import voxceleb
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
-from selfme_lib.runtime.settings import STRICT
 from selfme_lib.synthme.pretraining import render_pairs
 
 from . import checkpoint
-from .learner import LearnerConfig, MotionLearner
+from .learner import MotionLearner
 from .pairs import FramePairs
-from .training import TrainingConfig, train
-
-Count = Annotated[int, Field(ge=1, le=10**7)]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class VoxCeleb:
-    """Faces of real people, which the user provides.
-
-    Attributes:
-        root: folder; `data.voxceleb` describes what it may contain.
-        frames: the most frames taken of each sequence.
-        skip_broken: skip sequences that cannot be read, instead of stopping at the first.
-    """
-
-    root: Path
-    frames: Annotated[int, Field(ge=2, le=10**6)] = 8
-    skip_broken: bool = False
-
-
-SIZES = (128, 128, 192, 256)  # of frames, in pixels: half of the steps use small ones
-
-
-def sizes_up_to(largest: int) -> tuple[int, ...]:
-    """Those of `SIZES` up to `largest`; if there are none, `largest` itself."""
-    return tuple(size for size in SIZES if size <= largest) or (largest,)
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class PretrainingConfig:
-    """The recipe; the defaults are those of the checkpoint that comes with the package.
-
-    Attributes:
-        persons: rendered people; the last `validation_persons` of them are not trained on.
-        pairs: pairs of frames per person. For VoxCeleb, of its validation people alone.
-        learner: sizes of the networks.
-        training: steps, losses and schedule.
-        voxceleb: take these people instead; a tenth of them, at most `validation_persons`, are not trained on.
-    """
-
-    persons: Count = 200
-    validation_persons: Count = 16
-    pairs: Count = 10
-    learner: LearnerConfig = LearnerConfig()
-    training: TrainingConfig = TrainingConfig(steps=1200, sizes=SIZES)
-    voxceleb: VoxCeleb | None = None
-
-    def __post_init__(self):
-        if self.voxceleb is None and self.persons <= self.validation_persons:
-            raise ValueError(
-                f"of {self.persons} persons, {self.validation_persons} for validation leave none to train on"
-            )
-
-    @property
-    def face_size(self) -> int:
-        """Side in pixels of the frames on disk: the largest that is trained on."""
-        return max(self.training.sizes, default=self.learner.largest)
+from .settings import PretrainingConfig, VoxCeleb
+from .training import train
 
 
 def pretrain(out: Path, config: PretrainingConfig, *, fabric: Fabric, workers: int | None = None) -> Path:

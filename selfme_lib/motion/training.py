@@ -5,78 +5,29 @@ seeded with (seed, n, rank), so a resumed run sees what an uninterrupted one wou
 """
 
 import json
-import math
 import pickle
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Literal
 
 import numpy as np
-import pydantic
 import torch
 from jaxtyping import Float
 from lightning_fabric import Fabric
-from pydantic import Field
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from selfme_lib.grids import Flow, Frames, resize_flow, resize_image, warp
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
-from selfme_lib.runtime.settings import STRICT
 
 from .equivariance import RandomTransform, dense_equivariance_loss, equivariance_loss, random_displacement
-from .learner import MotionLearner, Side
+from .learner import MotionLearner
 from .losses import Features, reconstruction_loss
-from .pairs import Augmentation, FramePairs
-from .perceptual import FeatureName, features
-
-Weight = Annotated[float, Field(ge=0, le=1e6)]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class TrainingConfig:
-    r"""How a motion learner is trained. The defaults are for training from scratch.
-
-    Attributes:
-        steps: optimiser steps.
-        batch_size: pairs per step and process.
-        lr: (initial) learning rate of Adam.
-        schedule: `one-cycle`, `constant`, or `multistep`: a tenth at 20/35 and again at 30/35 of the steps, the paper's
-            epochs 20 and 30.
-        lambda_rec, lambda_eqv: weights of the two losses (Eq 8).
-        lambda_dense: weight of the dense motion's equivariance; 0 leaves it out, as the paper does.
-        sizes: sides in pixels of the frames. Each step draws one of them, and takes proportionally fewer pairs the more
-            pixels it has than the first. Empty: the frames as they are.
-        scales: ι of Eq 6.
-        perceptual: feature maps of Eq 6, see `perceptual.features`.
-        augmentation: random changes to the pairs; None for none.
-        seed: of weights, pairs and transformations.
-    """
-
-    steps: Annotated[int, Field(ge=1, le=10**9)]
-    batch_size: Annotated[int, Field(ge=1, le=10**5)] = 8
-    lr: Annotated[float, Field(ge=0, le=10)] = 2e-3
-    schedule: Literal["one-cycle", "constant", "multistep"] = "one-cycle"
-    lambda_rec: Weight = 10.0
-    lambda_eqv: Weight = 10.0
-    lambda_dense: Weight = 1.0
-    sizes: tuple[Side, ...] = ()
-    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = (1.0, 0.5, 0.25, 0.125)
-    perceptual: FeatureName = "contrast"
-    augmentation: Augmentation | None = Augmentation()
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-
-    def learning_rate(self, step: int) -> float:
-        """Of step 0, 1, …, steps - 1."""
-        progress = step / self.steps
-        if self.schedule == "one-cycle":  # up over a twentieth, down along a cosine
-            return self.lr * min(1, (step + 1) / max(1, 0.05 * self.steps)) * (0.5 + 0.5 * math.cos(math.pi * progress))
-        if self.schedule == "multistep":
-            return self.lr * 0.1 ** (int(progress >= 20 / 35) + int(progress >= 30 / 35))
-        return self.lr
+from .pairs import FramePairs
+from .perceptual import features
+from .settings import TrainingConfig
 
 
 class Batch(SimpleNamespace):

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from selfme_lib.baselines.settings import RivalsConfig
 from selfme_lib.classifier.network import ClassifierConfig
 from selfme_lib.data.readers import class_names
-from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.motion.settings import TrainingConfig
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_yaml
 from selfme_lib.runtime.paths import PROFILES
@@ -92,7 +92,7 @@ class MotionProfile:
             are, without their labels (transductive: the held-out subject has been seen).
         persons, pairs: number of rendered people, and of pairs of frames of each.
         batch_size: pairs of frames per step.
-        lr, schedule: see `motion.training.TrainingConfig` (paper: 2e-6, multistep).
+        lr, schedule: see `motion.settings.TrainingConfig` (paper: 2e-6, multistep).
         gamma: motion amplification $\gamma$ at inference (Eq 2; paper: 2).
         bspline: expand by cubic B-spline and exponential (Eq 9), else bilinearly.
         methods: what the learned motion is compared with.

@@ -18,7 +18,8 @@ from selfme_lib.data import Clip, read_clip_frame
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.pairs import FramePairs
-from selfme_lib.motion.training import TrainingConfig, train
+from selfme_lib.motion.settings import TrainingConfig
+from selfme_lib.motion.training import train
 from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.files import atomic_path, write_json
 

@@ -33,9 +33,9 @@ from selfme_lib.grids import resize_flow
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion import learner as motion_learner
 from selfme_lib.motion import training as motion_training
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.pairs import FramePairs
-from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json, write_json

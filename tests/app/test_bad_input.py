@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from data import trees
 from selfme_lib.app import cli
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.files import write_json
 
 CSV = "subject,clip,label,prediction\n"

@@ -11,7 +11,8 @@ from test_runner import write_notebook
 
 from selfme_lib.app import cli
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.study.profiles import SECTIONS
 
 

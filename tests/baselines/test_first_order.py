@@ -7,7 +7,7 @@ from selfme_lib.app import cli
 from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.motion.settings import TrainingConfig
 
 
 def test_it_sees_colour_and_takes_light_for_what_it_is_shown():

@@ -15,7 +15,8 @@ from selfme_lib.bench.output import write_report
 from selfme_lib.bench.pairs import every_nth, known_clips, load_pairs
 from selfme_lib.grids import end_point_error
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme import SynthConfig, write_dataset
 

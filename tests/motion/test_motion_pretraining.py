@@ -12,9 +12,8 @@ import torch
 from lightning_fabric import Fabric
 
 from selfme_lib.motion import checkpoint, pretraining, training
-from selfme_lib.motion.learner import LearnerConfig
-from selfme_lib.motion.pretraining import PretrainingConfig, VoxCeleb, pretrain
-from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.motion.pretraining import pretrain
+from selfme_lib.motion.settings import LearnerConfig, PretrainingConfig, TrainingConfig, VoxCeleb
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json
 

@@ -13,8 +13,9 @@ from selfme_lib.motion.dense_motion import DenseMotion, gaussian_heatmaps, local
 from selfme_lib.motion.generator import Generator
 from selfme_lib.motion.hourglass import Stem
 from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax, spread_out
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.lucas_kanade import matching_errors, matching_forms
+from selfme_lib.motion.settings import LearnerConfig
 
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 
@@ -48,7 +49,7 @@ def test_a_padded_head_reads_displacements_at_their_true_size():
 
 
 def test_detector_gives_points_inside_the_image_and_heatmaps_that_sum_to_one():
-    detector = KeypointDetector(keypoints=5, channels=3, width=8, depth=2, max_width=16)
+    detector = KeypointDetector(LearnerConfig(keypoints=5, width=8, depth=2, max_width=16), channels=3)
     image = torch.rand(2, 3, 64, 64)
     assert detector(image).shape == (2, 5, 2) and detector(image).abs().max() <= 1
     torch.testing.assert_close(detector.forward_heatmaps(image).sum((2, 3)), torch.ones(2, 5), atol=1e-4, rtol=0)
@@ -75,7 +76,7 @@ def test_weighted_motion_with_one_hot_weights_is_that_motion_in_pixels():
 
 def test_aligned_frames_and_matching_errors_single_out_the_right_motion():
     """The target is the source moved by the second of three motions: its aligned frame is the target itself."""
-    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8)
+    module = DenseMotion(replace(TINY, keypoints=2), channels=1)
     source = gaussian_blur(torch.rand(1, 1, 33, 33), 2.0)
     motions = torch.tensor([[[0.0625, 0.0], [0.03125, -0.03125], [0.0, 0.0]]])  # 1, 0.5 and 0 px of 33
     flow = torch.tensor([0.5, -0.5]).view(1, 2, 1, 1).expand(1, 2, 33, 33)
@@ -105,7 +106,7 @@ def test_matching_errors_are_exact_where_the_frame_is_a_slope(across, down, x, y
 
 
 def test_matching_alone_makes_a_new_dense_motion_choose_the_right_motion():
-    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8, locality=10.0)
+    module = DenseMotion(replace(TINY, keypoints=2, locality=10.0), channels=1)
     source = 10 * gaussian_blur(torch.rand(1, 1, 64, 64), 2.0)
     shift = 1.5 * 2 / 63  # 1.5 px to the right, in normalised units
     target = warp(source, torch.tensor([1.5, 0.0]).view(1, 2, 1, 1).expand(1, 2, 64, 64))
@@ -117,7 +118,7 @@ def test_matching_alone_makes_a_new_dense_motion_choose_the_right_motion():
 
 def test_where_the_hourglass_says_so_matching_does_not_count():
     """Sharpness is said place by place: where all of it is lowered, weights are as local as without matching."""
-    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8)
+    module = DenseMotion(replace(TINY, keypoints=2), channels=1)
     source, target = gaussian_blur(torch.rand(2, 1, 64, 64), 2.0).split(1)
     at = torch.tensor([[[-0.3, 0.0], [0.3, 0.1]]])
     moved = at + torch.tensor([[[0.05, 0.0], [0.0, 0.05]]])
@@ -133,7 +134,7 @@ def test_where_the_hourglass_says_so_matching_does_not_count():
 
 def test_a_new_generator_warps_the_image_and_adds_nothing():
     source, flow = torch.rand(2, 3, 32, 32), torch.randn(2, 2, 32, 32)
-    torch.testing.assert_close(Generator(width=4, depth=1, max_width=8)(source, flow), warp(source, flow))
+    torch.testing.assert_close(Generator(TINY)(source, flow), warp(source, flow))
 
 
 @settings(deadline=None, max_examples=8)
@@ -153,7 +154,7 @@ def test_keypoints_are_shared_out_over_the_face():
     for count in (1, 3, 10, 36):
         homes = spread_out(count)
         assert homes.shape == (count, 2) and homes.abs().max() <= 0.8
-        detector = KeypointDetector(keypoints=count, channels=3, width=8, depth=1, max_width=8)
+        detector = KeypointDetector(replace(TINY, keypoints=count), channels=3)
         torch.nn.init.zeros_(detector.head.weight)
         torch.nn.init.zeros_(detector.head.bias)
         found = detector(torch.rand(1, 3, 64, 64))[0]
@@ -162,7 +163,7 @@ def test_keypoints_are_shared_out_over_the_face():
 
 def test_a_new_dense_motion_is_local():
     """Before it has learned anything, the largest weight at a keypoint's place is that keypoint's."""
-    module = DenseMotion(keypoints=2, channels=1, width=8, depth=1, max_width=8, matching=False)
+    module = DenseMotion(replace(TINY, keypoints=2, matching=False), channels=1)
     keypoints = torch.tensor([[[-0.5, -0.5], [0.5, 0.5]]])
     detail = torch.rand(1, 1, 64, 64)
     weights = module(detail, detail, keypoints, keypoints + 0.01).weights

@@ -5,10 +5,11 @@ from lightning_fabric import Fabric
 
 from selfme_lib.grids import gaussian_blur
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.losses import local_contrast
 from selfme_lib.motion.pairs import Augmentation, FramePairs
-from selfme_lib.motion.training import TrainingConfig, train
+from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
+from selfme_lib.motion.training import train
 from selfme_lib.runtime.errors import DataError
 
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)

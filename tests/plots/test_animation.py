@@ -3,7 +3,8 @@ import torch
 from PIL import Image
 
 from selfme_lib.app.publish import ANIMATION
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.plots.animation import amplification_frames, save_animation
 from selfme_lib.plots.montage import BAR, GAP
 from selfme_lib.runtime.paths import PROJECT

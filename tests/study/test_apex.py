@@ -4,7 +4,8 @@ import torch
 
 from selfme_lib.data import load_clips
 from selfme_lib.data.frame_cache import FrameCache
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.study import apex
 from selfme_lib.study.apex import largest_motion, motion_since

@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import load_file
 
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.files import read_json
 from selfme_lib.study import clips, study
 from selfme_lib.study.rows import Row

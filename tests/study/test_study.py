@@ -6,7 +6,8 @@ import torch
 from data import recordings, trees
 from selfme_lib.data import FIVE_CLASSES, dataset_fingerprint, load_onset_apex
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json
 from selfme_lib.study import clips as study_clips

@@ -9,7 +9,8 @@ from nbformat.v4 import new_output
 from selfme_lib.data import Clip
 from selfme_lib.grids import jacobian_determinant
 from selfme_lib.motion.diffeo import diffeomorphic_motion
-from selfme_lib.motion.learner import LearnerConfig, MotionLearner
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.plots.montage import BAR, GAP
 from selfme_lib.plots.style import flow_to_rgb
 from selfme_lib.runtime.errors import UsageError

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from selfme_lib.motion.learner import LearnerConfig, Motion, MotionLearner
+from selfme_lib.motion.learner import Motion, MotionLearner
+from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.widgets import view_keypoints
 

@@ -92,9 +92,8 @@ def pretrain(
     from lightning_fabric import Fabric
 
     from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
-    from selfme_lib.motion.learner import LearnerConfig
-    from selfme_lib.motion.pretraining import PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
     from selfme_lib.motion.pretraining import pretrain as train
+    from selfme_lib.motion.settings import LearnerConfig, PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
     sizes = sizes_up_to(size)
