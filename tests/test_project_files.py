@@ -55,7 +55,10 @@ def test_windows_runs_what_make_runs():
     steps = WORKFLOW["jobs"]["test"]["steps"]
     (windows,) = (step["run"] for step in steps if "Windows" in step.get("if", "") and "!=" not in step["if"])
     commands = [line.removeprefix(".venv/Scripts/") for line in windows.splitlines()]
+    (pytest_command,) = re.findall(r"(?m)^PYTEST := \$\(BIN\)/(.+)$", MAKEFILE)
     recipes = [line.strip().removeprefix("$(BIN)/") for line in MAKEFILE.splitlines() if line.startswith("\t")]
+    assert "$(PYTEST) $(COVER)" in recipes
+    recipes.append(pytest_command)
     for command in commands[1:]:
         assert command in recipes, command
 
