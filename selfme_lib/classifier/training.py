@@ -1,7 +1,7 @@
-r"""How the classifier is trained (paper §4.3), and one fold of it: train on some clips, predict others.
+r"""How the classifier is trained (paper §4.3, Eq 16), and one fold of it: train on some clips, predict others.
 
-The paper does not say which epoch it reports. Here the number of epochs is fixed and the last one counts, so that nothing is
-chosen by looking at a test subject. Motions are `b 2 h w`, x first, in pixels of their own lattice.
+The paper does not say which epoch it reports. Here the number of epochs is fixed and the last one counts, so nothing is chosen
+by looking at a test subject. Motions are `b 2 h w`, x first, in pixels of their own lattice.
 """
 
 import sys
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
 from selfme_lib.runtime.device import cpu_has_bfloat16, has_compiler, one_thread
@@ -24,10 +25,10 @@ from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastiv
 
 
 def resolve_for_device(config: ClassifierConfig, *, device: str = "cpu") -> ClassifierConfig:
-    """The same settings, but without what this machine cannot give, and a line on stderr for each.
+    """The same settings without what this machine lacks, with a line on stderr for each change.
 
-    Random weights if the ImageNet weights cannot be had; float32 on a CPU that has no bfloat16 arithmetic, where it
-    would be imitated slowly; nothing compiled where there is no compiler.
+    Random weights if the ImageNet weights are out of reach; float32 on a CPU without bfloat16 arithmetic, which would emulate
+    it slowly; no compilation where there is no compiler.
     """
     if config.precision == "bf16" and device == "cpu" and not cpu_has_bfloat16():
         print("this CPU has no bfloat16 arithmetic: computing in float32", file=sys.stderr)
@@ -35,14 +36,13 @@ def resolve_for_device(config: ClassifierConfig, *, device: str = "cpu") -> Clas
     if config.compile and not has_compiler(device):
         print("torch.compile finds no compiler here: training without it", file=sys.stderr)
         config = replace(config, compile=False)
-    if not config.pretrained:
-        return config
-    try:
-        pretrained_weights()
-    except Exception as error:  # the classes of network errors differ between versions of the client
-        reason = str(error).splitlines()[0]
-        print(f"ImageNet weights of ViT-S/16 cannot be had ({reason}): starting from random weights", file=sys.stderr)
-        return replace(config, pretrained=False)
+    if config.pretrained:
+        try:
+            pretrained_weights()
+        except Exception as error:  # the classes of network errors differ between versions of the client
+            reason = str(error).splitlines()[0]
+            print(f"no ImageNet weights of ViT-S/16 ({reason}): starting from random weights", file=sys.stderr)
+            config = replace(config, pretrained=False)
     return config
 
 
@@ -61,18 +61,19 @@ def train_classifier(
     """Train for a fixed number of epochs. The same seed gives the same weights, bit for bit on a CPU.
 
     Args:
+        config: followed to the letter, so that a result is what its settings say; see `resolve_for_device`.
         motion: in px; all samples as one tensor.
         labels: 0 … classes-1.
         progress: show a bar over the epochs.
-        after_epoch: is shown the network after each epoch, and must leave it as it is.
+        after_epoch: called with the network after each epoch; it must not change the network.
 
     Raises:
         ValueError: the motion is not of the size in `config`.
+        Exception: the machine lacks what `config` asks for: ImageNet weights or a compiler.
     """
     if motion.shape[-2:] != (config.image_size, config.image_size):
         size = " x ".join(map(str, motion.shape[-2:]))
         raise ValueError(f"expected a motion of {config.image_size} x {config.image_size} px, got {size}")
-    config = resolve_for_device(config, device=device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = build_classifier(config, classes=classes, weights=pretrained_weights() if config.pretrained else None)
@@ -81,13 +82,12 @@ def train_classifier(
     objective = compiled_classification_loss() if config.compile else classification_loss
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    steps_per_epoch = -(-len(motion) // config.batch_size)
+    steps = -(-len(motion) // config.batch_size)  # an epoch
+    schedule: LRScheduler
     if config.schedule == "one-cycle":
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, config.epochs * steps_per_epoch)
+        schedule = OneCycleLR(optimiser, config.lr, config.epochs * steps)
     else:
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: config.lr_decay ** (step // steps_per_epoch)
-        )
+        schedule = LambdaLR(optimiser, lambda step: config.lr_decay ** (step // steps))
     for _ in tqdm(range(config.epochs), desc="SCViT", unit="epoch", disable=None if progress else True):
         order = epoch_order(labels, balanced=config.balanced, generator=generator)
         for batch in order.to(device).split(config.batch_size):
@@ -105,7 +105,7 @@ def train_classifier(
 
 
 def epoch_order(labels: Int[Tensor, "n"], *, balanced: bool, generator: torch.Generator) -> Int[Tensor, "n"]:
-    """Which samples an epoch shows, in which order; `balanced` as in `ClassifierConfig`. Labels on the CPU."""
+    """The samples of an epoch, in order; `balanced` as in `ClassifierConfig`. Labels on the CPU."""
     if not balanced:
         return torch.randperm(len(labels), generator=generator)
     rarity = 1 / torch.bincount(labels).clamp(min=1)[labels]
@@ -115,21 +115,21 @@ def epoch_order(labels: Int[Tensor, "n"], *, balanced: bool, generator: torch.Ge
 def classification_loss(
     config: ClassifierConfig, model: SCViT, motion: Float[Tensor, "b 2 h w"], labels: Int[Tensor, "b"]
 ) -> Float[Tensor, ""]:
-    r"""Eq 16: $L_c = L_{cls} + \omega L_{sc}$."""
-    on_patches = config.contrast_on == "patches"
+    r"""Eq 16: $L_c = L_{cls} + \omega L_{sc}$, cross-entropy and the symmetric contrastive loss of `classifier.symmetry`.
+
+    As the paper writes it, $L_{sc}$ acts on the patch embeddings *before* the encoder: its gradient reaches the patch embedding
+    and nothing else. `contrast_on="encoder"` is the other reading.
+    """
     with torch.autocast(motion.device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
         patches = model.embed_patches(motion)  # (b, n, d)
-        if on_patches or not config.omega:
-            class_token, contrasted = model.encode_class(patches), patches
-        else:
-            tokens = model.encode(patches)  # (b, n+1, d)
-            class_token, contrasted = tokens[:, 0], tokens[:, 1:]
-        logits = model.classify(class_token)  # (b, k)
+        tokens = model.encode(patches)  # (b, n+1, d)
+        logits = model.classify(tokens)  # (b, k)
         if config.omega and config.mirror:
             patches = model.embed_patches(mirror_right_half(motion))
-            contrasted = patches if on_patches else model.encode(patches)[:, 1:]
+            tokens = model.encode(patches) if config.contrast_on == "encoder" else tokens
     loss = F.cross_entropy(logits.float(), labels)
     if config.omega:
+        contrasted = patches if config.contrast_on == "patches" else tokens[:, model.vit.num_prefix_tokens :]
         loss = loss + config.omega * symmetric_contrastive_loss(
             region_embeddings(contrasted), labels, tau=config.tau, denominator=config.denominator
         )
@@ -138,10 +138,10 @@ def classification_loss(
 
 @cache
 def compiled_classification_loss() -> Callable[..., Float[Tensor, ""]]:
-    """`classification_loss`, compiled when it is first called, and again for other settings of the losses.
+    """`classification_loss`, compiled on the first call, and again for other settings of the losses.
 
-    One form serves every number of samples from two on. So a fold's numbers do not depend on what its process trained
-    before; from those that are not compiled they differ by rounding.
+    One compiled form serves every batch size from two up, so a fold's numbers do not depend on what its process trained before.
+    They differ from uncompiled ones by rounding.
     """
     torch._dynamo.config.recompile_limit = 64  # beyond it nothing is compiled; a table has more than 8 rows
     compiled = torch.compile(classification_loss)
@@ -172,7 +172,7 @@ def fit_predict(
     seed: int,
     device: str = "cpu",
 ) -> Float[Tensor, "m k"]:
-    """Train on some clips and give the class probabilities of others: one fold of `evaluation.loso`."""
+    """Train on some clips and return the class probabilities of others: one fold of `evaluation.loso`."""
     model = train_classifier(config, motion, labels, classes=classes, seed=seed, device=device, progress=False)
     return predict(model, test_motion)
 
@@ -187,16 +187,13 @@ def fit_predict_every_epoch(
     seed: int,
     device: str = "cpu",
 ) -> Float[Tensor, "e m k"]:
-    """As `fit_predict`, with the class probabilities after each epoch; the last ones are those of `fit_predict`."""
+    """`fit_predict` after each epoch; the last probabilities are those of `fit_predict`."""
     after: list[Tensor] = []
+
+    def keep(model: SCViT) -> None:
+        after.append(predict(model, test_motion))
+
     train_classifier(
-        config,
-        motion,
-        labels,
-        classes=classes,
-        seed=seed,
-        device=device,
-        progress=False,
-        after_epoch=lambda model: after.append(predict(model, test_motion)),
+        config, motion, labels, classes=classes, seed=seed, device=device, progress=False, after_epoch=keep
     )
     return torch.stack(after)

@@ -1,17 +1,21 @@
 import time
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 import safetensors.torch
 import timm
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from timm.models.vision_transformer import VisionTransformer
 
 from selfme_lib.classifier import imagenet, training
 from selfme_lib.classifier.augmentation import augment
-from selfme_lib.classifier.network import ClassifierConfig, SCViT
-from selfme_lib.classifier.symmetry import flip_motion
+from selfme_lib.classifier.network import ClassifierConfig, SCViT, build_classifier
+from selfme_lib.classifier.symmetry import flip_motion, region_embeddings, symmetric_contrastive_loss
 from selfme_lib.classifier.training import (
     classification_loss,
     epoch_order,
@@ -21,16 +25,38 @@ from selfme_lib.classifier.training import (
     train_classifier,
 )
 from selfme_lib.grids import identity_grid, optical_strain
-from selfme_lib.runtime.errors import UsageError
 from toy_motion import TINY, moving_blobs
+
+SMALL = ClassifierConfig(image_size=64, depth=2, width=24, heads=2)
+FORMS = {
+    "qk_norm": {"qk_norm": True},
+    "layer scale": {"init_values": 0.1},
+    "registers": {"reg_tokens": 3, "no_embed_class": True},
+    "pre-norm": {"pre_norm": True, "depth": 3},
+    "no class token": {"class_token": False, "global_pool": "avg"},
+}
+"""ViTs of other forms than ours, by what timm calls the difference."""
 
 
 def tiny(**changes) -> ClassifierConfig:
-    return ClassifierConfig(**{**TINY.__dict__, **changes})
+    return replace(TINY, **changes)
 
 
 def model(**changes) -> SCViT:
-    return SCViT(**{"image_size": 64, "depth": 2, "width": 24, "heads": 2, **changes})
+    return build_classifier(replace(SMALL, **changes))
+
+
+def timm_vit(**form) -> VisionTransformer:
+    sizes = {
+        "img_size": 64,
+        "patch_size": 16,
+        "in_chans": 2,
+        "num_classes": 0,
+        "embed_dim": 24,
+        "depth": 2,
+        "num_heads": 2,
+    }
+    return VisionTransformer(**{**sizes, **form})
 
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
@@ -40,28 +66,37 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
 def test_patch_embedding_is_a_product_with_the_flattened_patches():
     network, motion = model(), torch.randn(3, 2, 64, 64)
     flat = motion.unfold(2, 16, 16).unfold(3, 16, 16).permute(0, 2, 3, 1, 4, 5).reshape(3, 16, -1)  # (b, n, c*p*p)
-    convolution = network.vit.patch_embed.proj
+    convolution = network.patch_embed.proj
     expected = flat @ convolution.weight.flatten(1).T + convolution.bias
     torch.testing.assert_close(network.embed_patches(motion), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_encoder_is_timms():
-    network, motion = model(), torch.randn(3, 2, 64, 64)
-    tokens = network.encode(network.embed_patches(motion))
-    torch.testing.assert_close(tokens, network.vit.forward_features(motion))
-    torch.testing.assert_close(network(motion), network.head(tokens[:, 0]))
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_any_vit_of_timms_gives_its_own_logits_in_training_and_in_prediction(form):
+    """A patch embedding of ours, and an encoder that is another one than timm's, would both show here."""
+    vit, motion, labels = timm_vit(**form), torch.randn(6, 2, 64, 64), torch.arange(6) % 3
+    network = SCViT(deepcopy(vit))
+    vit.head = network.head
+    torch.testing.assert_close(network(motion), vit(motion))
+    torch.testing.assert_close(predict(network, motion), vit(motion).softmax(-1))
+    losses = [
+        F.cross_entropy(vit(motion), labels),
+        classification_loss(replace(SMALL, omega=0.0), network, motion, labels),
+    ]
+    torch.testing.assert_close(losses[1], losses[0])
+    gradients = [torch.autograd.grad(loss, vit.head[0].weight)[0] for loss in losses]
+    torch.testing.assert_close(gradients[1], gradients[0])
 
 
-@pytest.mark.parametrize("depth", [1, 3])
-def test_the_class_token_alone_comes_out_as_with_all_the_others_and_teaches_the_same(depth):
-    network, patches = model(depth=depth), torch.randn(3, 16, 24, requires_grad=True)
-    direction = torch.randn(3, 24)
-    whole, alone = network.encode(patches)[:, 0], network.encode_class(patches)
-    torch.testing.assert_close(alone, whole)
-    inputs = [patches, *network.vit.blocks.parameters(), network.vit.pos_embed]
-    gradients = [torch.autograd.grad((token * direction).sum(), inputs) for token in (whole, alone)]
-    for first, second in zip(*gradients):
-        torch.testing.assert_close(second, first, atol=1e-5, rtol=1e-4)
+@pytest.mark.parametrize("contrast_on", ["patches", "encoder"])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_contrast_compares_patches_whatever_else_the_encoder_carries(form, contrast_on):
+    vit, motion, labels = timm_vit(**form), torch.randn(6, 2, 64, 64), torch.arange(6) % 3
+    network = SCViT(deepcopy(vit))
+    patches = vit.patch_embed(motion) if contrast_on == "patches" else vit.forward_features(motion)[:, -16:]
+    config = replace(SMALL, contrast_on=contrast_on, omega=1.0)
+    expected = F.cross_entropy(network(motion), labels) + symmetric_contrastive_loss(region_embeddings(patches), labels)
+    torch.testing.assert_close(classification_loss(config, network, motion, labels), expected)
 
 
 def test_head_is_a_perceptron_with_one_hidden_layer_behind_a_layer_norm():
@@ -90,8 +125,8 @@ def test_strain_of_a_stretch_and_of_a_rotation():
 
 def test_third_channel_is_the_strain():
     network = model(channels=3)
-    assert network.vit.patch_embed.proj.in_channels == 3
-    kernel = network.vit.patch_embed.proj.weight
+    assert network.patch_embed.proj.in_channels == 3
+    kernel = network.patch_embed.proj.weight
     kernel.data[:, :2] = 0
     shift = torch.ones(1, 2, 64, 64)  # moves, but does not stretch
     torch.testing.assert_close(network.embed_patches(shift), network.embed_patches(torch.zeros(1, 2, 64, 64)))
@@ -105,13 +140,13 @@ def reached_by_contrast(config: ClassifierConfig) -> set[str]:
     gradients = []
     for omega in (0.0, config.omega):
         network.zero_grad()
-        classification_loss(ClassifierConfig(**{**config.__dict__, "omega": omega}), network, motion, labels).backward()
+        classification_loss(replace(config, omega=omega), network, motion, labels).backward()
         gradients.append({name: parameter.grad.clone() for name, parameter in network.named_parameters()})
     return {name for name in gradients[0] if not torch.equal(gradients[0][name], gradients[1][name])}
 
 
 def test_contrast_before_the_encoder_reaches_the_patch_embedding_alone():
-    assert reached_by_contrast(tiny()) == {"vit.patch_embed.proj.weight", "vit.patch_embed.proj.bias"}
+    assert reached_by_contrast(tiny()) == {"patch_embed.proj.weight", "patch_embed.proj.bias"}
     assert "vit.blocks.0.attn.qkv.weight" in reached_by_contrast(tiny(contrast_on="encoder"))
 
 
@@ -211,8 +246,7 @@ def test_options_change_the_training(changes):
     assert (predict(plain, motion) - predict(changed, motion)).abs().max() > 1e-6
 
 
-def test_bfloat16_trains_to_nearly_the_same_answer(monkeypatch):
-    monkeypatch.setattr(training, "cpu_has_bfloat16", lambda: True)  # where it has not, it is imitated
+def test_bfloat16_trains_to_nearly_the_same_answer():
     motion, labels, *_ = moving_blobs(2, 6)
     exact = predict(train_classifier(tiny(epochs=1), motion, labels, seed=0), motion)
     rough = predict(train_classifier(tiny(epochs=1, precision="bf16"), motion, labels, seed=0), motion)
@@ -253,13 +287,17 @@ def test_motion_of_another_size_is_refused():
     [
         ({"image_size": 112}, r"even number of patches a side, not 112/16 = 7"),
         ({"image_size": 100}, r"even number of patches"),
-        ({"width": 32, "heads": 3}, "32 cannot be shared among 3 heads"),
-        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"width": 32, "heads": 3}, "width 32 cannot be shared among 3 heads"),
+        ({"epochs": 0}, "epochs\n.*greater than or equal to 1"),
         ({"pretrained": True}, "ViT-S/16 only"),
+        ({"lr": float("nan")}, "lr\n.*finite"),
+        ({"zoom": 1}, "zoom\n.*less than 1"),
+        ({"precision": "bf8"}, "'fp32' or 'bf16'"),
+        ({"epoch": 1}, "epoch\n.*[Uu]nexpected keyword"),
     ],
 )
 def test_impossible_settings_are_refused(changes, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValidationError, match=message):
         tiny(**changes)
 
 
@@ -273,8 +311,18 @@ def test_without_network_random_weights_and_one_line(monkeypatch, capsys):
     assert resolve_for_device(ClassifierConfig(pretrained=True)) == ClassifierConfig(pretrained=False)
     assert time.perf_counter() - start < 1
     assert capsys.readouterr().err.splitlines() == [
-        "ImageNet weights of ViT-S/16 cannot be had (Name or service not known): starting from random weights"
+        "no ImageNet weights of ViT-S/16 (Name or service not known): starting from random weights"
     ]
+
+
+def test_a_training_follows_its_settings_or_fails(monkeypatch):
+    def unreachable():
+        raise OSError("no network")
+
+    monkeypatch.setattr(training, "pretrained_weights", unreachable)
+    config = ClassifierConfig(image_size=96, pretrained=True)
+    with pytest.raises(OSError, match="no network"):
+        fit_predict(config, torch.zeros(2, 2, 96, 96), torch.tensor([0, 1]), torch.zeros(1, 2, 96, 96), seed=0)
 
 
 def test_without_arithmetic_for_it_bfloat16_is_left_alone(monkeypatch, capsys):
@@ -313,11 +361,11 @@ def test_a_balanced_epoch_shows_every_class_equally_often():
 
 
 def test_imagenet_weights_are_loaded_and_their_colours_folded(tmp_path):
-    timm_vit = timm.create_model(imagenet.VIT_SMALL_WEIGHTS, pretrained=False)
+    original = timm.create_model(imagenet.VIT_SMALL_WEIGHTS, pretrained=False)
     file = tmp_path / "model.safetensors"
-    safetensors.torch.save_file(timm_vit.state_dict(), file)
-    network = SCViT(image_size=96, weights=file, depth=12, width=384, heads=6)
-    assert torch.equal(network.vit.blocks[5].mlp.fc1.weight, timm_vit.blocks[5].mlp.fc1.weight)
-    kernel, colours = network.vit.patch_embed.proj.weight, timm_vit.patch_embed.proj.weight
+    safetensors.torch.save_file(original.state_dict(), file)
+    network = build_classifier(ClassifierConfig(image_size=96, pretrained=True), weights=file)
+    assert torch.equal(network.vit.blocks[5].mlp.fc1.weight, original.blocks[5].mlp.fc1.weight)
+    kernel, colours = network.patch_embed.proj.weight, original.patch_embed.proj.weight
     torch.testing.assert_close(kernel, colours[:, :2] * 1.5)
     assert network(torch.randn(1, 2, 96, 96)).shape == (1, 3)

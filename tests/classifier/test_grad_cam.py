@@ -2,17 +2,18 @@ import math
 
 import pytest
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from selfme_lib.classifier.grad_cam import grad_cam, symmetric_attention_index
-from selfme_lib.classifier.network import SCViT
+from selfme_lib.classifier.network import ClassifierConfig, SCViT, build_classifier
 from selfme_lib.classifier.training import train_classifier
 from selfme_lib.evaluation.intervals import mean_over_subjects
 from toy_motion import TINY, moving_blobs
 
 
 def network(depth=2):
-    return SCViT(image_size=64, depth=depth, width=24, heads=2).eval()
+    return build_classifier(ClassifierConfig(image_size=64, depth=depth, width=24, heads=2)).eval()
 
 
 def tokens_and_gradient(model, layer, motion, target):
@@ -43,6 +44,15 @@ def test_map_is_relu_of_gradient_weighted_channels():
     found = grad_cam(model, motion, target)
     assert found.shape == (4, 64, 64) and found.max() > 0
     torch.testing.assert_close(found, expected)
+
+
+def test_tokens_that_are_no_patches_have_no_place_on_the_map():
+    vit = VisionTransformer(64, 16, in_chans=2, num_classes=0, embed_dim=24, depth=2, num_heads=2, reg_tokens=3)
+    model, motion = SCViT(vit).eval(), torch.randn(2, 2, 64, 64)
+    tokens, gradient = tokens_and_gradient(model, vit.blocks[-1].norm1, motion, torch.tensor([1, 1]))
+    heat = torch.einsum("bnd,bd->bn", tokens[:, 4:], gradient[:, 4:].mean(1)).relu().view(2, 1, 4, 4)
+    expected = nn.functional.interpolate(heat, (64, 64), mode="bilinear").squeeze(1)
+    torch.testing.assert_close(grad_cam(model, motion, 1), expected)
 
 
 def test_closed_form_when_attention_is_a_mean_and_the_head_is_linear():
