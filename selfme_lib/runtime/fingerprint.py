@@ -11,11 +11,14 @@ frames or in the B-spline gives another name. Of other packages that these modul
 import ast
 import hashlib
 import importlib.metadata
+import inspect
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -42,21 +45,23 @@ def fingerprint(*, code: Any, **cause: Any) -> str:
     """A hash of 16 hexadecimal digits.
 
     Args:
-        code: what computes the result: a function, class or module of this package, a module's name, or a list of these.
+        code: what computes the result: a function, class or module, a module's name, or a list of these. Outside this package its
+            own file counts (in a notebook, its own source), and the modules of this package that it uses.
         cause: everything else that determines it, by name: settings (plain values or dataclasses), arrays and tensors, files (a
             `Path` counts with its content, not its place).
 
     Raises:
-        TypeError: a value that is none of these.
+        TypeError: a value that is none of these, or code whose source cannot be read.
     """
-    roots = code if isinstance(code, list | tuple) else [code]
-    names = sorted({root if isinstance(root, str) else getattr(root, "__module__", root.__name__) for root in roots})
-    text = json.dumps({"code": code_hash(*names), "cause": _plain(cause)}, sort_keys=True)
+    roots = [_root(root) for root in (code if isinstance(code, list | tuple) else [code])]
+    names = sorted({name for _, names in roots for name in names})
+    own = sorted(text for text, _ in roots)
+    text = json.dumps({"code": [own, code_hash(*names)], "cause": _plain(cause)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def code_hash(*modules: str) -> str:
-    """Hash of modules of this package, given by their full names, of all that they build on, and of the versions beneath."""
+    """Hash of modules, given by their full names, of all that they build on within this package, and of the versions beneath."""
     found, packages = _walk(modules)
     tree = [(name, _module(path, path.stat().st_mtime_ns)[0]) for name, path in sorted(found.items())]
     return hashlib.sha256(json.dumps([tree, {name: _version(name) for name in sorted(packages)}]).encode()).hexdigest()
@@ -100,6 +105,25 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"expected settings, arrays or files as the cause of a result, got {type(value).__name__}")
 
 
+def _root(code: Any) -> tuple[str, list[str]]:
+    """What tells this piece of code from others in its module, and the modules to begin with."""
+    if isinstance(code, str):
+        return "", [code]
+    if isinstance(code, ModuleType):
+        return "", [code.__name__]
+    if not hasattr(code, "__qualname__"):
+        raise TypeError(f"expected functions, classes or modules as code, got {type(code).__name__}")
+    if _source(code.__module__):
+        return code.__qualname__, [code.__module__]
+    try:
+        text = inspect.getsource(code)  # a cell of a notebook
+    except OSError:
+        raise TypeError(f"the source of {code.__qualname__} cannot be read, so nothing can be named after it") from None
+    used = inspect.getclosurevars(code).globals.values() if inspect.isfunction(code) else ()
+    modules = {value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "") for value in used}
+    return text, sorted(name for name in modules if str(name).startswith(f"{PACKAGE.name}."))
+
+
 def _walk(modules: tuple[str, ...]) -> tuple[dict[str, Path], set[str]]:
     """Files of these modules and of all that they import within the package, and the other packages that any of them imports."""
     found: dict[str, Path] = {}
@@ -120,16 +144,20 @@ def _walk(modules: tuple[str, ...]) -> tuple[dict[str, Path], set[str]]:
 
 
 def _source(name: str) -> Path | None:
-    """The file of a module of this package; None if the name is not a module's."""
-    place = PACKAGE.joinpath(*name.split(".")[1:])
-    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+    """The file of a module of this package, or of another one that has been imported; None if there is none."""
+    top, *parts = name.split(".")
+    if top == PACKAGE.name:
+        place = PACKAGE.joinpath(*parts)
+        return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return Path(file) if file.endswith(".py") else None
 
 
 @cache
 def _module(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     """Hash of a module's syntax tree without docstrings, and the full names of whatever it imports, anywhere in it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = [PACKAGE.name, *path.parent.relative_to(PACKAGE).parts]
+    package = [PACKAGE.name, *path.parent.relative_to(PACKAGE).parts] if path.is_relative_to(PACKAGE) else []
     imported = tuple(sorted(set(_imports(tree, package))))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
