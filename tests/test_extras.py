@@ -145,9 +145,9 @@ def test_what_needs_an_extra_says_so_in_one_line(tmp_path):
 def test_a_cluster_without_dask_names_its_extra():
     done = python("""
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.processes import executor
+from selfme_lib.runtime.processes import worker_pool
 try:
-    with executor(1, cluster="local"):
+    with worker_pool(1, cluster="local"):
         pass
 except UsageError as error:
     print(error)

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import Experiment, run_experiments
-from selfme_lib.runtime.processes import executor
+from selfme_lib.runtime.processes import worker_pool
 from toy_motion import TINY, moving_blobs
 
 SUBJECTS = 5
@@ -35,7 +35,7 @@ def evaluate(store: Path, workers: int, rows: int) -> list[pd.DataFrame]:
     motion, labels, subjects, clips = moving_blobs(SUBJECTS, 6)
     configs = [replace(TINY, omega=0.1 * row, epochs=3) for row in range(rows)]
     trials = [Experiment(config, motion, labels.tolist(), subjects, clips, 0, fit_predict) for config in configs]
-    with executor(workers) as pool:
+    with worker_pool(workers) as pool:
         return run_experiments(trials, store=store, executor=pool)
 
 

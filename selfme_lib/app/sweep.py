@@ -32,7 +32,7 @@ from tqdm import tqdm
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_json
 from selfme_lib.runtime.fingerprint import fingerprint
-from selfme_lib.runtime.processes import completed
+from selfme_lib.runtime.processes import run_tasks
 from selfme_lib.study.exports import write_table
 from selfme_lib.study.results import METRICS, Result
 from selfme_lib.study.rows import Row
@@ -101,7 +101,7 @@ def sweep(
     tasks = {name: (notebook.resolve(), _alone(point), out.resolve(), name) for point, name in zip(points, names)}
     outcomes: dict[str, Outcome] = {}
     with tqdm(total=len(tasks), desc="sweep", unit="notebook", disable=None) as bar:
-        for name, outcome in completed(run_point, tasks, executor):
+        for name, outcome in run_tasks(run_point, tasks, executor):
             outcomes[name] = outcome
             bar.update()
     table = collect(out, points, names)

@@ -1,28 +1,27 @@
 """How far a score would move with other subjects: a bootstrap over subjects.
 
-Clips of one person resemble each other, so clips are not drawn one by one: subjects are, with replacement, each with
-all of his or her clips, and the metric is computed from the pooled confusion matrix of each draw. The interval says how
-much the score depends on who was recorded. Of the luck of a training it holds what is each fold's own, for folds are
-drawn, but not what the folds of one training share; appendix A2 tells the two apart.
+Clips of one person resemble each other, so subjects are drawn with replacement, each with all of their clips, and the statistic
+is computed from the pooled sums of each draw. The interval says how much the score depends on who was recorded. It also includes
+training noise that is independent between folds, but not what the folds of one training share; appendix A2 separates the two.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from .metrics import CLASSES, fold_confusions
+from .metrics import fold_confusions
+
+Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def bootstrap_over_subjects(
     predictions: pd.DataFrame,
-    metric: Callable[[np.ndarray], np.ndarray],
+    metric: Statistic,
     *,
-    classes: int = CLASSES,
+    classes: int = 3,
     n: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -37,41 +36,33 @@ def bootstrap_over_subjects(
         seed: the same seed gives the same draws, so rows of a table are compared on the same subjects.
         level: share of the draws inside the interval.
     """
-    return percentile_interval(draws_over_subjects(predictions, metric, classes=classes, n=n, seed=seed), level=level)
-
-
-def draws_over_subjects(
-    predictions: pd.DataFrame,
-    metric: Callable[[np.ndarray], np.ndarray],
-    *,
-    classes: int = CLASSES,
-    n: int = 2000,
-    seed: int = 0,
-) -> Float[np.ndarray, "n"]:
-    """The metric of each draw of subjects. Arguments as in `bootstrap_over_subjects`.
-
-    Predictions for the same subjects meet the same draws, so the difference between two methods may be taken draw by
-    draw: what a hard subject does to both of them drops out, and the interval of the difference is the narrower.
-    """
     folds = np.stack(list(fold_confusions(predictions, classes=classes).values()))
-    return draws_of_folds(folds, metric, n=n, seed=seed)
+    return percentile_interval(draws_of_folds(folds, metric, n=n, seed=seed), level=level)
 
 
 def draws_of_folds(
-    folds: Int[np.ndarray, "s k k"], metric: Callable[[np.ndarray], np.ndarray], *, n: int = 2000, seed: int = 0
+    folds: Num[np.ndarray, "s *k"], statistic: Statistic, *, n: int = 2000, seed: int = 0
 ) -> Float[np.ndarray, "n"]:
-    """`draws_over_subjects`, from the confusion matrix of each subject."""
-    return metric(np.einsum("ns,sjk->njk", resampled(len(folds), n=n, seed=seed), folds))
+    """A statistic of each draw of subjects.
+
+    The same subjects get the same draws, so the difference between two methods may be taken draw by draw: what a hard subject
+    does to both cancels, and the interval of the difference is narrower.
+
+    Args:
+        folds: of each subject the confusion matrix, or other sums over that subject's clips.
+        statistic: from the summed `folds` of each draw, `n *k`, to n numbers, such as `metrics.uf1`.
+    """
+    return statistic(np.einsum("ns,s...->n...", resampled(len(folds), n=n, seed=seed), folds))
 
 
 def draws_of_seeds(
-    folds: Int[np.ndarray, "r s k k"], metric: Callable[[np.ndarray], np.ndarray], *, n: int = 2000, seed: int = 0
+    folds: Int[np.ndarray, "r s k k"], metric: Statistic, *, n: int = 2000, seed: int = 0
 ) -> Float[np.ndarray, "n"]:
-    """The metric when each subject's fold is taken from one of r trainings, drawn for each subject apart.
+    """The metric when each subject's fold comes from one of r trainings, drawn independently for each subject.
 
-    Were the luck of a training each fold's own, these draws would spread as the scores of whole trainings do, once
-    multiplied by sqrt(r / (r - 1)): they are drawn from r trainings and not from all that there might be. If the scores
-    of whole trainings spread more, the folds of one training share luck, for instance that of the same first weights.
+    If training noise were independent between folds, these draws would spread like the scores of whole trainings, once
+    multiplied by sqrt(r / (r - 1)), because only r trainings stand for all possible ones. If the scores of whole trainings
+    spread more, the folds of one training share noise, for instance that of the same initial weights.
 
     Args:
         folds: of each training, the confusion matrix of each subject.
@@ -82,7 +73,7 @@ def draws_of_seeds(
 
 
 def resampled(subjects: int, *, n: int, seed: int = 0) -> Int[np.ndarray, "n s"]:
-    """How often each of so many subjects comes in each of n draws with replacement."""
+    """How often each subject occurs in each of n draws with replacement."""
     return np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=n)
 
 
@@ -95,24 +86,22 @@ def percentile_interval(draws: Float[np.ndarray, "n"], *, level: float = 0.95) -
 def mean_over_subjects(
     values: Float[Tensor, "n"], subjects: Sequence[str], *, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Mean over clips, and its 95 % interval from resampling subjects, each with all of his or her clips.
-
-    Clips of one held-out subject share a network, so the subject is the unit. Values that are not numbers are left out.
+    """Mean over clips, with its 95 % interval.
 
     Args:
-        values: one for each clip, such as a symmetric attention index or a difference of two.
+        values: one for each clip, such as a symmetric attention index or a difference of two; NaNs are left out.
         subjects: of each clip.
         draws: of subjects, with replacement.
         seed: the same seed gives the same draws.
 
     Returns:
-        Mean and both ends; not a number if no value is one.
+        Mean and both ends; all NaN if every value is.
     """
-    names = sorted(set(subjects))
-    own = torch.tensor([[subject == name for subject in subjects] for name in names], dtype=torch.float64)  # (s, n)
-    known = torch.isfinite(values)
-    sums, counts = own @ values.double().nan_to_num(), own @ known.double()  # (s,) each
-    times = torch.from_numpy(resampled(len(names), n=draws, seed=seed)).double()  # (draws, s)
-    means = (times @ sums) / (times @ counts)
-    low, high = np.nanquantile(means.numpy(), [0.025, 0.975]) if known.any() else (math.nan, math.nan)
-    return float(sums.sum() / counts.sum()), float(low), float(high)
+    clips = pd.Series(values.double().numpy()).groupby(np.asarray(subjects))
+    folds = clips.agg(["sum", "count"]).to_numpy(float)  # (s, 2); pandas leaves NaNs out
+    with np.errstate(invalid="ignore"):  # 0/0 for draws of subjects without a number
+        means = draws_of_folds(folds, lambda sums: sums[:, 0] / sums[:, 1], n=draws, seed=seed)
+        total, count = folds.sum(0)
+        mean = float(total / count)
+    known = means[~np.isnan(means)]
+    return (mean, *percentile_interval(known)) if len(known) else (mean, mean, mean)

@@ -1,44 +1,41 @@
-r"""What dishonest protocols report: NOT FOR RESULTS, but to show how large the lie is.
+r"""What dishonest protocols report: NOT FOR RESULTS, but to show how much they inflate a score.
 
-Three habits, each in the literature, of the same model on the same clips:
+Three habits from the literature, applied to the same model and clips:
 
-    epoch    each fold stops at the epoch that does best on the subject who is held out: the test labels choose
-    faces    stage 1 (the motion learner) was fine-tuned on frames of all subjects, the held-out one too
-    folds    UF1 is computed within each fold and averaged: not a leak, but another number (`metrics.score`)
+    epoch    each fold stops at the epoch that does best on the held-out subject: the test labels choose
+    faces    stage 1 (the motion learner) was fine-tuned on frames of all subjects, the held-out one included
+    folds    UF1 is computed within each fold and averaged: not a leak, but a different number (`metrics.score`)
 
-The honest path cannot do any of this: `loso.run_fold` gives nobody the labels of the held-out subject. So a fold here
-predicts after every epoch, still without them, and the labels come in afterwards, in `choose_epoch_on_test_subject`.
+The honest path cannot do any of this: `loso.run_fold` never passes on the labels of the held-out subject. So a fold here predicts
+after every epoch, still without them, and `choose_epoch_on_test_subject` brings in the labels afterwards.
 """
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
 
-from .loso import Experiment, predictions
-from .metrics import confusion_matrix, uf1
+from .loso import Experiment, Fold, predictions
+from .metrics import score
 
 
-def at_epoch(experiment: Experiment, folds: dict[str, dict[str, Any]], epoch: int) -> pd.DataFrame:
+def at_epoch(experiment: Experiment, folds: dict[str, Fold], epoch: int) -> pd.DataFrame:
     """Predictions after one epoch, the same for all folds; -1 is the last one, which is honest.
 
     Args:
-        folds: from `loso.run_folds` with `fit_predict_every_epoch`.
+        folds: from `loso.run_folds`, where `fit_predict` gives probabilities `e m k`, after each of e epochs.
     """
     chosen = {name: {**fold, "probabilities": fold["probabilities"][epoch]} for name, fold in folds.items()}
     return predictions(experiment, chosen)
 
 
-def choose_epoch_on_all_test_subjects(experiment: Experiment, folds: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """LEAKING: predictions after the one epoch at which the pooled UF1, the score to be reported, is highest."""
+def choose_epoch_on_all_test_subjects(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
+    """LEAKING: predictions after the epoch with the highest pooled UF1, the very score to be reported."""
     epochs = len(next(iter(folds.values()))["probabilities"])
     tables = [at_epoch(experiment, folds, epoch) for epoch in range(epochs)]
-    return max(tables, key=lambda table: float(uf1(_confusion(table, experiment.classes))))
+    return max(tables, key=lambda table: score(table, classes=experiment.classes)["pooled"]["uf1"])
 
 
-def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """LEAKING: each subject's predictions after the epoch at which most of this very subject's clips are right."""
+def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
+    """LEAKING: each subject's predictions after the epoch that gets most of that subject's own clips right."""
     subjects, labels = np.asarray(experiment.subjects), np.asarray(experiment.labels)
     chosen = {}
     for name, fold in folds.items():
@@ -46,7 +43,3 @@ def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, dict[s
         right = (probabilities.argmax(-1) == labels[subjects == name]).sum(-1)  # (e,)
         chosen[name] = {**fold, "probabilities": probabilities[right.argmax()].tolist()}
     return predictions(experiment, chosen)
-
-
-def _confusion(table: pd.DataFrame, classes: int) -> Int[np.ndarray, "k k"]:
-    return confusion_matrix(table["label"].to_numpy(), table["prediction"].to_numpy(), classes=classes)

@@ -1,22 +1,18 @@
 """Leave-one-subject-out: each subject's clips are predicted by a classifier that has never seen that subject.
 
-A fold is a task that can run anywhere: in this process, in a pool of processes on this machine, or on a cluster; any
-`concurrent.futures.Executor` will do (see `executors`), and the folds of all rows of a table are handed to it at once. A
-fold's result does not depend on where it ran or on what else did, and it is kept in a file as soon as it is there, under
-a hash of everything that determines it; so a run that was killed goes on where it stopped and ends with the same numbers.
+Begin with `Experiment`, `run_experiments` and `run_fold`. A fold is a task that can run in this process, in a pool of processes
+or on a cluster: on any `concurrent.futures.Executor` (see `runtime.processes`), which gets the folds of all rows of a table at
+once. Its result depends neither on where it ran nor on what ran beside it. It is written to a file as soon as it exists, named
+by a hash of everything that determines it, so a killed run resumes where it stopped and ends with the same numbers.
 """
 
 import concurrent.futures
 import hashlib
-import inspect
-import json
 import platform
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,9 +24,11 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path, read_json, write_json
-from selfme_lib.runtime.processes import completed
+from selfme_lib.runtime.fingerprint import array_hash, fingerprint
+from selfme_lib.runtime.processes import run_tasks
 
-from .metrics import CLASSES
+Fold = dict[str, Any]
+"""What `run_fold` returns, by held-out subject in `run_folds`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +36,11 @@ class Experiment:
     """A row of a table with one seed: everything that determines what its folds predict.
 
     Attributes:
-        config: settings of the classifier, a frozen dataclass; handed to `fit_predict`.
-        motion, labels, subjects, clips: the data, one entry per clip; the order is kept in the result.
-        seed: of the experiment; every fold derives its own from it and its subject's name.
-        fit_predict: `(config, motion, labels, test_motion, *, classes, seed, device) -> probabilities "m k"`, a function
-            of a module, so that other processes find it.
+        config: settings of the classifier, a frozen dataclass; passed to `fit_predict`.
+        motion, labels, subjects, clips: the data, one entry per clip; results keep the order.
+        seed: of the experiment; each fold derives its own from it and the subject's name.
+        fit_predict: `(config, motion, labels, test_motion, *, classes, seed, device) -> probabilities "m k"`, at the top level of
+            a module, so that other processes can find it.
         classes: number of classes.
     """
 
@@ -53,7 +51,7 @@ class Experiment:
     clips: Sequence[str]
     seed: int
     fit_predict: Callable[..., Tensor]
-    classes: int = CLASSES
+    classes: int = 3
 
 
 def run_loso(
@@ -67,7 +65,7 @@ def run_loso(
     store: Path,
     executor: concurrent.futures.Executor | None = None,
     fit_predict: Callable[..., Float[Tensor, "m k"]],
-    classes: int = CLASSES,
+    classes: int = 3,
     device: str = "cpu",
     title: str = "LOSO",
 ) -> pd.DataFrame:
@@ -88,8 +86,8 @@ def run_experiments(
     """Predict every clip of each experiment from the other subjects' clips. Arguments as in `run_folds`.
 
     Returns:
-        Of each experiment a row per clip: subject, clip, label, prediction, and p0, p1, … (the class probabilities). The
-        seconds that each fold took are in `.attrs["seconds"]` by subject.
+        For each experiment a row per clip: subject, clip, label, prediction, and p0, p1, … (the class probabilities).
+        `.attrs["seconds"]` holds the seconds that each fold took, by subject.
     """
     results = run_folds(experiments, store=store, executor=executor, device=device, title=title)
     return [predictions(experiment, folds) for experiment, folds in zip(experiments, results)]
@@ -102,22 +100,22 @@ def run_folds(
     executor: concurrent.futures.Executor | None = None,
     device: str = "cpu",
     title: str = "LOSO",
-) -> list[dict[str, dict[str, Any]]]:
-    """What `run_fold` gives for every held-out subject of every experiment; finished folds come from the store.
+) -> list[dict[str, Fold]]:
+    """The folds of every experiment, by held-out subject; finished ones come from the store.
 
     Args:
-        store: folder for the results of finished folds and, with an executor, for the motions: on one machine processes
-            share them in memory, on a cluster it must lie on a file system that all workers see.
+        store: folder for finished folds and, with an executor, for the motions: processes on one machine share them in memory;
+            on a cluster all workers must see the folder.
         executor: where folds run, side by side; None: here, one after the other.
         device: for `fit_predict`.
-        title: of the progress bar, which counts the folds of all experiments and tells the time left. The same count is in
-            `progress.json` of the store, for who watches from outside.
+        title: of the progress bar, which counts the folds of all experiments. `progress.json` in the store holds the same count,
+            for other processes to watch.
 
     Raises:
         DataError: fewer than two subjects, a motion that is not finite, a training that diverged, or a file in `store`
             that cannot be read.
     """
-    results: list[dict[str, dict[str, Any]]] = []
+    results: list[dict[str, Fold]] = []
     tasks: dict[Path, tuple] = {}
     places: dict[Path, list[tuple[int, str]]] = {}  # experiments may share folds: those are computed once
     for number, experiment in enumerate(experiments):
@@ -128,7 +126,7 @@ def run_folds(
             places.setdefault(file, []).append((number, name))
     total = sum(len(set(experiment.subjects)) for experiment in experiments)
     with tqdm(total=total, initial=sum(map(len, results)), desc=title, unit="fold", disable=None) as bar:
-        for file, result in completed(run_fold, tasks, executor):
+        for file, result in run_tasks(run_fold, tasks, executor):
             write_json(file, result)
             for number, name in places[file]:
                 results[number][name] = result
@@ -137,49 +135,55 @@ def run_folds(
     return results
 
 
-def predictions(experiment: Experiment, folds: dict[str, dict[str, Any]]) -> pd.DataFrame:
+def predictions(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
     """The table that `run_experiments` returns, from the folds of one experiment."""
     subjects = np.asarray(experiment.subjects)
     table = pd.DataFrame(
         {"subject": list(subjects), "clip": list(experiment.clips), "label": list(map(int, experiment.labels))}
     )
-    names = sorted(folds)
-    probabilities = np.zeros((len(table), len(folds[names[0]]["probabilities"][0])))
-    for name in names:
-        probabilities[subjects == name] = folds[name]["probabilities"]
+    probabilities = np.zeros((len(table), experiment.classes))
+    for name, fold in folds.items():
+        probabilities[subjects == name] = fold["probabilities"]
     table["prediction"] = probabilities.argmax(1)
     for column, values in enumerate(probabilities.T):
         table[f"p{column}"] = values
-    table.attrs["seconds"] = {name: folds[name]["seconds"] for name in names}
+    table.attrs["seconds"] = {name: folds[name]["seconds"] for name in sorted(folds)}
     return table
 
 
 def _prepare(
     experiment: Experiment, store: Path, device: str, *, shared: bool
-) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, Path], tuple]]:
+) -> tuple[dict[str, Fold], dict[tuple[str, Path], tuple]]:
     """Check an experiment; its finished folds by subject, and the tasks of the missing ones by subject and file."""
-    config, motion, subjects = experiment.config, experiment.motion, np.asarray(experiment.subjects)
-    names = sorted(set(experiment.subjects))
+    motion, subjects = experiment.motion.numpy(), np.asarray(experiment.subjects)
+    labels, names = np.asarray(experiment.labels, dtype=np.int64), sorted(set(experiment.subjects))
     if len(names) < 2:
         raise DataError(f"leave-one-subject-out needs at least two subjects, got {len(names)}")
-    broken = ~torch.isfinite(motion).flatten(1).all(1)
+    broken = ~np.isfinite(motion).all((1, 2, 3))
     if broken.any():
-        first = int(broken.nonzero()[0])
+        first = int(broken.argmax())
         clip = f"subject {experiment.subjects[first]} clip {experiment.clips[first]}"
         raise DataError(f"the motion of {clip} is not finite; extract it again")
-    data = (motion.numpy(), np.asarray(experiment.labels, dtype=np.int64), subjects)
-    content = _digest(np.ascontiguousarray(data[0]))
-    cause = _cause(replace(experiment, config=config), content, device)
-    files = {name: store / f"fold-{name}-{_digest(f'{cause}/{name}')[:16]}.json" for name in names}
-    finished = {name: _read_fold(file) for name, file in files.items() if file.exists()}
+    content = array_hash(motion)
+    key = fingerprint(
+        code=experiment.fit_predict,
+        config=experiment.config,
+        motion=content,
+        clips=[labels, list(experiment.subjects), list(experiment.clips)],
+        classes=experiment.classes,
+        seed=experiment.seed,
+        device=torch.device(device).type,
+    )
+    files = {name: store / f"fold-{name}-{key}.json" for name in names}
+    finished = {name: read_json(file) for name, file in files.items() if file.exists()}
     missing = [name for name in names if name not in finished]
-    where: np.ndarray | Path = data[0]
+    where: np.ndarray | Path = motion
     if shared and missing:
         where = store.resolve() / f"motion-{content[:16]}.npy"
         if not where.exists():
             with atomic_path(where) as temporary:
-                np.save(temporary, data[0])
-    arguments = (experiment.fit_predict, config, where, *data[1:])
+                np.save(temporary, motion)
+    arguments = (experiment.fit_predict, experiment.config, where, labels, subjects)
     return finished, {
         (name, files[name]): (*arguments, name, experiment.classes, fold_seed(experiment.seed, name), device)
         for name in missing
@@ -196,8 +200,8 @@ def run_fold(
     classes: int,
     seed: int,
     device: str,
-) -> dict[str, Any]:
-    """Train without one subject and predict that subject's clips; their labels go nowhere.
+) -> Fold:
+    """Train without one subject and predict that subject's clips; their labels are not used.
 
     Args:
         motion: the motions, or a file of them.
@@ -205,9 +209,9 @@ def run_fold(
     if isinstance(motion, Path):
         if not motion.exists():
             raise DataError(
-                f"{motion}: not seen by the worker {platform.node()}; choose a run folder that all workers share"
+                f"{motion}: not visible to the worker {platform.node()}; choose a run folder that all workers share"
             )
-        motion = np.asarray(np.load(motion, mmap_mode="r"))  # pages that processes of one machine share
+        motion = np.asarray(np.load(motion, mmap_mode="r"))  # processes on one machine share its pages
     test = subjects == held_out
     start = time.perf_counter()
     probabilities = fit_predict(
@@ -224,52 +228,6 @@ def run_fold(
     return {"subject": held_out, "probabilities": probabilities.tolist(), "seconds": time.perf_counter() - start}
 
 
-def _cause(experiment: Experiment, content: str, device: str) -> str:
-    """Hash of everything that determines the folds' results, the classifier's code included."""
-    fit_predict, labels = experiment.fit_predict, [int(label) for label in experiment.labels]
-    return _digest(
-        json.dumps(
-            {
-                "config": asdict(experiment.config),
-                "seed": experiment.seed,
-                "classes": experiment.classes,
-                "device": torch.device(device).type,
-                "torch": torch.__version__,
-                "fit_predict": fit_predict.__qualname__,
-                "code": _code(fit_predict),
-                "motion": [list(experiment.motion.shape), content],
-                "clips": [labels, list(experiment.subjects), list(experiment.clips)],
-            },
-            sort_keys=True,
-        )
-    )
-
-
-def _code(function: Callable) -> str:
-    """Hash of the sources of a function's module and of every module of this package that it builds on."""
-    package, found, waiting = __name__.partition(".")[0] + ".", set(), [function.__module__]
-    while waiting:
-        if (name := waiting.pop()) in found:
-            continue
-        found.add(name)
-        for value in vars(sys.modules[name]).values():
-            owner = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if isinstance(owner, str) and owner.startswith(package):
-                waiting.append(owner)
-    return _digest("".join(inspect.getsource(sys.modules[name]) for name in sorted(found)))
-
-
-def _digest(content: str | bytes | np.ndarray) -> str:
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
-
-
 def fold_seed(seed: int, subject: str) -> int:
-    """A seed of its own for each fold, or the luck of one initialisation would be the luck of all."""
-    return int(_digest(f"{seed}/{subject}")[:8], 16)
-
-
-def _read_fold(path: Path) -> dict[str, Any]:
-    try:
-        return read_json(path)
-    except DataError as error:
-        raise DataError(f"{path}: not a finished fold (not JSON); delete it and run again") from error
+    """The seed of a fold. With one seed for all, every fold would share the luck of one initialisation."""
+    return int(hashlib.sha256(f"{seed}/{subject}".encode()).hexdigest()[:8], 16)

@@ -1,14 +1,16 @@
 r"""Unweighted F1 and unweighted average recall (paper §4.2, Eq 17, 18), pooled over the folds.
 
-Everything is computed from a confusion matrix, rows truth, columns prediction. With $TP_j$, $FP_j$, $FN_j$ summed over
-all subjects before anything is divided,
+Everything is computed from a confusion matrix: rows are the truth, columns the prediction. With $TP_j$, $FP_j$, $FN_j$ summed
+over all subjects before anything is divided,
 
 $$UF1 = \frac1{n_c} \sum_j \frac{2 TP_j}{2 TP_j + FP_j + FN_j}, \qquad
   UAR = \frac1{n_c} \sum_j \frac{TP_j}{TP_j + FN_j}.$$
 
 Eq 18 prints the recall as $TP / (FP + FN)$, which exceeds 1; we use the recall. Pooling matters: most subjects do not
-show all classes, and the mean of per-subject scores is another, lower number (`fold_mean`, for comparison only). A
-class with neither truth nor prediction scores 0, as scikit-learn's `zero_division=0`, and still counts in $n_c$.
+show all classes, so the mean of per-subject scores is a different, lower number (`fold_mean`, for comparison only). A class
+that is neither true nor predicted anywhere scores 0, as with scikit-learn's `zero_division=0`, and still counts in $n_c$.
+
+The number of classes is three (negative, positive, surprise) unless given.
 """
 
 from pathlib import Path
@@ -21,11 +23,10 @@ from jaxtyping import Float, Int, Shaped
 from selfme_lib.runtime.errors import DataError
 
 COLUMNS = ("subject", "clip", "label", "prediction")
-CLASSES = 3  # negative, positive, surprise, unless another number is given
 
 
 def confusion_matrix(
-    labels: Int[np.ndarray, "n"], predictions: Int[np.ndarray, "n"], *, classes: int = CLASSES
+    labels: Int[np.ndarray, "n"], predictions: Int[np.ndarray, "n"], *, classes: int = 3
 ) -> Int[np.ndarray, "k k"]:
     """Counts of clips by truth (row) and prediction (column)."""
     matrix = np.zeros((classes, classes), dtype=np.int64)
@@ -40,12 +41,12 @@ def uf1(confusion: Shaped[np.ndarray, "*r k k"]) -> Float[np.ndarray, "*r"] | fl
 
 
 def uar(confusion: Shaped[np.ndarray, "*r k k"]) -> Float[np.ndarray, "*r"] | float:
-    """Eq 18 with the recall put right, of one confusion matrix or of many at once."""
+    """Eq 18 with the recall corrected, of one confusion matrix or of many at once."""
     return _mean_ratio(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1))
 
 
 def accuracy(confusion: Shaped[np.ndarray, "*r k k"]) -> Float[np.ndarray, "*r"] | float:
-    """Share of clips predicted right; flatters a classifier that says the largest class."""
+    """Share of clips predicted correctly; it flatters a classifier that always answers with the largest class."""
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
@@ -53,7 +54,7 @@ def _mean_ratio(part: np.ndarray, whole: np.ndarray) -> Any:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0).mean(-1)
 
 
-def fold_confusions(predictions: pd.DataFrame, *, classes: int = CLASSES) -> dict[str, Int[np.ndarray, "k k"]]:
+def fold_confusions(predictions: pd.DataFrame, *, classes: int = 3) -> dict[str, Int[np.ndarray, "k k"]]:
     """The confusion matrix of each subject, sorted by subject."""
     return {
         str(subject): confusion_matrix(fold["label"].to_numpy(), fold["prediction"].to_numpy(), classes=classes)
@@ -61,7 +62,7 @@ def fold_confusions(predictions: pd.DataFrame, *, classes: int = CLASSES) -> dic
     }
 
 
-def score(predictions: pd.DataFrame, *, classes: int = CLASSES) -> dict[str, Any]:
+def score(predictions: pd.DataFrame, *, classes: int = 3) -> dict[str, Any]:
     """Pooled scores, the mean of the folds' scores, and counts, as plain numbers.
 
     Args:
@@ -77,18 +78,18 @@ def score(predictions: pd.DataFrame, *, classes: int = CLASSES) -> dict[str, Any
     pooled = folds.sum(0)
     return {
         "pooled": {"uf1": float(uf1(pooled)), "uar": float(uar(pooled)), "accuracy": float(accuracy(pooled))},
-        "fold_mean": {"uf1": float(uf1(folds).mean()), "uar": float(uar(folds).mean())},
+        "fold_mean": {"uf1": float(np.mean(uf1(folds))), "uar": float(np.mean(uar(folds)))},
         "confusion": pooled.tolist(),
         "n_clips": len(predictions),
         "n_subjects": len(folds),
     }
 
 
-def read_predictions(path: Path | str, *, classes: int = CLASSES) -> pd.DataFrame:
+def read_predictions(path: Path | str, *, classes: int = 3) -> pd.DataFrame:
     """Read a CSV file of predictions and check it.
 
     Raises:
-        DataError: no such file, not a CSV file, or not what `score` needs.
+        DataError: no such file, not a CSV file, or not what `score` requires.
     """
     expected = f"give a CSV file with the columns {', '.join(COLUMNS)}"
     try:
@@ -101,14 +102,14 @@ def read_predictions(path: Path | str, *, classes: int = CLASSES) -> pd.DataFram
         raise DataError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from error
     except ValueError as error:  # ParserError and EmptyDataError
         raise DataError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}); {expected}") from error
-    if not isinstance(predictions.index, pd.RangeIndex):  # pandas took surplus fields for names of the rows
+    if not isinstance(predictions.index, pd.RangeIndex):  # pandas took surplus fields for row names
         raise DataError(f"{path}: rows hold more fields than the first line names; {expected}")
     check_predictions(predictions, str(path), classes=classes)
     return predictions
 
 
-def check_predictions(predictions: pd.DataFrame, source: str, *, classes: int = CLASSES) -> None:
-    """Raise DataError, naming `source`, unless `score` can take these predictions."""
+def check_predictions(predictions: pd.DataFrame, source: str, *, classes: int = 3) -> None:
+    """Raise DataError, naming `source`, unless `score` accepts these predictions."""
     missing = [column for column in COLUMNS if column not in predictions.columns]
     if missing:
         raise DataError(f"{source}: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")

@@ -1,4 +1,4 @@
-"""What this machine can compute with, and how many of its threads a computation takes."""
+"""What this machine can compute with, and how many threads a computation uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 numbers itself (AVX512_BF16 or AMX)."""
+    """Whether this CPU has bfloat16 arithmetic (AVX512_BF16 or AMX)."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def has_compiler(device: str = "cpu") -> bool:
-    """Whether `torch.compile` finds what it needs: a C++ compiler for the CPU, Triton for a GPU."""
-    from torch._inductor.cpp_builder import get_cpp_compiler  # a second to import
+    """Whether `torch.compile` can work: it needs a C++ compiler for the CPU, Triton for a GPU."""
+    from torch._inductor.cpp_builder import get_cpp_compiler  # takes a second to import
     from torch.utils._triton import has_triton
 
     if device != "cpu":
@@ -28,9 +28,9 @@ def has_compiler(device: str = "cpu") -> bool:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for this process's tensor operations, as before afterwards.
+    """One thread for this process's tensor operations inside the block or decorated function.
 
-    Sums come out the same on every machine, and two trainings side by side are faster than one on two threads.
+    Sums then come out the same whatever the number of cores, and two trainings side by side beat one on two threads.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
-"""Where folds run: processes of this machine, one a GPU if it has several, or the workers of a Dask cluster.
+"""Where tasks run side by side: processes of this machine, one per GPU if it has several, or the workers of a Dask cluster.
 
-Each is a `concurrent.futures.Executor`, and a fold gives the same numbers on each of them.
+Each is a `concurrent.futures.Executor`, and a task gives the same numbers on all of them.
 """
 
 import concurrent.futures
@@ -15,19 +15,20 @@ import torch
 
 from .errors import UsageError
 
-Key, Result = TypeVar("Key", bound=Hashable), TypeVar("Result")
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
 
 
 @contextmanager
-def executor(workers: int, cluster: str = "") -> Iterator[concurrent.futures.Executor | None]:
-    """What runs the folds; None stands for this process.
+def worker_pool(workers: int, cluster: str = "") -> Iterator[concurrent.futures.Executor | None]:
+    """The workers that a user asks for; None stands for this process.
 
     Args:
-        workers: processes of one thread each; 1 stays in this process. With several GPUs there is one for each of them.
+        workers: processes of one thread each; 1 stays in this process. With several GPUs there is one process per GPU.
         cluster: address of a Dask scheduler, or `local` for a Dask cluster of `workers` processes on this machine.
 
     Raises:
-        UsageError: Dask is not installed, or nobody answers at the address.
+        UsageError: Dask is not installed, or nothing answers at the address.
     """
     gpus = torch.cuda.device_count()
     if cluster:
@@ -53,18 +54,48 @@ def _dask(workers: int, cluster: str) -> Iterator[concurrent.futures.Executor]:
         return
     try:
         client = Client(cluster, timeout=10)
-    except (OSError, ValueError) as error:  # nobody there; not an address
+    except (OSError, ValueError) as error:  # nothing there; not an address
         raise UsageError(f"--cluster {cluster}: no Dask scheduler answers there ({error})") from None
     with client:
         yield client.get_executor()
 
 
-def completed(
+def process_pool(workers: int, *, gpus: int = 0) -> concurrent.futures.ProcessPoolExecutor:
+    """Freshly started processes on this machine (forked ones may use neither CUDA nor OpenMP).
+
+    Args:
+        gpus: with two or more, workers take one each, in turn.
+    """
+    context = multiprocessing.get_context("spawn")
+    numbers = context.SimpleQueue() if gpus > 1 else None
+    if numbers:
+        for worker in range(workers):
+            numbers.put(worker % gpus)
+    return concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(numbers,)
+    )
+
+
+def _start_worker(gpus: "multiprocessing.SimpleQueue | None") -> None:
+    """Take a GPU, and exit when the parent is killed: an orphaned worker would wait for tasks for ever."""
+    if gpus is not None:
+        torch.cuda.set_device(gpus.get())
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker is started by another process"
+
+    def exit_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=exit_with_parent, daemon=True).start()
+
+
+def run_tasks(
     function: Callable[..., Result], tasks: Mapping[Key, tuple], pool: concurrent.futures.Executor | None
 ) -> Iterator[tuple[Key, Result]]:
-    """`function(*task)` of each task with its key, as they finish; without a pool one after the other, in this process.
+    """Yield the key and `function(*task)` of each task, as they finish; without a pool one after the other, in this process.
 
-    After an error or an interrupt, what has not begun is not begun: nobody waits for it.
+    After an error or an interrupt, tasks that have not started are cancelled.
     """
     if pool is None:
         yield from ((key, function(*task)) for key, task in tasks.items())
@@ -78,43 +109,14 @@ def completed(
             future.cancel()
 
 
-def process_pool(workers: int, *, gpus: int = 0) -> concurrent.futures.ProcessPoolExecutor:
-    """Processes on this machine, started afresh (a forked process may use neither CUDA nor OpenMP).
-
-    Args:
-        gpus: workers take turns in making one of so many GPUs theirs.
-    """
-    context = multiprocessing.get_context("spawn")
-    numbers = context.SimpleQueue()
-    if gpus > 1:
-        for worker in range(workers):
-            numbers.put(worker % gpus)
-    return concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_begin, initargs=(numbers if gpus > 1 else None,)
-    )
-
-
-def _begin(gpus: "multiprocessing.SimpleQueue | None") -> None:
-    """Take a GPU, and end when the run is killed: left to itself a worker would wait for tasks for ever."""
-    if gpus is not None:
-        torch.cuda.set_device(gpus.get())
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def in_parallel(function: Callable[..., Result], jobs: Sequence[tuple], workers: int | None = None) -> Iterator[Result]:
     """Yield `function(*job)` for each job, as they finish.
 
     Args:
         function: at the top level of a module, so that another process can find it.
         jobs: the arguments of each call.
-        workers: processes, one a core by default; with one worker or one job everything happens in this process, in order.
+        workers: processes, by default one per core; with one worker or one job everything happens in this process, in order.
     """
     workers = min(workers or os.cpu_count() or 1, len(jobs))
     with process_pool(workers) if workers > 1 else nullcontext() as pool:
-        yield from (result for _, result in completed(function, dict(enumerate(jobs)), pool))
+        yield from (result for _, result in run_tasks(function, dict(enumerate(jobs)), pool))

@@ -22,7 +22,7 @@ from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.fingerprint import fingerprint
-from selfme_lib.runtime.processes import completed, executor
+from selfme_lib.runtime.processes import run_tasks, worker_pool
 
 from .rows import Row
 from .study import Study
@@ -57,8 +57,8 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
                 labels = torch.from_numpy(study.labels)[known]
                 seed = fold_seed(study.settings.seed, subject)
                 missing[path] = (config, motion[known], labels, len(study.classes), seed, path)
-    with executor(study.settings.evaluation.workers, study.settings.evaluation.cluster) as pool:
-        trained = completed(_train_fold, missing, pool)
+    with worker_pool(study.settings.evaluation.workers, study.settings.evaluation.cluster) as pool:
+        trained = run_tasks(_train_fold, missing, pool)
         for _ in tqdm(trained, total=len(missing), desc="classifiers", unit="fold", disable=None):
             pass
     kept = {row.name: kept_classifiers(study, row) for row in rows}

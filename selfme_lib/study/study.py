@@ -41,7 +41,7 @@ from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.paths import DATA
-from selfme_lib.runtime.processes import executor
+from selfme_lib.runtime.processes import worker_pool
 from selfme_lib.synthme import fingerprint as synthme_fingerprint
 from selfme_lib.synthme import pretraining as synthme_faces
 from selfme_lib.synthme import render_pairs, write_dataset
@@ -272,7 +272,7 @@ class Study:
         if "epoch" in evaluation.leaks:
             return [self.result(row, list(map(choose_epoch_on_test_subject, *self.every_epoch(row)))) for row in rows]
         trials = [trial for row in rows for trial in self.experiments(row)]
-        with executor(evaluation.workers, evaluation.cluster) as pool:
+        with worker_pool(evaluation.workers, evaluation.cluster) as pool:
             tables = run_experiments(trials, store=self.run.folds, executor=pool, device=DEVICE, title="all folds")
         found = iter(tables)
         return [self.result(row, [next(found) for _ in range(evaluation.seeds)]) for row in rows]
@@ -284,7 +284,7 @@ class Study:
                 f"evaluation.leaks: epoch is for ViT and SCViT, not for {row.name}; leave it out for chapter 08"
             )
         trials = self.experiments(row, every_epoch=True)
-        with executor(self.settings.evaluation.workers, self.settings.evaluation.cluster) as pool:
+        with worker_pool(self.settings.evaluation.workers, self.settings.evaluation.cluster) as pool:
             return trials, run_folds(trials, store=self.run.folds, executor=pool, device=DEVICE, title=row.name)
 
     def majority(self) -> Result:

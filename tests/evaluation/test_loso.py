@@ -15,7 +15,7 @@ from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import run_fold, run_loso
 from selfme_lib.evaluation.metrics import score
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.processes import executor
+from selfme_lib.runtime.processes import worker_pool
 from toy_motion import TINY, moving_blobs
 
 SHORT = replace(TINY, epochs=3)
@@ -93,7 +93,7 @@ def serial(tmp_path_factory):
 
 
 def test_process_pool_gives_the_same_bits(serial, tmp_path):
-    with executor(2) as pool:
+    with worker_pool(2) as pool:
         pooled = run_loso(SHORT, *DATA, seed=7, store=tmp_path, executor=pool, fit_predict=fit_predict)
     pd.testing.assert_frame_equal(serial, pooled, check_exact=True)
 
@@ -206,5 +206,5 @@ def test_a_damaged_file_in_the_store_is_named(tmp_path):
     run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy)
     damaged = sorted(tmp_path.iterdir())[0]
     damaged.write_text("{")
-    with pytest.raises(DataError, match=f"{damaged.name}: not a finished fold .*; delete it and run again"):
+    with pytest.raises(DataError, match=f"{damaged.name}: damaged, not JSON .*; delete it and run"):
         run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy)

@@ -9,9 +9,9 @@ import pytest
 
 from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import Experiment, run_experiments, run_fold
-from selfme_lib.runtime import processes as executors
+from selfme_lib.runtime import processes
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.runtime.processes import executor
+from selfme_lib.runtime.processes import worker_pool
 from toy_motion import TINY, moving_blobs
 
 MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(3, 4)
@@ -24,7 +24,7 @@ ROWS = [
 
 
 def run(store, *where):
-    with executor(*where) as pool:
+    with worker_pool(*where) as pool:
         return run_experiments(ROWS, store=store, executor=pool)
 
 
@@ -48,7 +48,7 @@ def test_processes_share_one_file_of_motions(tmp_path):
         run_experiments(ROWS, store=tmp_path, executor=pool)
     assert len(submitted) == 9
     assert {arguments[2] for arguments in submitted} == {next(tmp_path.glob("motion-*.npy"))}
-    with pytest.raises(DataError, match=r"not seen by the worker .*; choose a run folder that all workers share"):
+    with pytest.raises(DataError, match=r"not visible to the worker .*; choose a run folder that all workers share"):
         run_fold(*submitted[0][:2], tmp_path / "elsewhere.npy", *submitted[0][3:])
 
 
@@ -80,9 +80,9 @@ def test_the_bar_counts_the_folds_of_all_rows(tmp_path, monkeypatch):
 
 def test_every_worker_takes_a_gpu_of_its_own(monkeypatch):
     taken = []
-    monkeypatch.setattr(executors.torch.cuda, "set_device", taken.append)
-    monkeypatch.setattr(executors.torch.cuda, "device_count", lambda: 3)
-    monkeypatch.setattr(executors.multiprocessing, "parent_process", lambda: NeverEnding)
+    monkeypatch.setattr(processes.torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(processes.torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(processes.multiprocessing, "parent_process", lambda: NeverEnding)
 
     class Watching(concurrent.futures.ProcessPoolExecutor):
         def __init__(self, workers, *, mp_context, initializer, initargs):
@@ -92,10 +92,10 @@ def test_every_worker_takes_a_gpu_of_its_own(monkeypatch):
         __exit__ = lambda *_: None  # noqa: E731
 
     class NeverEnding:
-        join = staticmethod(executors.threading.Event().wait)
+        join = staticmethod(processes.threading.Event().wait)
 
-    monkeypatch.setattr(executors.concurrent.futures, "ProcessPoolExecutor", Watching)
-    with executor(2) as pool:
+    monkeypatch.setattr(processes.concurrent.futures, "ProcessPoolExecutor", Watching)
+    with worker_pool(2) as pool:
         for start in pool.start:
             start()
     assert taken == [0, 1, 2]
@@ -105,7 +105,7 @@ def test_a_scheduler_that_is_not_there_is_named():
     pytest.importorskip("distributed")
     with (
         pytest.raises(UsageError, match=r"--cluster carrier-pigeon://x: no Dask scheduler answers there"),
-        executor(1, "carrier-pigeon://x"),
+        worker_pool(1, "carrier-pigeon://x"),
     ):
         pass
 

@@ -96,10 +96,10 @@ def sweep(
     with extra("notebooks"):
         from selfme_lib.app.sweep import read_grid
         from selfme_lib.app.sweep import sweep as run_points
-    from selfme_lib.runtime.processes import executor
+    from selfme_lib.runtime.processes import worker_pool
 
     points = read_grid(grid, notebook)
-    with executor(workers, cluster) as pool:
+    with worker_pool(workers, cluster) as pool:
         table, outcomes = run_points(notebook, points, out, executor=pool)
     print(table.round(3).to_string(index=False))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
