@@ -6,9 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selfme_lib.baselines import inputs
-from selfme_lib.baselines.bi_woof import BiWOOFConfig
-from selfme_lib.baselines.lbp_top import LBPTOPConfig
 from selfme_lib.baselines.rivals import Rival
+from selfme_lib.baselines.settings import BiWOOFConfig, LBPTOPConfig
 from selfme_lib.baselines.tcae import TCAE
 from selfme_lib.data import Clip
 
