@@ -34,9 +34,8 @@ def summarise(errors: pd.DataFrame, measures: list[str], *, draws: int = 2000) -
     grouped = errors.groupby(["method", "subject"], sort=False)
     sums = grouped[measures].sum()
     counts = grouped.size().loc[methods[0]].reindex(subjects).to_numpy()  # clips of each subject
-    drawn = np.vstack(
-        [np.ones(len(subjects), int), resampled(len(subjects), n=draws)]
-    )  # (1 + n, s): first, as measured
+    as_measured = np.ones(len(subjects), int)
+    drawn = np.vstack([as_measured, resampled(len(subjects), n=draws)])  # (1 + n, s)
     means = {
         method: drawn @ sums.loc[method].reindex(subjects).to_numpy() / (drawn @ counts)[:, None] for method in methods
     }

@@ -39,11 +39,9 @@ def show_flow(ax: Axes, flow: Float[Tensor, "2 h w"], *, scale: float, title: st
         scale: length drawn in full colour, see `style.common_scale`.
         legend: add the colour wheel in the corner; once per row of pictures is enough.
     """
-    ax.imshow(flow_to_rgb(-_on_cpu(flow), scale).permute(1, 2, 0).numpy())
+    show_image(ax, flow_to_rgb(-_on_cpu(flow), scale), title=title)
     if legend:
         inset_flow_legend(ax, scale)
-    if title:
-        ax.set_title(title)
 
 
 def show_arrows(

@@ -259,7 +259,7 @@ def show_attention(
         heat: not negative; scaled by its own maximum, as usual in the literature, so only shapes can be compared.
         index: write the symmetric attention index into the corner ("no evidence" for an empty map).
     """
-    show_image(ax, image.mean(0, keepdim=True))
+    show_image(ax, image.mean(0, keepdim=True), title=title)
     height, width = image.shape[-2:]
     strength = (heat / heat.max().clamp_min(1e-12)).numpy()
     colours = mpl.colormaps[HEAT](strength)
@@ -270,8 +270,6 @@ def show_attention(
         symmetry = float(symmetric_attention_index(heat[None])[0])
         text = f"symmetry {symmetry:.2f}" if np.isfinite(symmetry) else "no evidence"
         ax.text(0.03, 0.03, text, color="white", fontsize=7, ha="left", va="bottom", transform=ax.transAxes)
-    if title:
-        ax.set_title(title)
 
 
 def show_paired(

@@ -64,36 +64,18 @@ WHEEL = ("#E8A200", "#CF4A12", "#8E1B54", "#43208A", "#1C58CC", "#18A3CE", "#2F9
 
 def use() -> None:
     """Set matplotlib's defaults; call it once at the top of a notebook."""
-    mpl.rcParams.update(
-        {
-            "figure.dpi": 100,
-            "figure.facecolor": "white",
-            "figure.constrained_layout.use": True,
-            "font.family": "DejaVu Sans",
-            "font.size": 9,
-            "axes.titlesize": 9,
-            "axes.titlelocation": "left",
-            "axes.titlecolor": INK,
-            "axes.labelsize": 9,
-            "axes.labelcolor": SOFT,
-            "axes.edgecolor": SOFT,
-            "axes.linewidth": 0.8,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.axisbelow": True,
-            "axes.prop_cycle": cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK]),
-            "grid.color": FAINT,
-            "grid.linewidth": 0.6,
-            "xtick.color": SOFT,
-            "ytick.color": SOFT,
-            "xtick.labelsize": 8,
-            "ytick.labelsize": 8,
-            "legend.frameon": False,
-            "legend.fontsize": 8,
-            "lines.linewidth": 1.6,
-            "image.interpolation": "nearest",
-        }
-    )
+    mpl.rc("figure", dpi=100, facecolor="white")
+    mpl.rc("figure.constrained_layout", use=True)
+    mpl.rc("font", family="DejaVu Sans", size=9)
+    mpl.rc("axes", titlesize=9, titlelocation="left", titlecolor=INK, labelsize=9, labelcolor=SOFT, axisbelow=True)
+    mpl.rc("axes", edgecolor=SOFT, linewidth=0.8)
+    mpl.rc("axes", prop_cycle=cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK]))
+    mpl.rc("axes.spines", top=False, right=False)
+    mpl.rc("grid", color=FAINT, linewidth=0.6)
+    mpl.rc(("xtick", "ytick"), color=SOFT, labelsize=8)
+    mpl.rc("legend", frameon=False, fontsize=8)
+    mpl.rc("lines", linewidth=1.6)
+    mpl.rc("image", interpolation="nearest")
 
 
 def panels(rows: int, columns: int, *, size: float = PANEL, titles: Sequence[str] = ()) -> tuple[Figure, np.ndarray]:

@@ -5,12 +5,19 @@ May import every room but `app`; the only one that needs ipywidgets. Begin with 
 controls, a picture and a note, in JupyterLab and in Voilà. `canvas` draws on the pictures. Nothing is trained here.
 """
 
-from .amplification import AmplificationExplorer, ClipFrames, explore_amplification
-from .contrast import ContrastExplorer, explore_contrast
-from .control_grid import ControlGridExplorer, explore_control_grid
-from .keypoints import KeypointViewer, view_keypoints
+from .amplification import AmplificationExplorer, ClipFrames
+from .contrast import ContrastExplorer
+from .control_grid import ControlGridExplorer
+from .keypoints import KeypointViewer
 from .loso import LosoExplorer, explore_loso
-from .timeline import TimelineExplorer, explore_timeline
+from .timeline import TimelineExplorer
+
+# the names by which notebooks call them
+explore_amplification = AmplificationExplorer
+explore_contrast = ContrastExplorer
+explore_control_grid = ControlGridExplorer
+explore_timeline = TimelineExplorer
+view_keypoints = KeypointViewer
 
 __all__ = [
     "AmplificationExplorer",

@@ -30,22 +30,6 @@ FULL_COLOUR = 4.0  # px: length of a motion drawn in full colour
 CONTRAST = 3.0  # of the view "difference"
 
 
-def explore_amplification(
-    clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None
-) -> "AmplificationExplorer":
-    r"""A widget: a clip, $\gamma$ from 0 to 6, B-spline or bilinear expansion, a view. Folds ($\det J \le 0$) turn orange.
-
-    Args:
-        clips: name → onset and apex, RGB in [0, 1], square and of any size (`ClipFrames` reads those of a data set).
-        learner: in `eval` mode; by default the one that comes with the package.
-
-    Raises:
-        UsageError: there is no clip.
-        DataError: the checkpoint cannot be read.
-    """
-    return AmplificationExplorer(clips, learner or checkpoint.load())
-
-
 class ClipFrames(Mapping):
     """Onset and apex of the clips of a data set by their keys (`01/EP02_01f`), read from disk when asked for.
 
@@ -71,16 +55,26 @@ class ClipFrames(Mapping):
 
 
 class AmplificationExplorer(Explorer):
-    """What `explore_amplification` returns. Controls are attributes: set a value, and the picture follows.
+    r"""A clip, $\gamma$ from 0 to 6, B-spline or bilinear expansion, a view. Folds ($\det J \le 0$) turn orange.
+
+    Controls are attributes: set a value, and the picture follows.
+
+    Args:
+        clips: name → onset and apex, RGB in [0, 1], square and of any size (`ClipFrames` reads those of a data set).
+        learner: in `eval` mode; by default the one that comes with the package.
 
     Attributes:
         clip, gamma, bspline, view: the controls.
         picture: onset, apex and view side by side.
         note: how far the skin moves, and how much of the motion folds.
+
+    Raises:
+        UsageError: there is no clip.
+        DataError: the checkpoint cannot be read.
     """
 
-    def __init__(self, clips: Mapping[str, OnsetApex], learner: MotionLearner):
-        self._learner = learner
+    def __init__(self, clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None):
+        self._learner = learner or checkpoint.load()
         self._frames, self._dense = cache(clips.__getitem__), cache(self._dense_motion)
         self.clip = clip_menu(clips)
         float_slider = ipywidgets.FloatSlider

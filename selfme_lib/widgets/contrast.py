@@ -28,13 +28,8 @@ ACROSS = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
 SHOWN = 14  # candidates with a bar
 
 
-def explore_contrast(
-    motion: Float[Tensor, "n 2 h w"],
-    labels: Int[Tensor, "n"],
-    regions: Float[Tensor, "n 4 d"],
-    classes: Sequence[str] = THREE_CLASSES,
-) -> "ContrastExplorer":
-    """A widget: an anchor, its region and that of the others, the temperature, the denominator.
+class ContrastExplorer(Explorer):
+    """An anchor, its region and that of the others, the temperature, the denominator.
 
     Args:
         motion: of the clips of a batch, to be shown.
@@ -42,23 +37,15 @@ def explore_contrast(
         regions: their regional embeddings, from `classifier.symmetry.region_embeddings`.
         classes: what the labels mean.
 
-    Raises:
-        UsageError: fewer than two clips.
-    """
-    if len(motion) < 2:
-        raise UsageError(f"explore_contrast: expected at least two clips to compare, got {len(motion)}")
-    return ContrastExplorer(motion, labels, regions, classes)
-
-
-class ContrastExplorer(Explorer):
-    """What `explore_contrast` returns.
-
     Attributes:
         anchor: number of the clip in the batch.
         region: α, one of UL, UR, BL, BR.
         partner: β: `the same region`, or the one `across the face`.
         tau: the temperature.
         denominator: `pair` compares with β of every clip (Eq 14), `all` with all regions of all clips.
+
+    Raises:
+        UsageError: fewer than two clips.
     """
 
     def __init__(
@@ -66,8 +53,10 @@ class ContrastExplorer(Explorer):
         motion: Float[Tensor, "n 2 h w"],
         labels: Int[Tensor, "n"],
         regions: Float[Tensor, "n 4 d"],
-        classes: Sequence[str],
+        classes: Sequence[str] = THREE_CLASSES,
     ):
+        if len(motion) < 2:
+            raise UsageError(f"explore_contrast: expected at least two clips to compare, got {len(motion)}")
         self._motion, self._labels, self._regions = resize_flow(motion, (SIDE, SIDE)), labels, regions.detach()
         self._scale = common_scale(self._motion)
         self._unit = F.normalize(self._regions.float(), dim=-1)

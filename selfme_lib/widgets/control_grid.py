@@ -25,13 +25,8 @@ EVERY = 4  # px between the lines that are drawn
 MANY = 10  # squarings that stand for infinitely many
 
 
-def explore_control_grid() -> "ControlGridExplorer":
-    """A widget: displacement of one control point, spacing of the grid, kind of expansion, number of squarings."""
-    return ControlGridExplorer()
-
-
 class ControlGridExplorer(Explorer):
-    """What `explore_control_grid` returns.
+    """Displacement of one control point, spacing of the grid, kind of expansion, number of squarings.
 
     Attributes:
         dx, dy: displacement of the control point in the middle, in px.

@@ -22,35 +22,29 @@ from .canvas import colours, draw_dots, draw_lines, pale, zoom_for
 from .explorer import Explorer, clip_menu, slider
 
 
-def view_keypoints(clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None) -> "KeypointViewer":
-    """A widget: a clip, a keypoint, and how much longer than true the displacements are drawn.
+class KeypointViewer(Explorer):
+    """A clip, a keypoint, and how much longer than true the displacements are drawn.
 
     Args:
         clips: name → onset and apex, RGB in [0, 1], square.
         learner: in `eval` mode; by default the one that comes with the package.
 
-    Raises:
-        UsageError: there is no clip.
-    """
-    return KeypointViewer(clips, learner or checkpoint.load())
-
-
-class KeypointViewer(Explorer):
-    """What `view_keypoints` returns.
-
     Attributes:
         clip: whose motion.
         keypoint: 1 to K; K + 1 is standing still.
         magnify: drawn length of displacements over their true length.
+
+    Raises:
+        UsageError: there is no clip.
     """
 
-    def __init__(self, clips: Mapping[str, OnsetApex], learner: MotionLearner):
-        self._learner = learner
+    def __init__(self, clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None):
+        self._learner = learner or checkpoint.load()
         self._frames, self._motion = cache(clips.__getitem__), cache(self._forward)
         self.clip = clip_menu(clips)
         lengths = self._motion(self.clip.value).local[0, :-1].norm(dim=-1)
         first = int(lengths.argmax()) + 1  # the one that moves most
-        self.keypoint = slider("keypoint k", first, 1, learner.config.keypoints + 1)
+        self.keypoint = slider("keypoint k", first, 1, self._learner.config.keypoints + 1)
         self.magnify = slider("magnify", 10, 1, 30)
         super().__init__([self.clip], [self.keypoint, self.magnify])
 

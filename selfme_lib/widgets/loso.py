@@ -15,7 +15,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from selfme_lib.classifier.grad_cam import grad_cam
-from selfme_lib.classifier.network import SCViT
 from selfme_lib.data import load_onset_apex
 from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
 from selfme_lib.plots.montage import Picture, below, beside, rgb, to_bytes, write
@@ -74,10 +73,10 @@ class LosoExplorer(Explorer):
     """
 
     def __init__(self, study: Study, records: dict[str, dict[str, Any]]):
-        self._study, self._records, self._classes = study, records, study.classes
-        clips = study.clips
+        self._records, self._classes, clips = records, study.classes, study.clips
         self._place = {clip.key: place for place, clip in enumerate(clips)}
-        self._inputs, self._networks = cache(self._read_inputs), cache(self._read_networks)
+        self._inputs = cache(lambda name: study.inputs(self._row(name)))
+        self._networks = cache(lambda name: kept_classifiers(study, self._row(name)))
         self._frames = cache(lambda key: load_onset_apex([clips[self._place[key]]], SIDE))
         subjects = sorted({clip.subject for clip in clips})
         wanted = "SelfME-motion+SCViT"
@@ -154,12 +153,6 @@ class LosoExplorer(Explorer):
         known = {field.name for field in fields(Row)}  # a record holds more, such as the protocol's leaks
         settings = self._records[name]["settings"]
         return Row(name=name, **{key: value for key, value in settings.items() if key in known})
-
-    def _read_inputs(self, name: str) -> Float[Tensor, "n 2 h w"]:
-        return self._study.inputs(self._row(name))
-
-    def _read_networks(self, name: str) -> dict[str, SCViT]:
-        return kept_classifiers(self._study, self._row(name))
 
     def _confusion(self, predictions: list[dict[str, Any]]) -> Int[np.ndarray, "k k"]:
         labels, guesses = np.array([(one["label"], one["prediction"]) for one in predictions]).T

@@ -31,33 +31,25 @@ LONGEST = 256  # frames: a longer clip is not read
 UNIT_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
-def explore_timeline(
-    clips: Sequence[Clip], *, truth: Mapping[str, Truth] | None = None, size: int = 128
-) -> "TimelineExplorer":
-    """A widget: a clip and one of its frames; play runs through the clip.
+class TimelineExplorer(Explorer):
+    """A clip and one of its frames; play runs through the clip.
 
     Args:
         clips: from `data.load_clips`.
         truth: key of a clip → its truth, if known: its action units are drawn too.
         size: side of the frames in pixels.
 
-    Raises:
-        UsageError: there is no clip, or one has more than `LONGEST` frames.
-    """
-    return TimelineExplorer(clips, truth or {}, size)
-
-
-class TimelineExplorer(Explorer):
-    """What `explore_timeline` returns.
-
     Attributes:
         clip: key of the clip.
         frame: number of the frame, as in the label file.
         play: runs through the frames.
+
+    Raises:
+        UsageError: there is no clip, or one has more than `LONGEST` frames.
     """
 
-    def __init__(self, clips: Sequence[Clip], truth: Mapping[str, Truth], size: int):
-        self._clips, self._truth, self._size = {clip.key: clip for clip in clips}, truth, size
+    def __init__(self, clips: Sequence[Clip], *, truth: Mapping[str, Truth] | None = None, size: int = 128):
+        self._clips, self._truth, self._size = {clip.key: clip for clip in clips}, truth or {}, size
         self._frames, self._curves = cache(self._read), cache(self._curves_of)
         self.clip = clip_menu(self._clips)
         numbers, start = clips[0].frame_numbers, _start(clips[0])
