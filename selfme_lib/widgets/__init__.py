@@ -9,13 +9,14 @@ from .amplification import AmplificationExplorer, ClipFrames
 from .contrast import ContrastExplorer
 from .control_grid import ControlGridExplorer
 from .keypoints import KeypointViewer
-from .loso import LosoExplorer, explore_loso
+from .loso import LosoExplorer
 from .timeline import TimelineExplorer
 
 # the names by which notebooks call them
 explore_amplification = AmplificationExplorer
 explore_contrast = ContrastExplorer
 explore_control_grid = ControlGridExplorer
+explore_loso = LosoExplorer
 explore_timeline = TimelineExplorer
 view_keypoints = KeypointViewer
 

@@ -29,59 +29,34 @@ from .canvas import bars, heat_over
 from .explorer import Explorer, menu
 
 SIDE = 192  # px of a picture
-
-
-def explore_loso(study: Study) -> "LosoExplorer":
-    """A widget: a method, a held-out subject, one of the subject's clips.
-
-    Args:
-        study: chapter 05 was run into its run folder, and chapter 07 for the attention.
-
-    Raises:
-        DataError: the run has no predictions, those of other clips, or no motion made by this version of the code.
-    """
-    run = study.run
-    if not run.metrics.exists():
-        raise DataError(f"{run.metrics}: no such file; run chapter 05 into this folder first")
-    rows = read_json(run.metrics)["rows"]
-    keys = {f"{one['subject']}/{one['clip']}" for record in rows for one in record["predictions"]}
-    if keys != {clip.key for clip in study.clips}:
-        raise DataError(f"{run.metrics}: its predictions are not of these clips; run chapter 05 again")
-    records = {
-        record["name"]: record
-        for record in rows
-        if record["seed"] == study.settings.seed and _has_motion(study, record["settings"])
-    }
-    if not records:
-        raise DataError(f"{run.fields}: no motion made by this version of the code; run chapter 05 again")
-    return LosoExplorer(study, records)
-
-
-def _has_motion(study: Study, row: dict[str, Any]) -> bool:
-    """Whether the run holds the motion that a row was computed from; the majority class uses none."""
-    how = {"bspline": row["bspline"], "gamma": row["gamma"]}
-    return row["motion"] != "none" and study.motion_file(row["motion"], **how).exists()
+FIRST_SHOWN = "SelfME-motion+SCViT"  # if the run has it
 
 
 class LosoExplorer(Explorer):
-    """What `explore_loso` returns.
+    """A method, a held-out subject, one of the subject's clips.
+
+    Args:
+        study: chapter 05 was run into its run folder, and chapter 07 for the attention.
 
     Attributes:
         method: a row of the tables.
         subject: held out.
         clip: one of the subject's, marked ✓ if it was predicted right and ✗ if not.
+
+    Raises:
+        DataError: the run has no predictions, those of other clips, or no motion made by this version of the code.
     """
 
-    def __init__(self, study: Study, records: dict[str, dict[str, Any]]):
-        self._records, self._classes, clips = records, study.classes, study.clips
-        self._place = {clip.key: place for place, clip in enumerate(clips)}
+    def __init__(self, study: Study):
+        self._records, self._classes = _records(study), study.classes
+        self._place = {clip.key: place for place, clip in enumerate(study.clips)}
         self._inputs = cache(lambda name: study.inputs(self._row(name)))
         self._networks = cache(lambda name: kept_classifiers(study, self._row(name)))
-        self._frames = cache(lambda key: load_onset_apex([clips[self._place[key]]], SIDE))
-        subjects = sorted({clip.subject for clip in clips})
-        wanted = "SelfME-motion+SCViT"
-        self.method = menu("method", records, value=wanted if wanted in records else next(iter(records)))
-        self.subject = menu("subject", subjects)
+        self._frames = cache(lambda key: load_onset_apex([study.clips[self._place[key]]], SIDE))
+        self.method = menu("method", self._records)
+        if FIRST_SHOWN in self._records:
+            self.method.value = FIRST_SHOWN
+        self.subject = menu("subject", sorted({clip.subject for clip in study.clips}))
         self.clip = menu("clip", self._options())
         self.method.observe(self._list_clips, names="value")
         self.subject.observe(self._list_clips, names="value")
@@ -89,7 +64,7 @@ class LosoExplorer(Explorer):
 
     def prediction(self) -> dict[str, Any]:
         """The record of the clip: subject, clip, label, prediction, probabilities."""
-        return next(one for one in self._of_subject() if f"{one['subject']}/{one['clip']}" == self.clip.value)
+        return next(one for one in self._of_subject() if _key(one) == self.clip.value)
 
     def attention(self, label: int) -> Float[Tensor, "h w"] | None:
         """Grad-CAM for a class, by the network that never saw this subject; None if that network was not kept."""
@@ -101,10 +76,8 @@ class LosoExplorer(Explorer):
         label, guess = found["label"], found["prediction"]
         onset, apex = (side[0] for side in self._frames(self.clip.value))
         motion = self._motion()
-        colours = cv2.resize(
-            to_bytes(flow_to_rgb(-motion, common_scale(motion))), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC
-        )
-        shown = [to_bytes(onset), to_bytes(apex), colours]
+        colours = to_bytes(flow_to_rgb(-motion, common_scale(motion)))
+        shown = [to_bytes(onset), to_bytes(apex), cv2.resize(colours, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)]
         titles = ["onset", "apex", "motion, as the classifier sees it"]
         for target, title in {label: "attention: truth", guess: "attention: prediction"}.items():
             heat = self.attention(target)
@@ -132,13 +105,11 @@ class LosoExplorer(Explorer):
         return [one for one in predictions if one["subject"] == self.subject.value]
 
     def _options(self) -> list[tuple[str, str]]:
-        return [
-            (
-                f"{one['clip']} {self._classes[one['label']]} {'✓' if one['label'] == one['prediction'] else '✗'}",
-                f"{one['subject']}/{one['clip']}",
-            )
-            for one in self._of_subject()
-        ]
+        options = []
+        for one in self._of_subject():
+            mark = "✓" if one["label"] == one["prediction"] else "✗"
+            options.append((f"{one['clip']} {self._classes[one['label']]} {mark}", _key(one)))
+        return options
 
     def _list_clips(self, _change: object) -> None:
         """Offer the clips of the chosen subject; the current clip stays if it is one of them."""
@@ -157,6 +128,30 @@ class LosoExplorer(Explorer):
     def _confusion(self, predictions: list[dict[str, Any]]) -> Int[np.ndarray, "k k"]:
         labels, guesses = np.array([(one["label"], one["prediction"]) for one in predictions]).T
         return confusion_matrix(labels, guesses, classes=len(self._classes))
+
+
+def _records(study: Study) -> dict[str, dict[str, Any]]:
+    """The rows of the run whose motion it still holds, by name; the majority class uses no motion."""
+    run = study.run
+    if not run.metrics.exists():
+        raise DataError(f"{run.metrics}: no such file; run chapter 05 into this folder first")
+    rows = read_json(run.metrics)["rows"]
+    if {_key(one) for record in rows for one in record["predictions"]} != {clip.key for clip in study.clips}:
+        raise DataError(f"{run.metrics}: its predictions are not of these clips; run chapter 05 again")
+    records = {}
+    for record in rows:
+        row = record["settings"]
+        if record["seed"] != study.settings.seed or row["motion"] == "none":
+            continue
+        if study.motion_file(row["motion"], bspline=row["bspline"], gamma=row["gamma"]).exists():
+            records[record["name"]] = record
+    if not records:
+        raise DataError(f"{run.fields}: no motion made by this version of the code; run chapter 05 again")
+    return records
+
+
+def _key(prediction: dict[str, Any]) -> str:
+    return f"{prediction['subject']}/{prediction['clip']}"
 
 
 def _nothing() -> Picture:

@@ -194,7 +194,7 @@ def test_a_name_twice_and_an_unknown_nuisance_are_refused(root, small):
         bench_motion(root, checkpoint_path=small, methods=["zero", "selfme"], progress=False)
     with pytest.raises(UsageError, match="'rain' is not one of light"):
         bench_motion(root, checkpoint_path=small, nuisances=["rain"], progress=False)
-    with pytest.raises(DataError, match="cannot be rendered again; leave yaw out"):
+    with pytest.raises(DataError, match="cannot be rendered again.*; leave yaw out"):
         bench_motion(root, checkpoint_path=small, nuisances=["yaw"], progress=False)
     with pytest.raises(DataError, match="broken: its motion is not a number"):
         bench_motion(root, checkpoint_path=small, also={"broken": lambda o, a: o[:, :2] * torch.nan}, progress=False)
@@ -204,7 +204,7 @@ def test_a_turned_head_is_rendered_once_and_kept_beside_the_data(small, tmp_path
     folder = write_dataset(tmp_path / "data", SynthConfig(subjects=1, clips=1, size=SIZE), workers=1)
     before = sorted(folder.rglob("*"))
     report = bench_motion(folder, checkpoint_path=small, nuisances=["yaw"], progress=False)
-    kept = list(tmp_path.glob("synthme-1-*-excerpts/sub01/*.npz"))
+    kept = list(tmp_path.glob("synthme-*-excerpts/sub01/*.npz"))
     assert len(kept) == 1 and sorted(folder.rglob("*")) == before
     clean, turned = (report["conditions"][name]["methods"]["zero"] for name in ("clean", "yaw"))
     assert turned["epe"] == pytest.approx(clean["epe"], rel=0.5), "the same movement"
