@@ -35,6 +35,11 @@ def identity_grid(height: int, width: int, *, device=None, dtype=torch.float32) 
     return torch.stack([x, y])
 
 
+def normalised_grid(height: int, width: int, *, device=None) -> Float[Tensor, "h w 2"]:
+    """Normalised coordinates of a lattice, (x, y) last."""
+    return to_normalised(identity_grid(height, width, device=device).permute(1, 2, 0), height, width)
+
+
 def to_normalised(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[Tensor, "*b 2"]:
     """Pixel coordinates (x, y) to normalised ones, with the corners at ±1."""
     return 2 * points / points.new_tensor([width - 1, height - 1]) - 1
@@ -67,8 +72,7 @@ def warp(image: Images, flow: Float[Tensor, "_ 2 _ _"]) -> Images:
 
 def translate(image: Images, displacement: Float[Tensor, "b 2"]) -> Images:
     """`warp` by a flow that is constant over each image, but cheaper; `displacement` (x, y) in normalised units."""
-    height, width = image.shape[-2:]
-    lattice = to_normalised(identity_grid(height, width, device=image.device).permute(1, 2, 0), height, width)
+    lattice = normalised_grid(*image.shape[-2:], device=image.device)
     return _sample_image(image, lattice + displacement[:, None, None, :])
 
 

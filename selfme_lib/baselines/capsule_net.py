@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .training import Network, channels, check_side
+from .training import Network, channels
 
 CAPSULES, PRIMARY, CLASS = 32, 8, 16  # primary capsules per place, numbers in one, numbers in a class's
 ROUNDS = 3
@@ -42,7 +42,6 @@ class CapsuleNet(Network):
         from timm import create_model  # both are slow to import
         from torchvision.models.feature_extraction import create_feature_extractor
 
-        check_side(size, "capsule_net")
         stages = tuple(channels(number, width) for number in (64, 128, 256, 512))
         resnet = create_model("resnet18", channels=stages, num_classes=0, global_pool="")
         resnet.maxpool = nn.Identity()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from selfme_lib.runtime.errors import UsageError
 
-from .training import Network, check_side
+from .training import Network
 
 
 class GoogLeNet(Network):
@@ -27,7 +27,6 @@ class GoogLeNet(Network):
 
         if width != 1:
             raise UsageError("googlenet: torchvision's network has one width; set width to 1")
-        check_side(size, "googlenet")
         self.body = GoogLeNet(num_classes=classes, aux_logits=False, transform_input=False, init_weights=False)
 
     def forward(self, inputs: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:

@@ -81,6 +81,13 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
+class PhotographConfig(NetworkConfig):
+    """As `NetworkConfig`, for networks made for photographs, which halve their input up to five times."""
+
+    size: Annotated[int, Field(ge=32, le=4096)]
+
+
+@dataclass(frozen=True, config=STRICT)
 class TCAEConfig:
     """TCAE's size and training.
 
@@ -108,9 +115,9 @@ class RivalsConfig:
 
     lbp_top: LBPTOPConfig
     bi_woof: BiWOOFConfig
-    capsule_net: NetworkConfig
-    googlenet: NetworkConfig
-    vgg16: NetworkConfig
+    capsule_net: PhotographConfig
+    googlenet: PhotographConfig
+    vgg16: PhotographConfig
     off_apexnet: NetworkConfig
     dual_inception: NetworkConfig
     ststnet: NetworkConfig

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from selfme_lib.classifier.augmentation import augment
 from selfme_lib.runtime.device import one_thread
-from selfme_lib.runtime.errors import UsageError
 
 from .settings import NetworkConfig
 
@@ -48,12 +47,6 @@ class Network(nn.Module):
 def channels(number: int, width: float) -> int:
     """`number` of channels, scaled by `width`, but at least one."""
     return max(1, round(number * width))
-
-
-def check_side(size: int, network: str) -> None:
-    """Networks for photographs halve their input up to five times, so they take at least 32 px."""
-    if size < 32:
-        raise UsageError(f"{network}: size must be at least 32 px, because the input is halved repeatedly; got {size}")
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -11,7 +11,7 @@ full width.
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .training import Network, channels, check_side
+from .training import Network, channels
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions
 
@@ -25,7 +25,6 @@ class VGG16(Network):
         super().__init__()
         from torchvision.models import vgg16  # slow to import
 
-        check_side(size, "vgg16")
         self.body = vgg16(num_classes=classes) if width == 1 else _narrow(width, classes)
 
     def forward(self, inputs: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from kornia.geometry.transform import get_tps_transform, warp_points_tps
 from torch import Tensor
 
-from selfme_lib.grids import Flow, Images, Points, identity_grid, resize_flow, to_normalised, to_pixels, warp
+from selfme_lib.grids import Flow, Images, Points, identity_grid, normalised_grid, resize_flow, to_pixels, warp
 
 
 class RandomTransform:
@@ -40,7 +40,7 @@ class RandomTransform:
     ):
         noise = torch.randn(batch, 2, 3, generator=generator) * affine
         self.affine = torch.eye(2, 3) + noise  # (b, 2, 3)
-        places = to_normalised(identity_grid(points, points).flatten(1).T, points, points)
+        places = normalised_grid(points, points).flatten(0, 1)
         self.control = places.expand(batch, -1, -1).contiguous()  # (b, points², 2)
         self.moved = self.control + torch.randn(batch, points**2, 2, generator=generator) * spline
         self.kernel_weights, self.affine_weights = get_tps_transform(self.control, self.moved)
@@ -55,7 +55,7 @@ class RandomTransform:
         batch, _, height, width = image.shape
         size = (math.ceil(height / 4) + 1, math.ceil(width / 4) + 1)  # the map is smooth: a coarse lattice will do
         grid = identity_grid(*size, device=image.device)
-        lattice = to_normalised(grid.flatten(1).T, *size).expand(batch, -1, -1)  # (b, n, 2)
+        lattice = normalised_grid(*size, device=image.device).flatten(0, 1).expand(batch, -1, -1)  # (b, n, 2)
         origin = to_pixels(self(lattice), *size).mT.reshape(batch, 2, *size)
         return warp(image, resize_flow(origin - grid, (height, width)))
 
@@ -103,7 +103,7 @@ def random_displacement(
     flow = flow * torch.sigmoid(4 * (noise(6, 1) + uniform(-1, 1)))
     longest = flow.square().sum(1, keepdim=True).amax((2, 3), keepdim=True).sqrt().clamp_min(1e-6)
     flow = flow / longest * size * uniform(*map(math.log, peak)).exp()
-    lattice = to_normalised(identity_grid(size, size).permute(1, 2, 0), size, size)  # (s, s, 2)
+    lattice = normalised_grid(size, size)  # (s, s, 2)
     linear = 0.002 * size * uniform(-3, 0).exp()[:, :, 0] * torch.randn(batch, 2, 2, generator=generator)
     shift = 0.0023 * size * uniform(-3, 0).exp() * torch.randn(batch, 2, 1, 1, generator=generator)
     flow = flow + torch.einsum("bij,hwj->bihw", linear, lattice) + shift

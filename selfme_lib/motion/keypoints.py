@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import Images, Points, identity_grid, to_normalised
+from selfme_lib.grids import Images, Points, normalised_grid
 
 from .hourglass import Hourglass, Stem
 from .settings import LearnerConfig
@@ -19,9 +19,8 @@ def spatial_softargmax(logits: Float[Tensor, "b k h w"], temperature: float) -> 
 
     Always in float32: in bfloat16 the displacement of a keypoint is off by tenths of a pixel.
     """
-    height, width = logits.shape[-2:]
     probability = (logits.float() / temperature).flatten(2).softmax(-1)  # (b, k, h*w)
-    places = to_normalised(identity_grid(height, width, device=logits.device).flatten(1).T, height, width)  # (h*w, 2)
+    places = normalised_grid(*logits.shape[-2:], device=logits.device).flatten(0, 1)  # (h*w, 2)
     with torch.autocast(device_type=logits.device.type, enabled=False):
         return probability @ places
 
@@ -53,8 +52,7 @@ class KeypointDetector(nn.Module):
             logits = self.head(features.float()) / self.temperature
         if self.reach is None:
             return logits
-        height, width = logits.shape[-2:]
-        lattice = to_normalised(identity_grid(height, width, device=detail.device).permute(1, 2, 0), height, width)
+        lattice = normalised_grid(*logits.shape[-2:], device=detail.device)
         distance = (lattice - self.homes[:, None, None, :]).square().sum(-1)  # (k, h, w)
         return logits - distance / (2 * self.reach**2)
 

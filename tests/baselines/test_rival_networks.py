@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from pydantic import ValidationError
 
 from selfme_lib.baselines.capsule_net import CapsuleNet
 from selfme_lib.baselines.dual_inception import DualInception, Inception
 from selfme_lib.baselines.featref import PROPOSAL_WEIGHT, FeatRef, proposal_loss
 from selfme_lib.baselines.googlenet import GoogLeNet
 from selfme_lib.baselines.off_apexnet import OFFApexNet
+from selfme_lib.baselines.settings import PhotographConfig
 from selfme_lib.baselines.ststnet import STSTNet
 from selfme_lib.baselines.training import count_parameters
 from selfme_lib.baselines.vgg16 import VGG16
@@ -59,8 +61,8 @@ def test_small_networks_take_any_size(network, size):
 def test_networks_for_photographs_take_small_inputs_down_to_a_limit(network):
     width = 1.0 if network is GoogLeNet else 1 / 16
     assert network(size=32, width=width).eval()(torch.randn(1, 3, 32, 32)).shape == (1, 3)
-    with pytest.raises(UsageError, match="at least 32 px"):
-        network(size=28, width=width)
+    with pytest.raises(ValidationError, match=r"size\n.*greater than or equal to 32"):
+        PhotographConfig(size=28, width=width, epochs=1, batch_size=1, lr=1e-3, pretrained=False)
 
 
 def test_googlenet_has_one_width():
