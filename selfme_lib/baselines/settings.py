@@ -32,7 +32,7 @@ class LBPTOPConfig:
 
     def __post_init__(self):
         if self.blocks > self.size - 2:
-            raise ValueError(f"lbp_top: {self.blocks} blocks do not fit into {self.size} px without their border")
+            raise ValueError(f"{self.blocks} blocks do not fit into {self.size} px without their border")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -53,7 +53,7 @@ class BiWOOFConfig:
 
     def __post_init__(self):
         if self.blocks > self.size:
-            raise ValueError(f"bi_woof: {self.blocks} blocks do not fit into {self.size} px")
+            raise ValueError(f"{self.blocks} blocks do not fit into {self.size} px")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -106,7 +106,7 @@ class TCAEConfig:
 
     def __post_init__(self):
         if self.size & (self.size - 1):
-            raise ValueError(f"tcae: size must be a power of two, got {self.size}")
+            raise ValueError(f"size {self.size} is not a power of two")
 
 
 @dataclass(frozen=True, config=STRICT)
