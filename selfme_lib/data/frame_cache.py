@@ -58,7 +58,9 @@ class FrameCache:
         Raises:
             DataError: as `with_aligned`.
         """
-        code_hash(__name__)  # before there are threads: `ast.parse` is not safe in them before Python 3.11.8 (gh-106905)
+        code_hash(
+            __name__
+        )  # before there are threads: `ast.parse` is not safe in them before Python 3.11.8 (gh-106905)
         with ThreadPoolExecutor() as pool:
             return list(tqdm(pool.map(self._entry, clips), total=len(clips), desc="faces", unit="clip", disable=None))
 

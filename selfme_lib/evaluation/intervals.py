@@ -6,6 +6,7 @@ training noise that is independent between folds, but not what the folds of one 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from .metrics import fold_confusions
 
-Statistic = Callable[[np.ndarray], np.ndarray]
+Statistic = Callable[[np.ndarray], Any]
+"""From `n *k` to n numbers, such as `metrics.uf1` of many confusion matrices at once."""
 
 
 def bootstrap_over_subjects(

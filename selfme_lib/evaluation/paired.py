@@ -13,17 +13,19 @@ smallest p-value by the number of tests, the next by one less, and so on: if all
 chance of believing anything that is not there is at most .05, however the tests depend on each other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from .intervals import Statistic
 
 EXACT = 12  # subjects: up to here all exchanges are tried
 
 
 def permutation_p(
     pairs: Sequence[tuple[Int[np.ndarray, "s k k"], Int[np.ndarray, "s k k"]]],
-    metric: Callable[[np.ndarray], np.ndarray],
+    metric: Statistic,
     *,
     n: int = 4000,
     seed: int = 0,
@@ -63,7 +65,7 @@ def _differences(
     first: Int[np.ndarray, "s k k"],
     second: Int[np.ndarray, "s k k"],
     exchanged: Bool[np.ndarray, "n s"],
-    metric: Callable[[np.ndarray], np.ndarray],
+    metric: Statistic,
 ) -> Float[np.ndarray, "n"]:
     moved = np.einsum("ns,sjk->njk", exchanged.astype(float), second - first)
     return metric(first.sum(0) + moved) - metric(second.sum(0) - moved)

@@ -8,8 +8,8 @@ import torch
 
 from selfme_lib.data import Clip
 from selfme_lib.data.frame_cache import FrameCache
-from selfme_lib.motion.learner import LearnerConfig
-from selfme_lib.motion.training import TrainingConfig
+from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.runtime import fingerprint
 from selfme_lib.study import inspection, store
 from selfme_lib.study import study as module
@@ -43,7 +43,7 @@ def study(tmp_path, monkeypatch):
 def scratch(study: Study, monkeypatch) -> str:
     paths = []
     monkeypatch.setattr(module, "stored_learner", lambda path, *_, **__: paths.append(path) or path)
-    monkeypatch.setattr(module.checkpoint, "load", lambda *_, **__: None)
+    monkeypatch.setattr(module.checkpoint, "load", lambda *_, **__: MotionLearner(LearnerConfig()))
     study.learner_from_scratch(LearnerConfig(), TrainingConfig(steps=2))
     return paths[0].name
 
