@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -83,14 +85,15 @@ def hidden() -> list[str]:
     )
 
 
-def python(code: str, *arguments: str) -> subprocess.CompletedProcess:
+def python(code: str, *arguments: str, folder: Path = PROJECT) -> subprocess.CompletedProcess:
+    """Run code in `folder`, from which the package is imported."""
     command = [sys.executable, "-c", HIDE + code, json.dumps(hidden()), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
 
-def selfme(*commands: list) -> tuple[list[int], str]:
+def selfme(*commands: list, folder: Path = PROJECT) -> tuple[list[int], str]:
     """Exit codes of `selfme` commands, one after the other in one process, and what they wrote to standard error."""
-    done = python(CALL, *(json.dumps([str(word) for word in words]) for words in commands))
+    done = python(CALL, *(json.dumps([str(word) for word in words]) for words in commands), folder=folder)
     assert done.returncode == 0, done.stderr
     return [int(line) for line in re.findall(r"(?m)^\d+$", done.stdout)], done.stderr
 
@@ -111,7 +114,9 @@ def test_every_room_of_the_method_can_be_imported():
     assert done.returncode == 0, done.stderr
 
 
-def test_commands_of_the_method_work(tmp_path):
+def test_commands_of_the_method_work_without_the_rest_of_the_project(tmp_path):
+    installed = tmp_path / "site-packages"
+    shutil.copytree(PACKAGE, installed / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     face = (np.random.default_rng(0).random((64, 64, 3)) * 255).astype(np.uint8)
     for name, picture in (("onset", face), ("apex", np.roll(face, 1, axis=1))):
         cv2.imwrite(str(tmp_path / f"{name}.png"), cv2.GaussianBlur(picture, (0, 0), 3))
@@ -122,6 +127,7 @@ def test_commands_of_the_method_work(tmp_path):
         ["motion", tmp_path / "onset.png", tmp_path / "apex.png", "--out", flow, "--png", tmp_path / "flow.png"],
         ["synth", data, "--subjects", 1, "--clips", 1, "--size", 32],
         ["score", tmp_path / "predictions.csv"],
+        folder=installed,
     )
     assert codes == [0, 0, 0, 0], said
     assert np.load(flow).shape == (2, 64, 64) and (tmp_path / "flow.png").exists() and any(data.iterdir())
