@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from safetensors.torch import save_file
 
 from selfme_lib.grids import compose, gaussian_blur, identity_grid, resize_flow, to_normalised, warp
 from selfme_lib.motion import checkpoint
@@ -16,6 +18,7 @@ from selfme_lib.motion.keypoints import KeypointDetector, spatial_softargmax, sp
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.lucas_kanade import matching_errors, matching_forms
 from selfme_lib.motion.settings import LearnerConfig
+from selfme_lib.runtime.errors import DataError
 
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 
@@ -254,6 +257,24 @@ def test_a_checkpoint_gives_the_same_motion_back(tmp_path):
     source, target = torch.rand(2, 1, 3, 32, 32)
     assert torch.equal(again.dense_motion(source, target), learner.dense_motion(source, target))
     assert again.config == TINY
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"keypoints": 0}, "keypoints: should be greater than or equal to 1, got 0"),
+        ({"temperature": float("nan")}, "temperature: "),
+        ({"size": 36}, "size 36 of a motion learner is not a multiple of 8"),
+        ({"keypoint": 3}, "keypoint is unknown; did you mean keypoints?"),
+    ],
+)
+def test_bad_settings_in_a_checkpoint_are_one_clear_line(change, words, tmp_path):
+    path, learner = tmp_path / "learner.safetensors", MotionLearner(TINY)
+    save_file(learner.state_dict(), path, metadata={"config": json.dumps(asdict(TINY) | change)})
+    with pytest.raises(DataError) as caught:
+        checkpoint.load(path)
+    line = str(caught.value)
+    assert f"{path}: not a checkpoint of a motion learner (" in line and words in line and "\n" not in line
 
 
 def test_dense_motion_resized_is_in_pixels_of_the_image():

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,24 @@ def test_state_of_another_training_is_refused(pairs, tmp_path):
     train(new_learner(), pairs, TrainingConfig(steps=1, batch_size=2), fabric=cpu(), state=state)
     with pytest.raises(DataError, match="other settings"):
         train(new_learner(), pairs, TrainingConfig(steps=2, batch_size=2), fabric=cpu(), state=state)
+
+
+class Payload:
+    """What a pickle may do when it is opened."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("opened"),)
+
+
+def test_state_is_plain_and_a_file_that_would_run_code_is_refused(pairs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    state, config = tmp_path / "state.ckpt", TrainingConfig(steps=1, batch_size=2)
+    train(new_learner(), pairs, config, fabric=cpu(), state=state)
+    assert set(torch.load(state, weights_only=True)) == {"learner", "optimiser", "config", "curve"}
+    torch.save({**torch.load(state, weights_only=True), "config": Payload()}, state)
+    with pytest.raises(DataError, match=r"state\.ckpt: damaged"):
+        train(new_learner(), pairs, config, fabric=cpu(), state=state)
+    assert not Path("opened").exists()
 
 
 def test_autocast_trains_too(pairs):
