@@ -1,9 +1,12 @@
 """Recordings to find faces in: SynthME's people seen from farther away, tilted and off centre."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 
+from data import trees
 from selfme_lib.synthme import Pose, create_identity, render_recording
 from selfme_lib.synthme.camera import FRONTAL
 from selfme_lib.synthme.head import load_head
@@ -30,3 +33,13 @@ def landmarks(person: int, *, pose: Pose = FRONTAL, zoom: float = FAR) -> np.nda
 
 def no_face() -> np.ndarray:
     return np.full((SIZE, SIZE, 3), 90, np.uint8)
+
+
+def samm(root: Path) -> Path:
+    """A SAMM of two clips with faces in them, grey as SAMM is; one frame shows no face."""
+    trees.samm(root, rows=trees.SAMM_ROWS[:2])
+    for clip, person in (("006_1_2", 0), ("006_1_3", 1)):
+        for path in sorted((root / "006" / clip).iterdir()):
+            grey = cv2.cvtColor(record(person), cv2.COLOR_RGB2GRAY)
+            cv2.imwrite(str(path), grey if path.name != "006_00010.jpg" else grey * 0 + 80)
+    return root
