@@ -66,11 +66,8 @@ def _show_amplitudes(ax: Axes, amplitudes: Sequence[Mapping[str, Any]], methods:
         f">{group['from']:g}" if group["to"] is None else f"{group['from']:g}-{group['to']:g}" for group in amplitudes
     ]
     ax.set_xticks(places, [f"{text}\nn = {group['n_pairs']}" for text, group in zip(ranges, amplitudes)])
-    ax.set_xlim(-0.3, len(amplitudes) - 0.7)
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel("peak of the true motion, px")
-    ax.set_ylabel("EPE moving over no motion's")
-    ax.set_title("By the size of the motion")
+    ax.set(xlim=(-0.3, len(amplitudes) - 0.7), ylim=(0, None), title="By the size of the motion")
+    ax.set(xlabel="peak of the true motion, px", ylabel="EPE moving over no motion's")
     ax.grid(axis="y")
 
 

@@ -40,9 +40,7 @@ def show_timeline(ax: Axes, truth: Truth, labelled: Sequence[int]) -> None:
     for name in ("onset", "apex", "offset"):
         ax.axvline(getattr(truth, name), color=INK, linewidth=0.8, linestyle=":")
         ax.text(getattr(truth, name), top, name, ha="center", va="bottom", fontsize=8, color=INK)
-    ax.set_ylim(0, top)
-    ax.set_xlabel("frame number")
-    ax.set_ylabel("intensity (1 is full-blown)")
+    ax.set(ylim=(0, top), xlabel="frame number", ylabel="intensity (1 is full-blown)")
     ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
 
 
@@ -60,7 +58,6 @@ def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = THREE
             ax.text(place, left[place] + 0.15, "○" * missing, ha="center", va="bottom", fontsize=9, color=SOFT)
     if len(subjects) > 20 or max(map(len, subjects)) > 4:  # such as the composite's casme2-01
         ax.tick_params("x", rotation=90, labelsize=6)
-    ax.set_ylim(0, left.max() * 1.35)
-    ax.set_xlabel("subject (○: a class that this subject never shows)")
-    ax.set_ylabel("clips")
+    label = "subject (○: a class that this subject never shows)"
+    ax.set(ylim=(0, left.max() * 1.35), xlabel=label, ylabel="clips")
     ax.legend(ncols=3, loc="upper center")

@@ -92,8 +92,7 @@ def show_keypoints(
         end = start + magnify * (to_pixels(_on_cpu(moved_to), height, width) - start)
         ax.add_collection(LineCollection(list(torch.stack([start, end], 1).numpy()), colors=VERMILION, linewidths=1.8))
     ax.scatter(start[:, 0].numpy(), start[:, 1].numpy(), s=14, color="white", edgecolor=INK, linewidth=0.9, zorder=3)
-    ax.set_xlim(-0.5, width - 0.5)
-    ax.set_ylim(height - 0.5, -0.5)
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
 def show_map(
@@ -147,9 +146,7 @@ def show_grid(
     corners = [places[:-1, :-1], places[:-1, 1:], places[1:, 1:], places[1:, :-1]]
     cells = torch.stack(corners, dim=2)[folded]  # (n, 4, 2)
     ax.add_collection(PolyCollection(list(cells.numpy()), facecolors=VERMILION, edgecolors=VERMILION))
-    ax.set_xlim(-0.5, width - 0.5)
-    ax.set_ylim(height - 0.5, -0.5)
-    ax.set_aspect("equal")
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
     if title:
         ax.set_title(title)
 
@@ -171,8 +168,7 @@ def show_curves(ax: Axes, curve: pd.DataFrame, columns: Mapping[str, str]) -> No
     markers = "o-" if len(curve) < 40 else "-"
     for name, label in columns.items():
         ax.plot(curve["step"], curve[name], markers, markersize=3, label=label)
-    ax.set_xlabel("step")
-    ax.set_ylabel("loss")
+    ax.set(xlabel="step", ylabel="loss")
     ax.grid(axis="y")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)  # above the axis, where no curve can run
 

@@ -52,9 +52,7 @@ def show_pipeline(
 
 def _draw_contrast(ax: Axes) -> None:
     """The four regional embeddings, and which of them are pulled together."""
-    ax.set_xlim(-0.3, 1.3)
-    ax.set_ylim(1.3, -0.3)
-    ax.set_box_aspect(1)
+    ax.set(xlim=(-0.3, 1.3), ylim=(1.3, -0.3), box_aspect=1, title="contrast (Eq 14)")
     for number, (name, colour) in enumerate(zip(REGIONS, REGION_COLOURS)):
         row, column = divmod(number, 2)
         ax.scatter([column], [row], s=620, color=colour, alpha=0.3, linewidth=0)
@@ -62,13 +60,9 @@ def _draw_contrast(ax: Axes) -> None:
     for row in (0, 1):
         ax.annotate("", (0.78, row), (0.22, row), arrowprops={"arrowstyle": "<->", "color": SOFT, "linewidth": 1.6})
     ax.text(0.5, 0.5, r"$\mathcal{L}_{sc}$ pulls", ha="center", va="center", fontsize=9, color=SOFT)
-    ax.set_title("contrast (Eq 14)")
 
 
 def _draw_classes(ax: Axes) -> None:
-    ax.set_xlim(0, 1)
-    ax.set_ylim(1, 0)
-    ax.set_box_aspect(1)
-    ax.set_title("ViT → class (Eq 15-16)")
+    ax.set(xlim=(0, 1), ylim=(1, 0), box_aspect=1, title="ViT → class (Eq 15-16)")
     for place, name in enumerate(THREE_CLASSES):
         ax.text(0.5, 0.25 + 0.25 * place, name, ha="center", va="center", fontsize=10, color=CLASS_COLOURS[name])

@@ -119,11 +119,9 @@ def show_sweep(
     ax.vlines(values, scores[:, 1], scores[:, 2], color=VERMILION, linewidth=3, alpha=0.45)
     ax.plot(values, scores[:, 0], "o-", color=VERMILION)
     ax.axvline(usual, color=SOFT, linewidth=0.8, linestyle=":")
-    ax.set_xscale("log")
+    ax.set(xscale="log", xlabel=label, ylabel=metric.upper())
     ax.set_xticks(values, [f"{value:g}" for value in values])
     ax.minorticks_off()
-    ax.set_xlabel(label)
-    ax.set_ylabel(metric.upper())
     ax.grid(axis="y")
 
 
@@ -172,8 +170,7 @@ def show_confusion(ax: Axes, confusion: np.ndarray, *, title: str = "") -> None:
     texts = [[f"{count:g}" for count in row] for row in confusion]
     names = [name[:3] for name in CLASS_NAMES[len(confusion)]]
     _show_matrix(ax, share, texts, rows=names, columns=names, cmap="Blues", lowest=0, dark=0.55, title=title)
-    ax.set_xlabel("prediction")
-    ax.set_ylabel("truth")
+    ax.set(xlabel="prediction", ylabel="truth")
 
 
 def show_similarities(
@@ -226,9 +223,7 @@ def show_subjects(ax: Axes, result: Result, *, metric: str = "uf1") -> None:
         for n in sorted(set(subjects["classes"]))
     ]
     ax.legend(handles=[pooled, mean, *shown], loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
-    ax.set_ylim(0, 1.05)
-    ax.set_xlabel("held-out subject")
-    ax.set_ylabel(metric.upper())
+    ax.set(ylim=(0, 1.05), xlabel="held-out subject", ylabel=metric.upper())
 
 
 def show_regions(

@@ -23,13 +23,9 @@ def show_channel(ax: Axes, channel: Float[Tensor, "h w"], *, title: str = "", si
 def show_descriptor(ax: Axes, descriptor: Float[Tensor, "d"], *, title: str = "") -> None:
     """A descriptor as adjacent bars."""
     ax.fill_between(np.arange(len(descriptor)), descriptor.numpy(), step="mid", color=INK, linewidth=0)
-    ax.set_title(title)
-    ax.set_xlim(0, len(descriptor))
-    ax.set_ylim(bottom=0)
-    ax.set_yticks([])
-    ax.set_xticks([0, len(descriptor)])
+    ends = (0, len(descriptor))
+    ax.set(xlim=ends, ylim=(0, None), xticks=ends, yticks=[], box_aspect=1, title=title)
     ax.spines["left"].set_visible(False)
-    ax.set_box_aspect(1)
 
 
 def show_costs(axes: np.ndarray, systems: pd.DataFrame) -> None:
@@ -45,11 +41,9 @@ def show_costs(axes: np.ndarray, systems: pd.DataFrame) -> None:
             ax.plot([cost, cost], [line.uf1_low, line.uf1_high], color=FAINT, linewidth=2, zorder=1)
             ax.plot([cost], [line.uf1], "o", color=METHOD_COLOURS[line.motion], zorder=2)
         _name_points(ax, known, column)
-        ax.set_xscale("log")
         ax.margins(x=0.15)
-        ax.set_ylim(0, 1)
+        ax.set(xscale="log", ylim=(0, 1), xlabel=label)
         ax.grid()
-        ax.set_xlabel(label)
     axes[0].set_ylabel("UF1, pooled")
 
 

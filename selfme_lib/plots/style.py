@@ -102,8 +102,7 @@ def panels(rows: int, columns: int, *, size: float = PANEL, titles: Sequence[str
 
 def bare(ax: Axes) -> Axes:
     """Remove ticks and frame from an axis that shows a picture."""
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
 
@@ -114,12 +113,10 @@ def name_rows(ax: Axes, names: Sequence[str], *, label: str, room: float = 0.5) 
     Args:
         room: above the first row, in rows.
     """
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -room)
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -room), xlabel=label)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x")
-    ax.set_xlabel(label)
 
 
 def flow_to_rgb(flow: Float[Tensor, "2 h w"], scale: float) -> Float[Tensor, "3 h w"]:
