@@ -28,7 +28,7 @@ def constant(x, y):
     return torch.tensor([float(x), float(y)]).view(1, 2, 1, 1).expand(1, 2, 16, 16)
 
 
-def test_zero_motion_errs_by_the_length_of_the_truth():
+def test_the_error_of_zero_motion_is_the_length_of_the_truth():
     truth = bump(32, 0.5, 0.5, 0.6, -0.8)
     errors = errors_per_clip(torch.zeros_like(truth), truth, truth)
     length = truth.norm(dim=1)
@@ -37,7 +37,7 @@ def test_zero_motion_errs_by_the_length_of_the_truth():
     assert errors["folding"].item() == 0
 
 
-def test_the_error_on_the_action_is_blind_to_how_the_head_is_split_off():
+def test_the_error_on_the_action_does_not_depend_on_how_the_head_is_split_off():
     action, head = bump(32, 0.3, 0.5, 1.0, 0.0), bump(32, 0.8, 0.8, 0.0, 3.0)
     flow = torch.randn(1, 2, 32, 32)
     where = action.norm(dim=1) >= action.norm(dim=1).max() / 2
@@ -45,16 +45,18 @@ def test_the_error_on_the_action_is_blind_to_how_the_head_is_split_off():
     assert errors_per_clip(flow, action + head, action)["epe_action"].item() == pytest.approx(by_hand.item())
 
 
-def test_what_moves_can_be_said_by_another_motion():
+def test_another_motion_can_mark_what_moves():
     truth, moving = bump(32, 0.3, 0.5, 1.0, 0.0), bump(32, 0.8, 0.8, 0.0, 1.0)
     errors = errors_per_clip(torch.zeros_like(truth), truth, truth, moving=moving)
     assert errors["epe_moving"] < 0.05 < errors["epe_action"]
 
 
-def test_a_translation_and_its_opposite_lead_back():
+def test_a_translation_and_its_opposite_return_to_the_start():
     assert inverse_inconsistency(constant(1.3, -0.4), constant(-1.3, 0.4)).item() == pytest.approx(0, abs=1e-6)
     assert inverse_inconsistency(constant(3, 4), constant(0, 0)).item() == pytest.approx(5)
-    assert inverse_inconsistency(constant(1, 0), constant(1, 0)).item() == pytest.approx(2), "both in one direction"
+    assert inverse_inconsistency(constant(1, 0), constant(1, 0)).item() == pytest.approx(2), (
+        "both in the same direction"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A motion learner for tests."""
+    """A small motion learner."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("learner") / "small.safetensors"
     checkpoint.save(MotionLearner(TINY), path)
@@ -72,7 +74,7 @@ def small(tmp_path_factory):
 
 
 def oracle(root):
-    """A method that knows the truth of every frame of the folder, whatever the nuisance; backwards it finds nothing."""
+    """A method that knows the true motion under every nuisance, but finds nothing from apex to onset."""
     clips, _ = known_clips(root)
     known = {}
     for nuisance in (lambda pairs: pairs, *ON_FRAMES.values()):
@@ -92,7 +94,7 @@ def report(root, small):
     )
 
 
-def test_who_knows_the_truth_makes_no_error_under_any_nuisance(report):
+def test_the_truth_has_no_error_under_any_nuisance(report):
     found = report["methods"]["oracle"]
     for measure in ("epe", "epe_moving", "epe_action", "angular", "folding"):
         assert found[measure] == pytest.approx(0, abs=0.03 if measure == "angular" else 0)
@@ -104,7 +106,7 @@ def test_who_knows_the_truth_makes_no_error_under_any_nuisance(report):
             assert condition["methods"]["oracle"][f"{measure}_degradation"] == 0
 
 
-def test_no_motion_errs_by_the_truth_and_only_drift_makes_it_worse(root, report):
+def test_zero_motion_has_the_truths_length_as_error_and_only_drift_increases_it(root, report):
     pairs = load_pairs(root, known_clips(root)[0], SIZE)
     found = report["methods"]["zero"]
     assert found["epe"] == pytest.approx(pairs.truth.norm(dim=1).mean().item(), rel=1e-5)
@@ -114,7 +116,7 @@ def test_no_motion_errs_by_the_truth_and_only_drift_makes_it_worse(root, report)
         assert rise > 0.1 if name == "drift" else rise == 0
 
 
-def test_the_report_counts_pairs_people_and_compares_with_tvl1_and_farneback(report):
+def test_the_report_counts_pairs_and_people_and_compares_with_tvl1_and_farneback(report):
     assert (report["size"], report["n_pairs"], report["n_subjects"], report["threads"]) == (SIZE, 6, 2, 1)
     assert set(report["methods"]) == {
         *("zero", "tvl1", "tvl1_fast", "farneback", "dis", "first_order", "selfme", "selfme_raw", "oracle")
@@ -141,15 +143,15 @@ def test_the_same_run_gives_the_same_errors(root, report, small):
             assert found == report["conditions"][name]["methods"][method]
 
 
-def test_every_subject_is_among_the_chosen_clips(root):
+def test_every_nth_clip_leaves_no_subject_out(root):
     clips, _ = known_clips(root)
     assert [clip.key for clip in every_nth(2, clips)] == ["01/s1_po_01", "01/s1_po_03", "02/s2_po_01", "02/s2_po_03"]
     assert every_nth(1, clips) == clips
     assert {clip.subject for clip in every_nth(99, clips)} == {"01", "02"}
 
 
-def test_intervals_are_those_of_drawing_people():
-    """With one clip a person and as many draws as one likes, a mean of n equal people has no spread, of unequal ones some."""
+def test_intervals_come_from_resampling_people():
+    """Errors of unequal people spread; a ratio that is the same for everybody does not."""
     table = pd.DataFrame(
         {"method": ["tvl1"] * 4 + ["b"] * 4, "subject": list("abcd") * 2, "epe": [1.0, 2, 3, 4, 2, 4, 6, 8]}
     )
@@ -158,7 +160,7 @@ def test_intervals_are_those_of_drawing_people():
     assert 1 <= low < found["tvl1"]["epe"] == 2.5 < high <= 4
     assert (found["b"]["epe_over_tvl1"], found["b"]["epe_over_tvl1_interval"]) == (2, [2, 2])
     perfect = statistics.summarise(table.assign(epe=0.0), ["epe"])
-    assert perfect["b"]["epe_over_tvl1"] is None, "nothing can be said in terms of nothing"
+    assert perfect["b"]["epe_over_tvl1"] is None, "no ratio to an error of zero"
 
 
 def test_files_hold_the_report(report, tmp_path):
@@ -177,7 +179,7 @@ def test_files_hold_the_report(report, tmp_path):
         write_report(tmp_path / "less", {**report, "conditions": {}, group: type(report[group])()})
 
 
-def test_some_of_the_methods_and_the_same_figures(root, small, report):
+def test_fewer_methods_give_the_same_figures(root, small, report):
     some = bench_motion(
         root, checkpoint_path=small, methods=["farneback", "tvl1"], size=SIZE, both_ways=False, progress=False
     )
@@ -185,7 +187,7 @@ def test_some_of_the_methods_and_the_same_figures(root, small, report):
     assert some["methods"]["farneback"]["epe_over_tvl1"] == report["methods"]["farneback"]["epe_over_tvl1"]
 
 
-def test_a_name_twice_and_an_unknown_nuisance_are_refused(root, small):
+def test_unknown_duplicate_and_broken_methods_and_nuisances_are_refused(root, small):
     with pytest.raises(UsageError, match="there is a method 'tvl1' already"):
         bench_motion(root, checkpoint_path=small, also={"tvl1": lambda onset, apex: onset[:, :2]}, progress=False)
     with pytest.raises(UsageError, match="'tvl2' is not one of zero"):
@@ -194,7 +196,7 @@ def test_a_name_twice_and_an_unknown_nuisance_are_refused(root, small):
         bench_motion(root, checkpoint_path=small, methods=["zero", "selfme"], progress=False)
     with pytest.raises(UsageError, match="'rain' is not one of light"):
         bench_motion(root, checkpoint_path=small, nuisances=["rain"], progress=False)
-    with pytest.raises(DataError, match="cannot be rendered again.*; leave yaw out"):
+    with pytest.raises(DataError, match=r"cannot be rendered again.*; leave yaw out"):
         bench_motion(root, checkpoint_path=small, nuisances=["yaw"], progress=False)
     with pytest.raises(DataError, match="broken: its motion is not a number"):
         bench_motion(root, checkpoint_path=small, also={"broken": lambda o, a: o[:, :2] * torch.nan}, progress=False)
@@ -242,7 +244,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("words", DAMAGE)
-def test_a_damaged_folder_is_one_line_and_exit_code_1(words, small, tmp_path, capfd):
+def test_a_damaged_folder_gives_one_line_and_exit_code_1(words, small, tmp_path, capfd):
     folder = write_known_motion(tmp_path / "data", subjects=1, clips=1, size=SIZE)
     DAMAGE[words](folder)
     code = cli.run(["bench", "motion", "--root", str(folder), "--checkpoint", str(small)])
@@ -278,7 +280,7 @@ def test_the_command_writes_all_files_and_takes_other_checkpoints(root, small, t
 
 
 def test_a_size_is_measured_or_refused_in_one_line(root, small, capfd):
-    """Whether 100 px suits a learner is the learner's affair."""
+    """Whether a learner takes 100 px is up to the learner."""
     code = cli.run(
         ["bench", "motion", "--root", str(root), "--checkpoint", str(small), "--size", "100", "--nuisances", "none"]
     )
@@ -287,7 +289,7 @@ def test_a_size_is_measured_or_refused_in_one_line(root, small, capfd):
     assert refused or (code == 0 and "6 pairs at 100 px" in out)
 
 
-def test_a_benchmark_that_goes_one_way_has_a_report_without_there_and_back(root, small, tmp_path):
+def test_a_one_way_benchmark_reports_nothing_on_there_and_back(root, small, tmp_path):
     report = bench_motion(root, checkpoint_path=small, both_ways=False, progress=False)
     assert "inverse_consistency" not in report["methods"]["tvl1"]
     write_report(tmp_path / "out", report)

@@ -25,7 +25,7 @@ def inner(values):
 
 
 @pytest.mark.parametrize("name", ON_FRAMES)
-def test_a_clip_meets_the_same_nuisance_in_every_batch_and_another_one_than_its_neighbour(name, pairs):
+def test_a_nuisance_depends_on_the_clip_and_not_on_the_batch(name, pairs):
     whole = ON_FRAMES[name](pairs)
     again = ON_FRAMES[name](pairs)
     alone = ON_FRAMES[name](
@@ -43,7 +43,7 @@ def test_a_clip_meets_the_same_nuisance_in_every_batch_and_another_one_than_its_
 
 
 @pytest.mark.parametrize("name", ["light", "noise", "jpeg", "grey"])
-def test_what_happens_to_the_light_and_the_file_is_no_motion(name, pairs):
+def test_light_noise_compression_and_grey_leave_the_truth_alone(name, pairs):
     changed = ON_FRAMES[name](pairs)
     for field in ("truth", "action", "moving"):
         assert torch.equal(getattr(changed, field), getattr(pairs, field))
@@ -59,14 +59,14 @@ def test_grey_leaves_grey_alone(pairs):
     assert torch.equal(coloured[:, 0], coloured[:, 2]) and not torch.equal(pairs.apex[:, 0], pairs.apex[:, 2])
 
 
-def test_noise_has_the_strength_that_is_promised(pairs):
+def test_noise_has_its_nominal_strength(pairs):
     flat = torch.full_like(pairs.onset, 0.5)
     difference = ON_FRAMES["noise"](replace(pairs, onset=flat, apex=flat)).onset - flat
     assert difference.std().item() == pytest.approx(0.03, rel=0.05)
 
 
 def test_the_truth_of_a_drifted_pair_explains_its_frames(pairs):
-    """The oracle is the picture: looking into the onset by the new truth must give the new apex."""
+    """The picture is the oracle: warping the onset by the new truth must give the new apex."""
     drifted = ON_FRAMES["drift"](pairs)
     explained = inner(warp(drifted.onset, drifted.truth) - drifted.apex).abs().mean()
     old_truth = inner(warp(drifted.onset, pairs.truth) - drifted.apex).abs().mean()

@@ -10,7 +10,7 @@ from selfme_lib.runtime.device import has_compiler
 from toy_motion import TINY, moving_blobs
 
 
-def test_flops_are_those_that_torch_counts():
+def test_flops_agree_with_torchs_counter():
     config = replace(TINY, depth=2, width=48, heads=3)
     model = build_classifier(config)
     with FlopCounterMode(display=False) as counter:
@@ -24,7 +24,7 @@ def test_the_plain_loop_learns():
     assert losses[1] < 0.5 * losses[0]
 
 
-def test_a_benchmark_says_what_it_measured():
+def test_the_report_holds_what_was_measured():
     report = bench_train(replace(TINY, flip=True), clips=16, epochs=1, rounds=1, workers=1)
     ours = {"vit", "scvit"} | ({"vit_compiled", "scvit_compiled"} if has_compiler() else set())
     assert set(report["trainings"]) == {"plain", "plain_all_threads"} | ours

@@ -13,7 +13,7 @@ SIZE = 64
 
 
 class Shift(MotionLearner):
-    """Everything moves to the right by one pixel of the frame."""
+    """Everything moves one pixel of the frame to the right."""
 
     def __init__(self):
         super().__init__(LearnerConfig(size=32, keypoints=2, width=4, depth=1, max_width=4, generator_width=2))
@@ -22,7 +22,7 @@ class Shift(MotionLearner):
         return torch.tensor([-1.0, 0.0])[None, :, None, None].expand(1, 2, 16, 16) * 15 / (SIZE - 1)
 
 
-def test_each_column_moves_gamma_times_as_far_and_comes_back(tmp_path):
+def test_each_column_moves_gamma_times_as_far_and_back(tmp_path):
     onset = torch.zeros(3, SIZE, SIZE)
     onset[:, :, 20] = 1.0
     frames = amplification_frames(Shift().eval(), {"line": (onset, onset)}, gammas=(1.0, 4.0), frames=4)
@@ -32,15 +32,15 @@ def test_each_column_moves_gamma_times_as_far_and_comes_back(tmp_path):
         left = column * (SIZE + GAP)
         return int(picture[BAR + SIZE // 2, left : left + SIZE, 0].argmax())
 
-    assert (line(frames[0], 0), line(frames[0], 1)) == (20, 20), "it starts at the onset"
-    assert (line(frames[2], 0), line(frames[2], 1)) == (21, 24), "at the apex the motion is γ pixels"
-    assert np.array_equal(frames[1], frames[3]), "and it goes back the way it came"
+    assert (line(frames[0], 0), line(frames[0], 1)) == (20, 20), "starts at the onset"
+    assert (line(frames[2], 0), line(frames[2], 1)) == (21, 24), "moves γ pixels by the apex"
+    assert np.array_equal(frames[1], frames[3]), "returns the way it came"
     save_animation(tmp_path / "moving.webp", frames)
     with Image.open(tmp_path / "moving.webp") as picture:
         assert picture.n_frames == 4 and picture.info["loop"] == 0
 
 
-def test_the_published_one_is_small_enough_for_a_front_page():
+def test_the_published_animation_is_small_enough_for_a_front_page():
     assert (PROJECT / ANIMATION).stat().st_size < 1.5e6
     with Image.open(PROJECT / ANIMATION) as picture:
         assert picture.is_animated

@@ -1,4 +1,4 @@
-"""Figures are looked at by people; what a test can hold on to is what they are made of."""
+"""People judge figures; a test can only check what they are made of."""
 
 import matplotlib
 import numpy as np
@@ -57,18 +57,18 @@ def test_four_directions_stay_apart_for_colour_blind_readers(deficiency):
     seen = (linear @ torch.tensor(DEFICIENCIES[deficiency]).T).clamp(0, 1)
     seen = torch.where(seen > 0.0031308, 1.055 * seen ** (1 / 2.4) - 0.055, 12.92 * seen)
     lab = style._oklab(seen)
-    assert torch.pdist(lab).min() > 0.1  # about five times what can just be told apart
+    assert torch.pdist(lab).min() > 0.1  # about five times the least visible difference
 
 
 def test_common_scale_is_the_longest_motion_that_is_not_an_outlier():
     flow = whole(3, 4, size=100).clone()
     flow[:, 0, 0] = 1000
     assert style.common_scale(flow) == pytest.approx(5)
-    assert style.common_scale(torch.zeros(2, 2, 4, 4)) > 0, "a scale can be divided by"
+    assert style.common_scale(torch.zeros(2, 2, 4, 4)) > 0, "a scale is a divisor"
 
 
-def test_pictures_show_the_skin_moving_not_the_lookup(ax):
-    flow = whole(0, 1)  # every pixel looks one down: the skin went up
+def test_pictures_show_where_the_skin_goes_not_where_the_flow_looks(ax):
+    flow = whole(0, 1)  # every pixel looks one pixel down: the skin went up
     motion.show_flow(ax, flow, scale=1.0)
     shown = torch.from_numpy(np.asarray(ax.images[0].get_array())).permute(2, 0, 1)
     torch.testing.assert_close(shown, style.flow_to_rgb(whole(0, -1), 1.0))
@@ -77,7 +77,7 @@ def test_pictures_show_the_skin_moving_not_the_lookup(ax):
     assert np.allclose(quiver.U, 0) and np.allclose(quiver.V, -3)
 
 
-def test_keypoints_lie_where_the_convention_says(ax):
+def test_keypoints_follow_the_coordinate_convention(ax):
     motion.show_keypoints(ax, torch.rand(3, 9, 9), torch.tensor([[-1.0, 1.0]]), moved_to=torch.tensor([[0.0, 1.0]]))
     assert ax.collections[-1].get_offsets().tolist() == [[0.0, 8.0]]
     stick = ax.collections[0].get_segments()[0]
@@ -86,7 +86,7 @@ def test_keypoints_lie_where_the_convention_says(ax):
 
 def test_grid_fills_exactly_the_folded_cells(ax):
     flow = torch.zeros(2, 6, 6)
-    flow[0, :, 3:] = -2.0  # column 3 jumps over column 2: one column of cells turns inside out
+    flow[0, :, 3:] = -2.0  # column 3 jumps over column 2, so one column of cells folds
     motion.show_grid(ax, flow, every=1)
     filled = [item for item in ax.collections if isinstance(item, matplotlib.collections.PolyCollection)]
     assert len(filled[0].get_paths()) == 5
@@ -112,7 +112,7 @@ def test_intervals_and_curves_have_all_their_parts(ax):
     plt.close(figure)
 
 
-def test_contact_sheet_puts_pictures_row_by_row():
+def test_contact_sheet_is_filled_row_by_row():
     pictures = [np.full((4, 5, 3), value, np.uint8) for value in (10, 20, 30)]
     sheet = montage.contact_sheet(pictures, columns=2, gap=1)
     assert sheet.shape == (9, 11, 3)

@@ -22,7 +22,7 @@ LABELS = [0, 0, 1, 2, 0, 0, 1, 1]
 def ax():
     figure, ax = plt.subplots()
     yield ax
-    figure.canvas.draw()  # what cannot be drawn is no picture
+    figure.canvas.draw()  # it must be drawable
     plt.close(figure)
 
 
@@ -37,7 +37,7 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def test_scores_stand_at_their_values_and_the_papers_only_where_it_has_one(ax):
+def test_scores_are_drawn_at_their_values_with_the_papers_where_it_has_one(ax):
     rows = [result("floor", [0] * 8, motion="none"), result("good", LABELS)]
     pictures.show_scores(ax, rows, paper={"good": 0.9, "another": 0.1})
     assert [label.get_text() for label in ax.get_yticklabels()] == ["floor", "good"]
@@ -62,7 +62,7 @@ def test_each_seed_is_a_stroke_beside_the_mean(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["each seed alone"]
 
 
-def test_a_difference_of_each_seed_is_a_stroke_on_its_line(ax):
+def test_the_difference_of_each_seed_is_a_stroke_on_its_row(ax):
     mean = [Trend(name=name, metric="uf1", paper=0.02, ours=0.1, low=0.05, high=0.2) for name in ("SC", "MA")]
     seeds = [[replace(item, ours=value) for item in mean] for value in (-0.1, 0.3)]
     pictures.show_trends(ax, mean, by_seed=seeds)
@@ -94,13 +94,13 @@ def test_the_colour_of_a_difference_is_its_verdict(ax, low, high, paper, colour)
     assert f"ours: {colour}" in [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_a_confusion_shows_counts_and_colours_shares_even_of_a_class_without_clips(ax):
+def test_a_confusion_shows_counts_coloured_by_share_even_for_a_class_without_clips(ax):
     pictures.show_confusion(ax, np.array([[6, 2, 0], [0, 0, 0], [1, 0, 3]]))
     assert texts(ax) == ["6", "2", "0", "0", "0", "0", "1", "0", "3"]
     np.testing.assert_allclose(ax.images[0].get_array(), [[0.75, 0.25, 0], [0, 0, 0], [0.25, 0, 0.75]])
 
 
-def test_subjects_have_a_bar_each_in_the_colour_of_the_classes_they_show(ax):
+def test_each_subject_has_a_bar_coloured_by_its_number_of_classes(ax):
     row = result("x", LABELS)
     pictures.show_subjects(ax, row)
     assert [bar.get_height() for bar in ax.patches] == pytest.approx([1, 2 / 3])
@@ -120,7 +120,7 @@ def test_similarities_are_written_out(ax):
     assert texts(ax) == ["1.00", "-0.50"]
 
 
-def test_attention_tells_its_symmetry_and_when_there_is_none(ax):
+def test_attention_states_its_symmetry_or_that_there_is_no_evidence(ax):
     image = torch.rand(3, 32, 32)
     symmetric = torch.ones(16, 16)
     pictures.show_attention(ax, image, symmetric)

@@ -6,7 +6,7 @@ import torch
 from selfme_lib.plots.rivals import show_channel, show_costs, show_descriptor
 
 
-def test_a_channel_with_a_sign_has_its_zero_in_the_middle():
+def test_zero_is_in_the_middle_of_a_signed_channels_colours():
     _, ax = plt.subplots()
     show_channel(ax, torch.tensor([[0.0, 3.0], [-1.0, 0.0]]), title="u")
     assert ax.images[0].get_clim() == (-3.0, 3.0) and ax.get_title() == "u"
@@ -20,7 +20,7 @@ def test_a_descriptor_fills_its_axis():
     assert ax.get_xlim() == (0, 30)
 
 
-def test_costs_name_every_system_that_has_one_and_names_do_not_lie_on_each_other():
+def test_every_system_with_a_cost_is_named_and_names_do_not_overlap():
     table = pd.DataFrame(
         {
             "name": ["a", "b", "c"],

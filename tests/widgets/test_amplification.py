@@ -29,7 +29,7 @@ def clip_of(subject, name):
 
 
 class KnownMotion(MotionLearner):
-    """A motion learner that always finds the same motion, steep enough to fold when it is amplified."""
+    """A motion learner that always finds the same motion, which folds when amplified."""
 
     def __init__(self):
         super().__init__(LearnerConfig(size=32, keypoints=2, width=4, depth=1, max_width=4, generator_width=2))
@@ -79,7 +79,7 @@ def test_the_picture_can_be_decoded_and_holds_onset_apex_and_view(explorer):
     assert picture.shape == (BAR + 256, 3 * 256 + 2 * GAP, 3)
 
 
-def test_motion_is_learned_once_a_clip(explorer, learner):
+def test_the_learner_runs_once_per_clip(explorer, learner):
     for gamma in (0.0, 1.0, 6.0):
         explorer.gamma.value = gamma
     assert learner.calls == 1
@@ -87,7 +87,7 @@ def test_motion_is_learned_once_a_clip(explorer, learner):
     assert learner.calls == 2
 
 
-def test_motion_is_the_one_that_the_classifier_gets(explorer, learner):
+def test_the_motion_is_the_classifiers_input(explorer, learner):
     dense = learner.dense_motion(None, None)
     explorer.gamma.value = 3.0
     torch.testing.assert_close(explorer.motion(), diffeomorphic_motion(dense, (SIZE, SIZE), gamma=3.0)[0])
@@ -96,7 +96,7 @@ def test_motion_is_the_one_that_the_classifier_gets(explorer, learner):
     torch.testing.assert_close(explorer.motion(), raw[0])
 
 
-def test_folding_is_told_and_the_spline_mends_it(explorer):
+def test_the_note_reports_folds_and_the_spline_removes_them(explorer):
     explorer.gamma.value, explorer.bspline.value = 6.0, False
     folded = (jacobian_determinant(explorer.motion()[None]) <= 0).float().mean()
     assert folded > 0
@@ -115,7 +115,7 @@ def test_without_amplification_nothing_moves(explorer):
 
 def test_views_show_where_the_skin_went():
     onset, motion = torch.full((3, 32, 32), 0.5), torch.zeros(2, 32, 32)
-    motion[0] = 2.0  # looks two pixels to the right: the skin went to the left
+    motion[0] = 2.0  # looks two pixels to the right: the skin went left
     colour = draw_view("colour flow", onset, motion, 1)
     leftwards = flow_to_rgb(-motion, FULL_COLOUR)
     np.testing.assert_allclose(colour, (leftwards.permute(1, 2, 0) * 255).round().numpy(), atol=1)
@@ -136,11 +136,11 @@ def test_the_static_twin_shows_the_same(explorer):
     assert "smallest det J" in figure.get_supxlabel()
     shown = figure.axes[0].images[0].get_array()
     assert shown.shape == (BAR + 256, 3 * 256 + 2 * GAP, 3)
-    output = new_output("display_data", explorer._repr_mimebundle_())  # it refuses what a notebook cannot hold
+    output = new_output("display_data", explorer._repr_mimebundle_())  # raises if a notebook cannot store it
     assert base64.b64decode(output.data["image/jpeg"]) == explorer.picture.value
 
 
-def test_frames_of_a_data_set_are_read_when_they_are_asked_for(learner, monkeypatch):
+def test_frames_of_a_data_set_are_read_on_demand(learner, monkeypatch):
     asked = []
 
     def load(clips, size):
@@ -150,13 +150,13 @@ def test_frames_of_a_data_set_are_read_when_they_are_asked_for(learner, monkeypa
     monkeypatch.setattr("selfme_lib.widgets.amplification.load_onset_apex", load)
     clips = [clip_of("01", f"EP0{number}") for number in range(3)]
     explorer = explore_amplification(ClipFrames(clips, SIZE), learner=learner)
-    asked.clear()  # type checking of the tests has looked into the mapping, too
+    asked.clear()  # the type checker has read from the mapping, too
     explorer.gamma.value = 5.0
     assert asked == [] and explorer.clip.options == ("01/EP00", "01/EP01", "01/EP02")
     explorer.clip.value = "01/EP02"
     assert asked == ["01/EP02"]
 
 
-def test_no_clip_is_wrong_usage(learner):
+def test_an_explorer_needs_a_clip(learner):
     with pytest.raises(UsageError, match="at least one clip"):
         explore_amplification({}, learner=learner)

@@ -51,10 +51,10 @@ def test_an_anchor_is_not_its_own_positive(explorer):
     assert positive.tolist() == [False, False, True, False, True]
     explorer.partner.value = "across the face"
     _, positive, counts = explorer.candidates()
-    assert counts.all() and positive[0], "the other half of the same face is one"
+    assert counts.all() and positive[0], "the other half of the same face is a positive"
 
 
-def test_a_small_temperature_listens_to_the_nearest_alone(explorer):
+def test_a_small_temperature_attends_to_the_nearest_only(explorer):
     explorer.partner.value = "the same region"
     cosine, _, counts = explorer.candidates()
     nearest = cosine.masked_fill(~counts, -1).argmax()
@@ -63,7 +63,7 @@ def test_a_small_temperature_listens_to_the_nearest_alone(explorer):
 
 
 def _titles(explorer):
-    """What is written above the pictures; drawn as pixels, so the words are caught on their way."""
+    """The titles above the pictures, caught before they are drawn as pixels."""
     caught = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contrast, "beside", lambda pictures, titles: caught.extend(titles) or pictures[0])
@@ -80,6 +80,6 @@ def test_every_control_changes_the_picture(explorer):
     assert len(set(seen)) == len(seen)
 
 
-def test_one_clip_has_nobody_to_compare_with():
+def test_one_clip_cannot_be_compared():
     with pytest.raises(UsageError, match="at least two clips"):
         explore_contrast(torch.zeros(1, 2, 16, 16), LABELS[:1], torch.zeros(1, 4, 6))

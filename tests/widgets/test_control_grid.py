@@ -14,7 +14,7 @@ def explorer():
 
 
 def test_a_control_point_moves_a_hill_less_than_it_is_pulled(explorer):
-    """The cubic B-spline is 2/3 at its middle, so the product over both axes is 4/9; it ends two spacings away."""
+    """A cubic B-spline is 2/3 at its centre, so the product over both axes is 4/9, and zero two spacings away."""
     explorer.dx.value, explorer.dy.value = 9.0, -18.0
     for spacing in explorer.spacing.options:
         explorer.spacing.value = spacing
@@ -25,8 +25,8 @@ def test_a_control_point_moves_a_hill_less_than_it_is_pulled(explorer):
     torch.testing.assert_close(explorer.velocity()[:, middle, middle], torch.tensor([9.0, -18.0]))
 
 
-def test_squaring_mends_folds(explorer):
-    """At the start one step folds; followed in 128 steps the same velocity does not."""
+def test_squaring_removes_folds(explorer):
+    """Applied in one step the velocity folds; followed in 128 steps it does not."""
     folds = jacobian_determinant(explorer.motion()[None]) <= 0
     assert explorer.steps.value == 0 and folds.any()
     assert f"{int(folds.sum())} cells fold" in explorer.note.value
@@ -44,7 +44,7 @@ def test_every_control_changes_the_picture(explorer):
     assert len(set(seen)) == len(seen)
 
 
-def test_the_note_tells_the_distance_from_the_exponential(explorer):
+def test_the_note_states_the_distance_from_the_exponential(explorer):
     explorer.steps.value = 2
     exact = exponential(explorer.velocity()[None], steps=10)[0]
     assert f"at most {(explorer.motion() - exact).norm(dim=0).max():.2f} px" in explorer.note.value

@@ -10,7 +10,7 @@ SIZE, K = 64, 3
 
 
 class KnownPoints(MotionLearner):
-    """Three keypoints; the second moves by two pixels to the right and rules the left half of the face."""
+    """Three keypoints; the second moves two pixels to the right and governs the left half of the face."""
 
     def __init__(self):
         super().__init__(LearnerConfig(size=32, keypoints=K, width=4, depth=1, max_width=4, generator_width=2))
@@ -37,20 +37,20 @@ def viewer(learner):
     return view_keypoints({name: tuple(torch.rand(2, 3, SIZE, SIZE)) for name in "ab"}, learner=learner)
 
 
-def test_it_starts_at_the_keypoint_that_moves_most_and_says_how_far(viewer):
+def test_it_starts_at_the_keypoint_that_moves_most(viewer):
     assert viewer.keypoint.value == 2 and viewer.keypoint.max == K + 1
     torch.testing.assert_close(viewer.displacements(), torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 0.0]]))
     assert "keypoint 2 moves (+2.00, +0.00) px" in viewer.note.value
     assert "largest of all on 50.0 % of the face" in viewer.note.value
 
 
-def test_the_last_one_is_standing_still(viewer):
+def test_the_last_weight_stands_still(viewer):
     viewer.keypoint.value = K + 1
     assert "standing still does not move" in viewer.note.value
     assert "50.0 %" in viewer.note.value
 
 
-def test_every_control_changes_the_picture_and_motion_is_learned_once_a_clip(viewer, learner):
+def test_every_control_changes_the_picture_and_the_learner_runs_once_per_clip(viewer, learner):
     seen = [viewer.picture.value]
     for name, value in (("keypoint", 1), ("magnify", 20), ("clip", "b")):
         getattr(viewer, name).value = value
@@ -58,6 +58,6 @@ def test_every_control_changes_the_picture_and_motion_is_learned_once_a_clip(vie
     assert len(set(seen)) == len(seen) and learner.calls == 2
 
 
-def test_no_clip_is_wrong_usage(learner):
+def test_the_viewer_needs_a_clip(learner):
     with pytest.raises(UsageError, match="at least one clip"):
         view_keypoints({}, learner=learner)

@@ -1,4 +1,4 @@
-"""A widget answers within 150 ms on one thread: processor time, so that other programs on the machine do not count."""
+"""A widget responds within 150 ms of processor time on one thread, whatever else the machine is doing."""
 
 import time
 

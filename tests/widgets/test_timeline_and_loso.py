@@ -1,4 +1,4 @@
-"""Both need clips on disk, which are rendered once."""
+"""Two explorers that need clips on disk, which are rendered once."""
 
 import json
 from dataclasses import replace
@@ -49,7 +49,7 @@ def explorer(finished, monkeypatch):
     return explore_loso(finished)
 
 
-def test_the_explorer_tells_what_the_run_recorded(explorer, finished):
+def test_the_explorer_shows_what_the_run_recorded(explorer, finished):
     record = json.loads(finished.run.metrics.read_text())["rows"][1]
     assert explorer.method.options == ("truth+SCViT",), "the majority class looks at no motion"
     for subject in explorer.subject.options:
@@ -64,7 +64,7 @@ def test_the_explorer_tells_what_the_run_recorded(explorer, finished):
     assert f"UF1 {record['pooled']['uf1']:.3f}" in explorer.note.value
 
 
-def test_attention_is_that_of_the_fold_if_its_network_was_kept(explorer, finished, clips):
+def test_attention_comes_from_the_folds_network_if_it_was_kept(explorer, finished, clips):
     explorer.subject.value = "01"
     network = inspection.kept_classifiers(finished, ROW)["01"]
     motion = finished.inputs(ROW)
@@ -76,7 +76,7 @@ def test_attention_is_that_of_the_fold_if_its_network_was_kept(explorer, finishe
     assert explorer.picture.value != with_attention
 
 
-def test_a_change_of_subject_draws_once(explorer, monkeypatch):
+def test_changing_the_subject_draws_once(explorer, monkeypatch):
     drawn = []
     render = loso.LosoExplorer.render
     monkeypatch.setattr(loso.LosoExplorer, "render", lambda self: drawn.append(self.clip.value) or render(self))
@@ -136,7 +136,7 @@ def test_curves_are_zero_at_the_onset_and_units_peak_at_the_apex(finished, clips
     assert np.isfinite(change.numpy()).all()
 
 
-def test_no_clip_or_one_that_is_too_long_is_refused(clips):
+def test_no_clip_and_too_long_a_clip_are_refused(clips):
     with pytest.raises(UsageError, match="at least one clip"):
         explore_timeline([])
     long = replace(
