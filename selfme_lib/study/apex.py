@@ -48,20 +48,17 @@ def largest_motion(
         raise UsageError(f"apex by the largest motion: method {method!r} is not one of {', '.join(APEX_METHODS)}")
     if method == "selfme" and learner is None:
         raise UsageError("apex by the largest motion: method 'selfme' needs a motion learner")
-    weights = {} if learner is None else {name: value for name, value in learner.state_dict().items()}
+    weights = {} if learner is None else learner.state_dict()
     cause = fingerprint(code=__name__, method=method, learner=weights)
     apexes = {}
-    files = cache.fill(clips)
-    for clip, file in tqdm(zip(clips, files), total=len(clips), desc="apex", unit="clip", disable=None):
+    for clip, file in tqdm(zip(clips, cache.fill(clips)), total=len(clips), desc="apex", unit="clip", disable=None):
         path = file.with_name(f"{file.stem}-{clip.onset}-{clip.offset}-{cause}.json")
         if not path.is_file():
             later = [place for place, number in enumerate(clip.frame_numbers) if clip.onset < number <= clip.offset]
             frames = np.load(file, mmap_mode="r")
             onset = frames[clip.frame_numbers.index(clip.onset)]
-            motion = [
-                motion_since(onset, frames[later[first : first + _BATCH]], method, learner)
-                for first in range(0, len(later), _BATCH)
-            ]
+            batches = (frames[later[first : first + _BATCH]] for first in range(0, len(later), _BATCH))
+            motion = [motion_since(onset, batch, method, learner) for batch in batches]
             write_json(path, {"apex": clip.frame_numbers[later[int(torch.cat(motion).argmax())]]})
         apexes[clip.key] = read_json(path)["apex"]
     return apexes
@@ -81,7 +78,6 @@ def motion_since(
         flow = CLASSICAL[method](first, later)  # (n, 2, s, s)
     else:
         device = next(learner.parameters()).device
-        flow = resize_flow(
-            learner.dense_motion(first.to(device), later.to(device)).cpu(), (later.shape[-2], later.shape[-1])
-        )
+        dense = learner.dense_motion(first.to(device), later.to(device)).cpu()
+        flow = resize_flow(dense, (later.shape[-2], later.shape[-1]))
     return (flow - flow.mean((2, 3), keepdim=True)).norm(dim=1).mean((1, 2))

@@ -44,19 +44,14 @@ def export(run: RunFolder) -> list[Path]:
 
 def write_table(stem: Path, table: pd.DataFrame, *, caption: str = "") -> list[Path]:
     """Write `stem`.csv, .md and .tex (booktabs); numbers in full in CSV, with three decimals in the others."""
-    names, rows = (
-        [str(name) for name in table.columns],
-        [list(map(in_words, row)) for row in table.itertuples(index=False)],
-    )
-    texts = {
-        ".csv": table.to_csv(index=False),
-        ".md": "\n".join([*markdown(names, rows), ""]),
-        ".tex": latex(names, rows, caption),
-    }
-    for suffix, text in texts.items():
-        with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
+    names, rows = [*map(str, table.columns)], [[*map(in_words, row)] for row in table.itertuples(index=False)]
+    text = "\n".join([*markdown(names, rows), ""])
+    texts = {".csv": table.to_csv(index=False), ".md": text, ".tex": latex(names, rows, caption)}
+    files = {stem.with_name(stem.name + suffix): text for suffix, text in texts.items()}
+    for path, text in files.items():
+        with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return [stem.with_name(stem.name + suffix) for suffix in texts]
+    return list(files)
 
 
 def markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -68,14 +63,9 @@ def markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def latex(names: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
     """A table in LaTeX with booktabs' rules."""
     head, *body = ["  " + " & ".join(map(_escape, line)) + r" \\" for line in (names, *rows)]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_escape(caption)}}}",
-        rf"\begin{{tabular}}{{{'l' * len(names)}}}",
-    ]
-    lines += [r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_escape(caption)}}}"]
+    lines += [rf"\begin{{tabular}}{{{'l' * len(names)}}}", r"\toprule", head, r"\midrule", *body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
 def in_words(value: Any) -> str:

@@ -20,6 +20,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,8 @@ def result_of(
         leaks: habits of `evaluation.leaks` that the row has.
     """
     settings = {key: value for key, value in asdict(row).items() if key != "name"} | {"leaks": list(leaks)}
-    records = tuple(
-        loso_record(row.name, table, seed=seed + index, settings=settings, classes=classes, bootstrap=bootstrap)
-        for index, table in enumerate(predictions)
-    )
+    common: dict[str, Any] = {"settings": settings, "classes": classes, "bootstrap": bootstrap}
+    records = tuple(loso_record(row.name, table, seed=seed + i, **common) for i, table in enumerate(predictions))
     return Result(row, records, tuple(table.attrs.get("seconds", {}) for table in predictions), bootstrap)
 
 
@@ -118,19 +117,12 @@ def majority_predictions(clips: Sequence[Clip], *, classes: int) -> pd.DataFrame
     labels, subjects = np.array([clip.label for clip in clips]), np.array([clip.subject for clip in clips])
     counts = {name: np.bincount(labels[subjects != name], minlength=classes) for name in set(subjects.tolist())}
     guesses = [int(counts[name].argmax()) for name in subjects.tolist()]
-    return pd.DataFrame(
-        {"subject": subjects, "clip": [clip.name for clip in clips], "label": labels, "prediction": guesses}
-    )
+    names = [clip.name for clip in clips]
+    return pd.DataFrame({"subject": subjects, "clip": names, "label": labels, "prediction": guesses})
 
 
 def loso_record(
-    name: str,
-    predictions: pd.DataFrame,
-    *,
-    seed: int,
-    settings: dict[str, Any],
-    classes: int,
-    bootstrap: int = 2000,
+    name: str, predictions: pd.DataFrame, *, seed: int, settings: dict[str, Any], classes: int, bootstrap: int = 2000
 ) -> dict[str, Any]:
     """One row of a results table with everything to check it.
 
@@ -149,16 +141,15 @@ def loso_record(
     columns = [column for column in predictions.columns if column.removeprefix("p").isdigit()]
     folds = fold_confusions(predictions, classes=classes)
     stacked = np.stack(list(folds.values()))
-    clips = predictions[["subject", "clip", "label", "prediction"]].to_dict("records")
+    draws = {name: draws_of_folds(stacked, metric, n=bootstrap) for name, metric in METRICS.items()}
+    clips = predictions[["subject", "clip", "label", "prediction"]]
+    clips = clips.assign(probabilities=predictions[columns].to_numpy().tolist())
     return {
         "name": name,
         "seed": seed,
         "settings": settings,
         **score(predictions, classes=classes),
-        "intervals": {
-            name: list(percentile_interval(draws_of_folds(stacked, metric, n=bootstrap)))
-            for name, metric in METRICS.items()
-        },
+        "intervals": {name: list(percentile_interval(drawn)) for name, drawn in draws.items()},
         "folds": [
             {
                 "subject": subject,
@@ -168,10 +159,7 @@ def loso_record(
             }
             for subject, confusion in folds.items()
         ],
-        "predictions": [
-            {**clip, "probabilities": probabilities}
-            for clip, probabilities in zip(clips, predictions[columns].to_numpy().tolist())
-        ],
+        "predictions": clips.to_dict("records"),
     }
 
 
@@ -192,13 +180,10 @@ def metrics_record(
         earlier: the record so far.
         device: on which the classifier was trained.
     """
-    rows, seconds = {}, {}
-    if earlier is not None:
-        for item, time in zip(earlier["rows"], earlier["times"]["rows"]):
-            rows[item["name"], item["seed"]], seconds[item["name"], item["seed"]] = item, time
-    for result in results:
-        for item, time in zip(result.records, result.fold_seconds):
-            rows[item["name"], item["seed"]], seconds[item["name"], item["seed"]] = item, time
+    old = zip(earlier["rows"], earlier["times"]["rows"]) if earlier else ()
+    new = (pair for result in results for pair in zip(result.records, result.fold_seconds))
+    latest = {(row["name"], row["seed"]): (row, seconds) for row, seconds in (*old, *new)}
+    seconds = [folds for _, folds in latest.values()]
     return {
         "schema_version": SCHEMA_VERSION,
         "profile": to_dict(settings),
@@ -208,17 +193,14 @@ def metrics_record(
         "environment": environment(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else "cpu",
-        "rows": list(rows.values()),
-        "times": {
-            "wall_seconds": sum(sum(folds.values()) for folds in seconds.values()),
-            "rows": list(seconds.values()),
-        },
+        "rows": [row for row, _ in latest.values()],
+        "times": {"wall_seconds": sum(sum(folds.values()) for folds in seconds), "rows": seconds},
     }
 
 
 def environment() -> dict[str, Any]:
     """Machine and versions that the results may depend on."""
-    names = [DISTRIBUTIONS.get(name, name) for name in PACKAGES]
+    names = (DISTRIBUTIONS.get(name, name) for name in PACKAGES)
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -232,24 +214,17 @@ def processor(described: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's own name, where the system knows it; rounding, and so every training, depends on it."""
     if described.exists():
         for line in described.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
     return platform.processor()
 
 
 def git_state(folder: Path = PACKAGE) -> dict[str, Any] | None:
     """Commit of the code in `folder`, and whether the working tree differs from it; None if git does not track it."""
-    tracked = _git(folder, "ls-files")
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not tracked or commit is None:
-        return None
-    return {"commit": commit, "dirty": _git(folder, "status", "--porcelain") != ""}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
+    git = partial(subprocess.check_output, cwd=folder, text=True, stderr=subprocess.DEVNULL)
     try:
-        result = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # no git on this machine
+        tracked, commit = git(["git", "ls-files"]), git(["git", "rev-parse", "HEAD"]).strip()
+        changes = git(["git", "status", "--porcelain"])
+    except (FileNotFoundError, subprocess.CalledProcessError):  # no git on this machine, no repository, no commit
         return None
-    return result.stdout.strip() if result.returncode == 0 else None
+    return {"commit": commit, "dirty": changes != ""} if tracked else None

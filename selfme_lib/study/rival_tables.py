@@ -65,21 +65,15 @@ def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:
 
 def rival_scores(results: Sequence[Result]) -> pd.DataFrame:
     """Scores for people: what each system sees, each score and its interval in one cell."""
-    return pd.DataFrame(
-        {
-            "method": result.row.name,
-            "table": _table_of(result.row),
-            "motion": TITLES.get(result.row.motion, "–"),
-            **{f"{metric.upper()} [95 %]": in_one_cell(result, metric) for metric in ("uf1", "uar")},
-        }
-        for result in results
-    )
-
-
-def _table_of(row: Row) -> str:
-    if row.rival is not None:
-        return str(RIVALS[row.rival.method].table)
-    return "–" if row.motion == "none" else "2, 3" if row.name == "SelfME-motion+SCViT" else "3"
+    lines = []
+    for result in results:
+        row = result.row
+        table = "–" if row.motion == "none" else "2, 3" if row.name == "SelfME-motion+SCViT" else "3"
+        if row.rival is not None:
+            table = str(RIVALS[row.rival.method].table)
+        line = {"method": row.name, "table": table, "motion": TITLES.get(row.motion, "–")}
+        lines.append(line | {f"{metric.upper()} [95 %]": in_one_cell(result, metric) for metric in ("uf1", "uar")})
+    return pd.DataFrame(lines)
 
 
 def beside_table_2(results: Sequence[Result]) -> pd.DataFrame:

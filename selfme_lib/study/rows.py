@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import compress
 
 from selfme_lib.baselines.rivals import RIVALS, Rival
 from selfme_lib.baselines.training import Moves
@@ -19,6 +21,7 @@ TITLES = {
     "tcae": "TCAE-motion",
     "features": "given motion",
 }
+SWITCHES = ("B-spline", "SC", "MA")  # of Table 1, in the paper's order
 CROSSED = ("off_apexnet", "ststnet")  # small networks that look at nothing but a flow
 
 
@@ -59,18 +62,20 @@ class Row:
         return replace(config, omega=omega if self.sc else 0.0, tau=tau, mirror=self.mirror)
 
 
-MAJORITY = Row(name="majority class", motion="none", bspline=False, sc=False, gamma=1.0)
+_PlainRow = partial(Row, bspline=False, sc=False, gamma=1.0)  # nothing that SelfME adds
+MAJORITY = _PlainRow("majority class", motion="none")
 
 
 def table_1(settings: Profile) -> list[Row]:
     """Table 1, the ablation: every combination of B-spline, SC and motion amplification (MA), in the paper's order."""
     order = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1), (1, 1, 1)]
+    gammas = (1.0, settings.motion.gamma)
     return [
         Row(
-            name=" + ".join(["SelfME", *(part for part, on in zip(("B-spline", "SC", "MA"), parts) if on)]),
+            " + ".join(["SelfME", *compress(SWITCHES, parts)]),
             bspline=bool(parts[0]),
             sc=bool(parts[1]),
-            gamma=settings.motion.gamma if parts[2] else 1.0,
+            gamma=gammas[parts[2]],
         )
         for parts in order
     ]
@@ -79,19 +84,16 @@ def table_1(settings: Profile) -> list[Row]:
 def table_2(settings: Profile) -> list[Row]:
     """Table 2's rivals and Table 3's `TCAE+FC`, in the paper's order; those that need frames only where there are any."""
     given = settings.data.dataset == "features"
-    flow = "features" if given else "tvl1"
-    return [
-        Row(
-            name=method.title,
-            motion=flow if method.sees.startswith("flow") else "tcae" if method.sees == "action vectors" else "none",
-            bspline=False,
-            sc=False,
-            gamma=1.0,
-            rival=rival(settings, name),
-        )
-        for name, method in RIVALS.items()
-        if method.sees.startswith("flow") or not given
-    ]
+    rows = []
+    for name, method in RIVALS.items():
+        if method.sees.startswith("flow"):
+            motion = "features" if given else "tvl1"
+        elif not given:
+            motion = "tcae" if method.sees == "action vectors" else "none"
+        else:
+            continue
+        rows.append(_PlainRow(method.title, motion=motion, rival=rival(settings, name)))
+    return rows
 
 
 def table_3(settings: Profile, methods: Sequence[str] | None = None) -> list[Row]:
@@ -99,18 +101,12 @@ def table_3(settings: Profile, methods: Sequence[str] | None = None) -> list[Row
 
     The true motion is the upper bound; only SynthME has it.
     """
-    known = settings.data.dataset == "synthme"
+    given, known = settings.motion, settings.data.dataset == "synthme"
     return [
-        Row(
-            name=f"{TITLES[method]}+{'SCViT' if sc else 'ViT'}",
-            motion=method,
-            bspline=method == "selfme" and settings.motion.bspline,
-            sc=sc,
-            gamma=settings.motion.gamma,
-        )
-        for method in methods or settings.motion.methods
-        if method != "truth" or known
-        for sc in (False, True)
+        Row(f"{TITLES[name]}+{title}", name, bspline=name == "selfme" and given.bspline, sc=sc, gamma=given.gamma)
+        for name in methods or given.methods
+        if name != "truth" or known
+        for sc, title in ((False, "ViT"), (True, "SCViT"))
     ]
 
 
@@ -137,18 +133,13 @@ def figure_4(settings: Profile) -> tuple[list[Row], list[Row]]:
 
 def crossed(settings: Profile) -> list[Row]:
     """Is it the motion or the classifier? `CROSSED` on SelfME's motion and, where it is known, everything on the true one."""
-    known = settings.data.dataset == "synthme"
+    splines = {"selfme": settings.motion.bspline}
+    if settings.data.dataset == "synthme":
+        splines["truth"] = False
     return [
-        Row(
-            name=f"{TITLES[motion]}+{RIVALS[name].title}",
-            motion=motion,
-            bspline=motion == "selfme" and settings.motion.bspline,
-            sc=False,
-            gamma=1.0,
-            rival=rival(settings, name),
-        )
+        _PlainRow(f"{TITLES[motion]}+{RIVALS[name].title}", motion, bspline=bspline, rival=rival(settings, name))
         for name in CROSSED
-        for motion in (["selfme", "truth"] if known else ["selfme"])
+        for motion, bspline in splines.items()
     ] + table_3(settings, ["truth"])
 
 

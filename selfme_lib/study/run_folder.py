@@ -16,7 +16,6 @@ Names begin with the number of the notebook that saves them (`05_loso`): the rep
 
 import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -30,43 +29,23 @@ if TYPE_CHECKING:  # both take a moment to import, and the command line needs ne
 Place = Literal["headline", "chapter", "paper"]
 
 
-def _inside(name: str) -> property:
-    """A place in the folder of a run."""
-
-    def place(run: "RunFolder") -> Path:
-        return run.path / name
-
-    return property(place)
-
-
-@dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run.
+    """The folder of one run, `runs/NAME`, and the places in it. It need not exist."""
 
-    Attributes:
-        path: `runs/NAME`. It need not exist.
-    """
-
-    path: Path
-
-    def __post_init__(self):
-        object.__setattr__(self, "path", Path(self.path))
-
-    @property
-    def name(self) -> str:
-        return self.path.resolve().name
-
-    notebooks = _inside("notebooks")
-    results = _inside("results")
-    figures = _inside("figures")
-    fields = _inside("fields")
-    folds = _inside("folds")
-    progress = _inside("folds/progress.json")
-    checkpoints = _inside("checkpoints")
-    metrics = _inside("metrics.json")
-    timings = _inside("timings.json")
-    profile = _inside("profile.json")
-    report = _inside("report.html")
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.name = self.path.resolve().name
+        self.notebooks = self.path / "notebooks"
+        self.results = self.path / "results"
+        self.figures = self.path / "figures"
+        self.fields = self.path / "fields"
+        self.folds = self.path / "folds"
+        self.progress = self.folds / "progress.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics = self.path / "metrics.json"
+        self.timings = self.path / "timings.json"
+        self.profile = self.path / "profile.json"
+        self.report = self.path / "report.html"
 
     def save_table(
         self, name: str, table: "pd.DataFrame", *, title: str, caption: str = "", place: Place = "chapter"
@@ -140,8 +119,7 @@ class RunFolder:
         _check_name(name)
         if place not in get_args(Place):
             raise UsageError(f"place of {name!r}: expected one of {', '.join(get_args(Place))}, got {place!r}")
-        others = [item for item in self.items() if item["name"][:2] == name[:2]]
-        orders = {item["name"]: item["order"] for item in others}
+        orders = {item["name"]: item["order"] for item in self.items() if item["name"][:2] == name[:2]}
         order = orders.get(name, max(orders.values(), default=-1) + 1)  # saved again, it keeps its place
         described = {"name": name, "order": order, "title": title, "caption": caption, "place": place}
         write_json(folder / f"{name}.json", described | record)

@@ -1,8 +1,9 @@
 """The paper's tables: how ours are shown, and what the paper prints beside them."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,6 @@ from selfme_lib.evaluation.metrics import accuracy
 from selfme_lib.runtime.errors import UsageError
 
 from .results import Result
-from .rows import Row
 
 PAPER_TABLES = Path(__file__).parent / "paper_tables.csv"
 
@@ -69,25 +69,22 @@ def beside_paper(results: Sequence[Result], number: int) -> pd.DataFrame:
         raise UsageError(f"table {number}: ours stand beside tables 1, 3 and 4")
     if number == 1:
         results = [result for result in results if result.row.motion == "selfme" and not result.row.mirror]
-    printed = {
-        (bool(line.bspline), bool(line.sc), bool(line.ma)) if number == 1 else line.method: line
-        for line in paper_table(number).itertuples()
-    }
-
-    def of_ours(row: Row) -> Hashable:
-        return (row.bspline, row.sc, row.gamma != 1) if number == 1 else row.name
-
-    return pd.DataFrame(
-        {
-            "method": result.row.name,
-            "UF1 paper": printed[of_ours(result.row)].uf1,
-            "UF1 ours [95 %]": in_one_cell(result, "uf1"),
-            "UAR paper": printed[of_ours(result.row)].uar,
-            "UAR ours [95 %]": in_one_cell(result, "uar"),
-        }
-        for result in results
-        if of_ours(result.row) in printed
+    printed = paper_table(number)
+    keys = (
+        zip(*(printed[switch].astype(bool) for switch in ("bspline", "sc", "ma"))) if number == 1 else printed["method"]
     )
+    paper = dict(zip(keys, printed[["uf1", "uar"]].to_dict("records")))
+    lines = []
+    for result in results:
+        row = result.row
+        key = (row.bspline, row.sc, row.gamma != 1) if number == 1 else row.name
+        if key in paper:
+            line: dict[str, Any] = {"method": row.name}
+            for metric in ("uf1", "uar"):
+                line[f"{metric.upper()} paper"] = paper[key][metric]
+                line[f"{metric.upper()} ours [95 %]"] = in_one_cell(result, metric)
+            lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def in_one_cell(result: Result, metric: str) -> str:
@@ -100,15 +97,14 @@ def in_one_cell(result: Result, metric: str) -> str:
 
 def per_class(results: Sequence[Result]) -> pd.DataFrame:
     """Recall, precision and F1 of each class, pooled over folds and seeds: what UAR and UF1 are means of."""
-    lines = []
+    tables = []
     for result in results:
         hits, true, said = np.diag(result.confusion), result.confusion.sum(1), result.confusion.sum(0)
-        for number, name in enumerate(CLASS_NAMES[len(true)]):
-            recall, precision = hits[number] / max(true[number], 1), hits[number] / max(said[number], 1)
-            f1 = 2 * hits[number] / max(true[number] + said[number], 1)
-            line = {"method": result.row.name, "class": name, "clips": true[number] // len(result.records)}
-            lines.append({**line, "recall": recall, "precision": precision, "F1": f1})
-    return pd.DataFrame(lines)
+        shares = {"recall": hits / np.maximum(true, 1), "precision": hits / np.maximum(said, 1)}
+        shares["F1"] = 2 * hits / np.maximum(true + said, 1)
+        clips = {"class": list(CLASS_NAMES[len(true)]), "clips": true // len(result.records)}
+        tables.append(pd.DataFrame({"method": result.row.name, **clips, **shares}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def per_subject(results: Sequence[Result]) -> pd.DataFrame:

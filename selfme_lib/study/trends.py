@@ -9,11 +9,9 @@ drops out. The verdict follows from the interval and from the paper's sign, and 
     contradicted    the opposite direction, and the interval does not hold zero
     found           the interval does not hold zero, and the paper does not ask
 
-Of the luck of a training the interval holds what is each fold's own (appendix A2). One seed is still one draw: rows that
-differ in their seed alone differ too.
-
-Beside the interval stands the p-value of a permutation test over subjects, and what Holm's correction for the number of
-comparisons in the table leaves of it (`evaluation.paired`). The verdict does not use it; `after_correction` counts.
+The interval includes training noise that is independent between folds (appendix A2). One seed is still one draw: rows that
+differ in their seed alone differ too. The p-value beside it is that of a permutation test over subjects, also with Holm's
+correction for the comparisons in the table (`evaluation.paired`); the verdict does not use it.
 """
 
 from collections.abc import Sequence
@@ -21,15 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from selfme_lib.evaluation.intervals import percentile_interval
 from selfme_lib.evaluation.paired import holm, permutation_p
 
 from .results import METRICS, Result
+from .rows import SWITCHES
 from .tables import paper_table
 
-SWITCHES = ("B-spline", "SC", "MA")  # of Table 1, in the paper's order
 VERDICTS = ("confirmed", "undecided", "contradicted", "found")
 
 
@@ -93,14 +90,16 @@ def trend(
     Raises:
         ValueError: the rows are of different clips.
     """
-    if len({_clips(result) for result in (*more, *less)}) != 1:
+    clips = (row.predictions[["subject", "clip"]].itertuples(index=False, name=None) for row in (*more, *less))
+    if len(set(map(frozenset, clips))) != 1:
         raise ValueError(f"{name}: expected rows with predictions for the same clips")
     if len(more) != len(less):
         raise ValueError(f"{name}: expected as many rows with as without, got {len(more)} and {len(less)}")
-    low, high = percentile_interval(_mean_draws(more, metric) - _mean_draws(less, metric))
-    ours = np.mean([row.score(metric)[0] for row in more]) - np.mean([row.score(metric)[0] for row in less])
+    draws = [np.mean([row.draws(metric) for row in rows], axis=0) for rows in (more, less)]
+    ours, others = (np.mean([row.score(metric)[0] for row in rows]) for rows in (more, less))
+    low, high = percentile_interval(draws[0] - draws[1])
     p = permutation_p([pair for rows in zip(more, less) for pair in _pairs(*rows)], METRICS[metric])
-    return Trend(name=name, metric=metric, paper=paper, ours=float(ours), low=low, high=high, p=p)
+    return Trend(name=name, metric=metric, paper=paper, ours=float(ours - others), low=low, high=high, p=p)
 
 
 def ablation_trends(results: Sequence[Result], *, metric: str = "uf1") -> list[Trend]:
@@ -110,7 +109,7 @@ def ablation_trends(results: Sequence[Result], *, metric: str = "uf1") -> list[T
     every row, and is the sharpest of the three questions.
 
     Args:
-        results: of `study.tables.ablation_rows`, in the paper's order.
+        results: of `rows.table_1`, in the paper's order.
     """
     printed = paper_table(1)
     on = printed[["bspline", "sc", "ma"]].to_numpy(dtype=bool)  # (8, 3)
@@ -118,22 +117,13 @@ def ablation_trends(results: Sequence[Result], *, metric: str = "uf1") -> list[T
     found = []
     for number, switch in enumerate(SWITCHES):
         rest = np.delete(on, number, axis=1)  # (8, 2)
-        others, others_of = rest.sum(1), (rest @ [1, 2]).tolist()  # how many are on, and which
+        others, order = rest.sum(1), np.argsort(rest @ [1, 2], kind="stable")  # how many are on; pairs in one order
         groups = {"over all": np.full(8, True), "alone": others == 0, "added to the others": others == 2}
         for name, group in groups.items():
-            more, less = (
-                sorted(np.flatnonzero(group & (on[:, number] == value)), key=lambda row: others_of[row])
-                for value in (True, False)
-            )
-            found.append(
-                trend(
-                    f"{switch} {name}",
-                    [results[int(index)] for index in more],
-                    [results[int(index)] for index in less],
-                    paper=float(score[more].mean() - score[less].mean()),
-                    metric=metric,
-                )
-            )
+            more, less = ([i for i in order.tolist() if group[i] and on[i, number] == value] for value in (True, False))
+            gain = float(score[more].mean() - score[less].mean())
+            compared = [results[i] for i in more], [results[i] for i in less]
+            found.append(trend(f"{switch} {name}", *compared, paper=gain, metric=metric))
     gain = float(score[7] - score[0])
     return [*found, trend("all three", [results[7]], [results[0]], paper=gain, metric=metric)]
 
@@ -165,17 +155,7 @@ def after_correction(trends: Sequence[Trend], *, level: float = 0.05) -> str:
     )
 
 
-def _mean_draws(results: Sequence[Result], metric: str) -> Float[np.ndarray, "n"]:
-    """The mean score of these rows, over rows and seeds, in each draw of subjects."""
-    return np.mean([result.draws(metric) for result in results], axis=0)
-
-
 def _pairs(more: Result, less: Result) -> list[tuple[np.ndarray, np.ndarray]]:
     """Confusions by subject of the two rows, a pair a seed; a row that has one seed alone, such as a bound, meets all."""
     seeds = max(len(more.records), len(less.records))
     return [(more.folds(seed % len(more.records)), less.folds(seed % len(less.records))) for seed in range(seeds)]
-
-
-def _clips(result: Result) -> frozenset[tuple[str, str]]:
-    predictions = result.predictions
-    return frozenset(zip(predictions["subject"], predictions["clip"]))
