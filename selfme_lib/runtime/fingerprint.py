@@ -13,6 +13,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
+import threading
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
@@ -153,10 +154,14 @@ def _source(name: str) -> Path | None:
     return Path(file) if file.endswith(".py") else None
 
 
+_parsing = threading.Lock()  # Python 3.11 cannot parse in several threads at once
+
+
 @cache
 def _module(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     """Hash of a module's syntax tree without docstrings, and the full names of whatever it imports, anywhere in it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    with _parsing:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
     package = [PACKAGE.name, *path.parent.relative_to(PACKAGE).parts] if path.is_relative_to(PACKAGE) else []
     imported = tuple(sorted(set(_imports(tree, package))))
     for node in ast.walk(tree):
