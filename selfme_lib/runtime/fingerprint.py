@@ -13,8 +13,8 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
-import threading
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from functools import cache
