@@ -17,7 +17,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path, read_json, write_json
-from selfme_lib.runtime.fingerprint import code_hash, fingerprint
+from selfme_lib.runtime.fingerprint import fingerprint
 
 from .alignment import crop_face, find_alignment
 from .clips import Clip
@@ -58,9 +58,6 @@ class FrameCache:
         Raises:
             DataError: as `with_aligned`.
         """
-        code_hash(
-            __name__
-        )  # before there are threads: `ast.parse` is not safe in them before Python 3.11.8 (gh-106905)
         with ThreadPoolExecutor() as pool:
             return list(tqdm(pool.map(self._entry, clips), total=len(clips), desc="faces", unit="clip", disable=None))
 

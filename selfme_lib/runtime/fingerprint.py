@@ -154,7 +154,7 @@ def _source(name: str) -> Path | None:
     return Path(file) if file.endswith(".py") else None
 
 
-_parsing = threading.Lock()  # Python 3.11 cannot parse in several threads at once
+_parsing = threading.Lock()  # `ast.parse` is not safe in threads before Python 3.11.8 (gh-106905)
 
 
 @cache
