@@ -32,11 +32,6 @@ READING = (
 )
 
 
-def short_table(report: Report) -> str:
-    """The means of every method, as text."""
-    return _means(report).round(3).to_string()
-
-
 def write_report(out: Path, report: Report) -> list[Path]:
     """Write bench.json, bench.csv, bench.md and bench.png into a folder; returns their paths.
 
@@ -64,7 +59,7 @@ def range_name(group: Mapping[str, Any]) -> str:
     return f"above {group['from']:g} px" if group["to"] is None else f"{group['from']:g}-{group['to']:g} px"
 
 
-def _means(report: Report) -> pd.DataFrame:
+def mean_table(report: Report) -> pd.DataFrame:
     """Methods as rows; as columns those of `COLUMNS` that were measured."""
     means = pd.DataFrame(report["methods"]).T
     return means[[measure for measure in COLUMNS if measure in means]].astype(float)
@@ -87,7 +82,7 @@ def _markdown(report: Report) -> str:
     methods, conditions = report["methods"], report["conditions"]
     lines = [f"# Motion: {report['n_pairs']} pairs of {report['n_subjects']} people at {report['size']} px", ""]
     lines += _table(
-        {"method": name} | {COLUMNS[measure]: _cell(found, measure) for measure in _means(report)}
+        {"method": name} | {COLUMNS[measure]: _cell(found, measure) for measure in mean_table(report)}
         for name, found in methods.items()
     )
     lines += ["", f"{READING} Times: median over batches, {report['threads']} thread(s).", ""]

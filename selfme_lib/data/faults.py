@@ -52,18 +52,6 @@ def errors_first(faults: Iterable[Fault]) -> list[Fault]:
     return sorted(faults, key=lambda fault: fault.severity != "error")
 
 
-def fault_table(faults: Iterable[Fault], root: Path) -> str:
-    """A table of plain text: severity, file (relative to `root`), row, what is wrong, what to do."""
-    rows = [("", "file", "row", "what is wrong", "what to do")]
-    for fault in faults:
-        inside = fault.file != root and fault.file.is_relative_to(root)
-        file = str(fault.file.relative_to(root) if inside else fault.file)
-        number = "" if fault.row is None else str(fault.row)
-        rows.append((fault.severity, printable(file), number, printable(fault.problem), printable(fault.remedy)))
-    a, b, c, d, _ = (max(map(len, column)) for column in zip(*rows))  # widths
-    return "\n".join(f"{row[0]:{a}}  {row[1]:{b}}  {row[2]:>{c}}  {row[3]:{d}}  {row[4]}".rstrip() for row in rows)
-
-
 def printable(text: str) -> str:
     """`text` on one line that any terminal can print: archives bring file names in any encoding."""
     return " ".join(text.splitlines()).encode(errors="replace").decode()

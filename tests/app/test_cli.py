@@ -1,5 +1,7 @@
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +12,12 @@ import pytest
 from test_runner import write_notebook
 
 from selfme_lib.app import cli
+from selfme_lib.app.commands.output import print_table
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.study.profiles import SECTIONS
+from selfme_lib.synthme import SynthConfig
 
 
 def call(capfd, *arguments):
@@ -73,7 +77,7 @@ def test_the_version(capfd):
         (["reproduce", "--only", "77"], "--only 77: no such notebook"),
         (["doctor", "--dataset", "casme4", "--root", "."], "casme4"),
         (["pretrain", "out", "--size", 100], "size 100 of a motion learner"),
-        (["pretrain", "out", "--size", 32, "--batch", 1], "take --batch 2 or more"),
+        (["pretrain", "out", "--size", 32, "--batch", 1], "use --batch 2 or more"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(capfd, tmp_path, monkeypatch, arguments, words):
@@ -144,7 +148,7 @@ def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces)
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["onset.png", "wide.png", "--out", "a.npy"], 1, "wide.png: not of the size of onset.png"),
+        (["onset.png", "wide.png", "--out", "a.npy"], 1, "wide.png: not the size of onset.png"),
         (["onset.png", "apex.png", "--out", "a.npy", "--png", "a.jpg"], 2, "ends in .png"),
         (["onset.png", "apex.png", "--out", "onset.png/a.npy"], 1, "onset.png"),
         (["onset.png", "apex.png", "--out", "a.npy", "--checkpoint", "onset.png"], 1, "not a checkpoint"),
@@ -237,6 +241,34 @@ def test_score_prints_json_alone(capfd, tmp_path):
     path.write_text("subject,clip,label,prediction\n01,a,4,4\n01,b,0,3\n")
     assert call(capfd, "score", path)[2].strip().endswith("label 4 is not a class; expected whole numbers 0 to 2")
     assert json.loads(call(capfd, "score", path, "--classes", 5)[1])["pooled"]["uar"] == 1 / 5
+
+
+def test_settings_that_pydantic_refuses_are_one_line_and_exit_code_2(capfd, monkeypatch):
+    monkeypatch.setattr("selfme_lib.evaluation.metrics.read_predictions", lambda *_, **__: SynthConfig(subjects=-1))
+    code, out, err = call(capfd, "score", "predictions.csv")
+    assert (code, out) == (2, "")
+    assert err.startswith("selfme: subjects: ") and "got -1" in err and err.count("\n") == 1
+    monkeypatch.setattr("selfme_lib.evaluation.metrics.read_predictions", lambda *_, **__: int("x"))
+    with pytest.raises(ValueError, match="invalid literal"):
+        call(capfd, "score", "predictions.csv")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_table_fits_the_terminal_and_is_plain_elsewhere(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    columns, rows = ["method", "epe"], [["[b]tvl1[/b] " + "long " * 20, 0.12345], ["ours", 10.0], ["", None]]
+    plain, terminal = io.StringIO(), Terminal()
+    print_table(columns, rows, file=plain)
+    lines = plain.getvalue().splitlines()
+    assert len(lines) == 4 and len({len(line.rstrip()) for line in lines[:3]}) == 1, "numbers end in one column"
+    assert lines[1].startswith("[b]tvl1[/b] long") and lines[1].rstrip().endswith(" 0.123") and lines[3].strip() == ""
+    print_table(columns, rows, file=terminal)
+    text = re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue())
+    assert max(map(len, text.splitlines())) <= 40 and "0.123" in text
 
 
 def test_an_interrupt_is_quiet(capfd, monkeypatch):

@@ -37,3 +37,12 @@ def test_a_table_in_three_forms(tmp_path):
 
 def test_a_run_without_results_exports_nothing(tmp_path):
     assert export(RunFolder(tmp_path)) == []
+
+
+def test_no_character_of_a_user_means_something_to_latex(tmp_path):
+    special = "&%$#_{}~^\\"
+    table = pd.DataFrame({special: [special]})
+    latex = write_table(tmp_path / "t", table, caption=special)[2].read_text()
+    escaped = r"\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
+    assert latex.count(escaped) == 3
+    assert r"\caption{" + escaped + "}" in latex

@@ -1,1 +1,1 @@
-"""What the commands of `selfme` do, one function each; `cli` gives them their names and turns failures into exit codes."""
+"""One function for each command of `selfme`; `cli` gives them their names and turns failures into exit codes."""

@@ -2,13 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selfme_lib.runtime.errors import UsageError
 
-from .output import print_json
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from selfme_lib.flow import FlowMethod
 
 
 def bench_motion(
@@ -18,59 +21,67 @@ def bench_motion(
     also: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FILE", help="Checkpoint of another learner or of TCAE; repeat for more.", show_default=False
+            metavar="NAME=FILE", help="Checkpoint of another learner or of TCAE; can be repeated.", show_default=False
         ),
     ] = None,
     nuisances: Annotated[
-        str, typer.Option(help="What disturbs the frames: some of these and yaw (renders clips again); all; none.")
+        str, typer.Option(help="Disturbances of the frames: some of these and yaw (renders clips again); all; none.")
     ] = "light,noise,jpeg,grey,drift",
-    every: Annotated[int, typer.Option(min=1, help="Nuisances on one in so many clips of each subject.")] = 3,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of every method.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Nuisances on every Nth clip of each subject.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that each method may use.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder for bench.json, .csv, .md and .png.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """End-point error, robustness and speed of every motion method."""
-    from selfme_lib.baselines.tcae import is_tcae
-    from selfme_lib.baselines.tcae import load as load_tcae
-    from selfme_lib.bench import NUISANCES, learned
+    from selfme_lib.bench import NUISANCES
     from selfme_lib.bench import bench_motion as measure
-    from selfme_lib.bench.output import short_table, write_report
-    from selfme_lib.motion import checkpoint as checkpoints
+    from selfme_lib.bench.output import mean_table, write_report
 
-    others = {}
-    for item in also or []:
-        name, _, path = item.partition("=")
-        if not name or not path or name in others:
-            raise UsageError(f"--also {item}: expected NAME=FILE, each name once")
-        if is_tcae(path):
-            others[name] = load_tcae(path).flow
-            continue
-        learner = checkpoints.load(path)
-        others |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
+    others = _methods(also or [])
     sets = {"all": list(NUISANCES), "none": []}
     chosen = sets[nuisances] if nuisances in sets else [name.strip() for name in nuisances.split(",")]
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)  # so that a name that cannot be is noticed now
+        out.mkdir(parents=True, exist_ok=True)  # so that an impossible name is noticed now
     measured = measure(
         root, size=size, checkpoint_path=checkpoint, also=others, nuisances=chosen, every=every, threads=threads
     )
     if out is not None:
         for path in write_report(out, measured):
             print(path, file=sys.stderr)
-    table = f"{short_table(measured)}\n{measured['n_pairs']} pairs at {measured['size']} px"
     if as_json:
         print_json(measured)
-        if sys.stderr.isatty():
-            print(table, file=sys.stderr)
-    else:
-        print(table)
+    if not as_json or sys.stderr.isatty():
+        file = sys.stderr if as_json else sys.stdout
+        means = mean_table(measured)
+        print_table(["", *means], means.reset_index().to_numpy().tolist(), file=file)
+        print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=file)
+
+
+def _methods(also: list[str]) -> "dict[str, FlowMethod]":
+    """Further methods from `NAME=FILE`; a motion learner counts twice, with and without B-spline and exponential."""
+    from selfme_lib.baselines.tcae import is_tcae
+    from selfme_lib.baselines.tcae import load as load_tcae
+    from selfme_lib.bench import learned
+    from selfme_lib.motion import checkpoint as checkpoints
+
+    methods: dict[str, FlowMethod] = {}
+    for item in also:
+        name, _, path = item.partition("=")
+        if not name or not path or name in methods:
+            raise UsageError(f"--also {item}: expected NAME=FILE, each name once")
+        if is_tcae(path):
+            methods[name] = load_tcae(path).flow
+        else:
+            learner = checkpoints.load(path)
+            methods |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
+    return methods
 
 
 def bench_train(
     profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
-    epochs: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs per measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Measurements, of which the fastest counts.")] = 3,
     workers: Annotated[int, typer.Option(min=1, help="Processes side by side; 1 leaves that out.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
@@ -83,5 +94,10 @@ def bench_train(
     measured = measure(profiles.load(profile).classifier, epochs=epochs, rounds=rounds, workers=workers)
     if as_json:
         print_json(measured)
-    else:
-        print(report_text(measured))
+        return
+    rows = [
+        [name, round(rates["samples_per_second"]), f"{rates['ms_per_sample']:.2f}", f"{rates['share_of_peak']:.0%}"]
+        for name, rates in measured["trainings"].items()
+    ]
+    print_table(["training", "samples/s", "ms/sample", "of matmul peak"], rows)
+    print(report_text(measured))

@@ -2,22 +2,25 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from selfme_lib.runtime.errors import DataError
 
-from .output import print_json
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from selfme_lib.data.faults import Fault
 
 
 def synth(
-    out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Folder to create.", show_default=False)],
     layout: Annotated[
-        Literal["casme2", "smic", "samm"], typer.Option(help="Whose files and labels it looks like on disk.")
+        Literal["casme2", "smic", "samm"], typer.Option(help="Data set whose files and labels are imitated.")
     ] = "casme2",
     subjects: Annotated[int, typer.Option(min=1, help="Number of people.")] = 12,
-    clips: Annotated[int, typer.Option(min=1, help="Labelled clips a person.")] = 12,
+    clips: Annotated[int, typer.Option(min=1, help="Labelled clips per person.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
     yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
@@ -28,8 +31,10 @@ def synth(
     """Render the SynthME data set: faces whose motion is known."""
     from selfme_lib.synthme import SynthConfig, write_dataset
 
-    people = {"subjects": subjects, "first_identity": first_identity}
-    write_dataset(out, SynthConfig(layout=layout, **people, clips=clips, seed=seed, size=size, yaw=yaw))
+    config = SynthConfig(
+        subjects=subjects, clips=clips, size=size, seed=seed, layout=layout, first_identity=first_identity, yaw=yaw
+    )
+    write_dataset(out, config)
     print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
 
 
@@ -42,16 +47,14 @@ def doctor(
     classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """Check a data set before hours are spent on it. Exit code 1 when something is wrong."""
+    """Check a data set before spending hours on it. Exit code 1 if something is wrong."""
     from selfme_lib.data import examine
-    from selfme_lib.data.faults import fault_table
 
     examination = examine(dataset, root, classes=classes)
     if as_json:
         print_json(examination.to_dict())
     else:
-        if examination.faults:
-            print(fault_table(examination.faults, root))
+        _print_faults(examination.faults, root)
         print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
     if examination.errors:
         raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
@@ -59,16 +62,27 @@ def doctor(
 
 def align(
     source: Annotated[Path, typer.Argument(help="Folder of recorded frames, or a video.", show_default=False)],
-    out: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Folder to create.", show_default=False)],
     size: Annotated[int, typer.Option(min=32, help="Side of the crops in pixels.")] = 256,
 ) -> None:
-    """Cut faces out of recordings, each folder or video in one fixed place. The same command goes on after an interrupt."""
+    """Cut faces out of recordings. Each folder or video is cropped at one fixed place; the same command resumes."""
     from selfme_lib.data.align_tree import align_tree
-    from selfme_lib.data.faults import fault_table
 
     faults = align_tree(source, out, size=size)
-    if faults:
-        print(fault_table(faults, source))
+    _print_faults(faults, source)
     if errors := sum(fault.severity == "error" for fault in faults):
-        raise DataError(f"{source}: {errors} of the lines above are errors; mend them and give the same command again")
+        raise DataError(f"{source}: {errors} of the lines above are errors; fix them and give the same command again")
     print(f"{out}: faces of {size} x {size} pixels", file=sys.stderr)
+
+
+def _print_faults(faults: "list[Fault]", root: Path) -> None:
+    """A table of severity, file (relative to `root`), row, what is wrong and what to do; nothing if nothing is wrong."""
+    from selfme_lib.data.faults import printable
+
+    rows = []
+    for fault in faults:
+        inside = fault.file != root and fault.file.is_relative_to(root)
+        file = str(fault.file.relative_to(root) if inside else fault.file)
+        rows.append([fault.severity, printable(file), fault.row, printable(fault.problem), printable(fault.remedy)])
+    if rows:
+        print_table(["", "file", "row", "what is wrong", "what to do"], rows)

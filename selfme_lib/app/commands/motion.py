@@ -1,4 +1,4 @@
-"""Commands about motion: learned between two images, and a learner trained from scratch."""
+"""Commands about motion: learned motion between two images, and a learner trained from scratch."""
 
 import math
 import sys
@@ -12,10 +12,12 @@ from selfme_lib.runtime.errors import DataError, UsageError
 
 def motion(
     onset: Annotated[Path, typer.Argument(help="Image of the face before it moves.", show_default=False)],
-    apex: Annotated[Path, typer.Argument(help="Image of the same face when it has moved most.", show_default=False)],
+    apex: Annotated[
+        Path, typer.Argument(help="Image of the same face when it has moved farthest.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option(help="File to write: float32, 2 x H x W, pixels.", show_default=False)],
     gamma: Annotated[float, typer.Option(help="Motion amplification.")] = 1.0,
-    png: Annotated[Path | None, typer.Option(help="Picture of the motion, too.", show_default=False)] = None,
+    png: Annotated[Path | None, typer.Option(help="Also draw the motion, into this file.", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
 ) -> None:
@@ -33,7 +35,7 @@ def motion(
 
     width, height = frame_size(onset)
     if frame_size(apex) != (width, height):
-        raise DataError(f"{apex}: not of the size of {onset} ({width} x {height}); crop both alike")
+        raise DataError(f"{apex}: not the size of {onset} ({width} x {height}); crop both alike")
     learner = checkpoints.load(checkpoint)
     dense = learner.dense_motion(read_frame(onset)[None], read_frame(apex)[None])
     flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
@@ -59,34 +61,32 @@ def pretrain(
     ] = None,
     persons: Annotated[
         int | None,
-        typer.Option(min=17, help="Rendered people; 16 of them are for validation.", show_default="200"),
+        typer.Option(min=17, help="Rendered people, 16 of them for validation.", show_default="200"),
     ] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames of a rendered person.")] = 10,
-    frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: frames taken of each sequence, at most.")] = 8,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames per rendered person.")] = 10,
+    frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: at most this many frames of each sequence.")] = 8,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="VoxCeleb: leave out what cannot be read.")
+        bool, typer.Option("--skip-broken", help="VoxCeleb: skip files that cannot be read.")
     ] = False,
-    form: Annotated[
-        Literal["selfme", "first-order"], typer.Option(help="Of the networks and of what is asked of them.")
-    ] = "selfme",
+    form: Annotated[Literal["selfme", "first-order"], typer.Option(help="Form of the networks and losses.")] = "selfme",
     size: Annotated[int, typer.Option(min=32, help="Largest side of the frames in pixels.")] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1200,
-    batch: Annotated[int, typer.Option(min=1, help="Pairs a step and process; fewer of large frames.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, faces and batches.")] = 0,
-    accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What computes.")] = "auto",
-    devices: Annotated[int, typer.Option(min=0, help="Processes, one a device; 0: all GPUs, or 1 on a CPU.")] = 0,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines; start the command on each, as by torchrun.")] = 1,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1200,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs per step and process; fewer of large frames.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, faces and batches.")] = 0,
+    accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Device.")] = "auto",
+    devices: Annotated[int, typer.Option(min=0, help="Processes, one per device; 0: all GPUs, or 1 on a CPU.")] = 0,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines; start the command on each, as with torchrun.")] = 1,
     precision: Annotated[
-        Literal["32-true", "bf16-mixed", "16-mixed"], typer.Option(help="Of the networks.")
+        Literal["32-true", "bf16-mixed", "16-mixed"], typer.Option(help="Precision of the networks.")
     ] = "32-true",
 ) -> None:
-    """Train a motion learner from scratch, as the shipped one was. The same command goes on after an interrupt."""
+    """Train a motion learner from scratch, as the shipped one was. The same command resumes."""
     if dataset == "voxceleb" and root is None:
         raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
     if dataset == "synthme" and root is not None:
-        raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to learn from that folder")
+        raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to train on that folder")
     if dataset == "voxceleb" and persons is not None:
-        raise UsageError(f"--persons {persons}: counts rendered people; of VoxCeleb all in --root are learned from")
+        raise UsageError(f"--persons {persons}: counts rendered people; with VoxCeleb, everyone in --root is used")
     from dataclasses import replace
 
     from lightning_fabric import Fabric
@@ -103,13 +103,13 @@ def pretrain(
         learner, training = FIRST_ORDER, first_order_training(training)
     learner = replace(learner, size=min(sizes), largest=min(size, learner.largest))
     if batch == 1 and learner.size == learner.step:
-        raise UsageError(f"--batch 1 at {size} px leaves batch normalisation a single value; take --batch 2 or more")
+        raise UsageError(f"--batch 1 at {size} px leaves batch normalisation a single value; use --batch 2 or more")
     config = PretrainingConfig(
         persons=persons or PretrainingConfig.persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
     )
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
-    except (RuntimeError, ValueError) as error:  # what this machine has not
+    except (RuntimeError, ValueError) as error:  # a device that this machine lacks
         raise UsageError(f"--accelerator {accelerator} --devices {devices or 'auto'}: {error}") from None
     path = train(out, config, fabric=fabric)
     if fabric.global_rank == 0:

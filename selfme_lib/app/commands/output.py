@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, TextIO
+from typing import IO, Any
 
 
 def print_json(value: Any) -> None:
@@ -11,10 +11,10 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: TextIO | None = None) -> None:
-    """A table that fits the terminal; without one, plain aligned columns that are never broken.
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str] | None = None) -> None:
+    """A table that fits the terminal; without a terminal, plain aligned columns on lines that are never broken.
 
-    Floats get three decimals. Columns of numbers are aligned at the right.
+    Floats get three decimals, columns of numbers are right-aligned, None is an empty cell.
     """
     from rich.box import SIMPLE
     from rich.console import Console
@@ -24,13 +24,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: 
     from selfme_lib.study.exports import in_words
 
     file = file or sys.stdout
-    terminal = file.isatty()
-    console = Console(file=file) if terminal else Console(file=file, width=10_000, color_system=None)
-    table = Table(box=SIMPLE if terminal else None, pad_edge=False)
+    console = Console(file=file) if file.isatty() else Console(file=file, width=10_000, color_system=None)
+    table = Table(box=SIMPLE if console.is_terminal else None, pad_edge=False)
     rows = list(rows)
-    for name, values in zip(columns, list(zip(*rows)) or [()] * len(columns)):
-        numbers = all(isinstance(value, int | float | None) for value in values)
+    for index, name in enumerate(columns):
+        numbers = all(isinstance(row[index], int | float | None) for row in rows)
         table.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(in_words(value)) for value in row))
+        table.add_row(*(Text("" if value is None else in_words(value)) for value in row))
     console.print(table)

@@ -1,4 +1,4 @@
-"""Commands that make something to be looked at in a browser, or handed out."""
+"""Commands that make something to look at in a browser, or to hand out."""
 
 import sys
 from pathlib import Path
@@ -21,17 +21,17 @@ def explore(
     port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
 ) -> None:
-    """Amplify a micro-expression by hand: the explorer as a page of its own (Voila); Ctrl-C ends it."""
+    """Amplify a micro-expression with a slider, in your browser. Ctrl-C ends it."""
     with extra("notebooks"):
-        from selfme_lib.app import explorer as page
+        from selfme_lib.app import explorer
 
     if root is not None:
         from selfme_lib.data import load_clips
 
-        load_clips(dataset, root, apex_rule=page.apex_rule(dataset))  # what is wrong is said here
+        load_clips(dataset, root, apex_rule=explorer.apex_rule(dataset))  # what is wrong is said here
     elif dataset != "synthme":
         raise UsageError(f"{dataset} does not come with this project: say where it is with --root DIR")
-    if code := page.serve(page.notebook_of(dataset, root), port=port, browser=browser):
+    if code := explorer.serve(explorer.notebook_of(dataset, root), port=port, browser=browser):
         raise UsageError(f"--port {port}: the server could not start (exit code {code}); try another port")
 
 
@@ -39,7 +39,7 @@ def student(
     notebook: Annotated[Path, typer.Argument(help="The teacher's notebook.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="File or folder of the student's copy.", show_default=False)],
 ) -> None:
-    """Copy a notebook with its exercises' solutions and all outputs taken out."""
+    """Copy a notebook without its solutions and outputs."""
     with extra("notebooks"):
         from selfme_lib.app.student import write_student_copy
 
@@ -53,7 +53,7 @@ def site(
         typer.Option(help="Show this run's notebooks and report; default: as published.", show_default=False),
     ] = None,
 ) -> None:
-    """Write the notebooks as web pages that any server can serve."""
+    """Write the notebooks and the API as web pages. They need no server."""
     with extra("docs"):
         from selfme_lib.app.site import write_site
     from selfme_lib.study.run_folder import RunFolder

@@ -3,32 +3,37 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selfme_lib.app.extras import extra
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .output import print_json
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from selfme_lib.study.profiles import Profile
 
 
 def reproduce(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
     dataset: Annotated[
-        str, typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features, if not the profile's.")
+        str,
+        typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features; default: the profile's."),
     ] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
-    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions, if not the profile's.")] = 0,
+    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions; default: the profile's.")] = 0,
     apex: Annotated[
-        str, typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames, if not the profile's.")
+        str,
+        typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames; default: the profile's."),
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
 ) -> None:
-    """Run the notebooks in order and write report.html. The same command goes on where an interrupted run stopped."""
+    """Run the notebooks in order and write report.html. The same command resumes an interrupted run."""
     if more and not only:
         raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
     with extra("notebooks"):
@@ -56,43 +61,50 @@ def reproduce(
             raise DataError(f"--root {root}: no such folder; give the folder of the data set")
         data["root"] = os.path.relpath(root, NOTEBOOKS)  # the notebooks' working directory
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
-    if settings.data.dataset != "synthme" and not settings.data.root:
-        raise UsageError(f"{settings.data.dataset} does not come with this project: say where it is with --root DIR")
     notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
-    if settings.data.dataset == "features" and any(path.stem[:2] != "08" for path in notebooks):
-        raise UsageError("features have no frames, which the other chapters need: add --only 08")
-    if settings.data.root:  # what is wrong is said now, not by every notebook
-        from selfme_lib.data import examine
-
-        folder = root or NOTEBOOKS / settings.data.root
-        if errors := examine(settings.data.dataset, folder, classes=settings.data.classes).errors:
-            more = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
-            raise DataError(f"{errors[0].line}{more}")
-    if settings.data.dataset in ("smic", "composite") and settings.data.apex_rule == "label":
-        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
-    if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
-        raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
-    folder = RunFolder(out or Path("runs") / settings.name)
-    outcomes = run_notebooks(profiles.to_dict(settings), folder, notebooks=notebooks)
+    _check(settings, notebooks, root)
+    run = RunFolder(out or Path("runs") / settings.name)
+    outcomes = run_notebooks(profiles.to_dict(settings), run, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
-    if folder.items():
-        export(folder)
-        print(write_report(folder), file=sys.stderr)
+    if run.items():
+        export(run)
+        print(write_report(run), file=sys.stderr)
     if failed:
         print(f"selfme: {len(failed)} of {len(outcomes)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
         raise typer.Exit(1)
 
 
+def _check(settings: "Profile", notebooks: list[Path], root: Path | None) -> None:
+    """Report here, once, what every notebook would otherwise stumble over.
+
+    Raises:
+        UsageError, DataError: settings that cannot work together, a faulty data set, a missing file.
+    """
+    from selfme_lib.data import examine
+    from selfme_lib.runtime.paths import NOTEBOOKS
+
+    data = settings.data
+    if data.dataset != "synthme" and not data.root:
+        raise UsageError(f"{data.dataset} does not come with this project: say where it is with --root DIR")
+    if data.dataset == "features" and any(path.stem[:2] != "08" for path in notebooks):
+        raise UsageError("features have no frames, which the other chapters need: add --only 08")
+    if data.root and (errors := examine(data.dataset, root or NOTEBOOKS / data.root, classes=data.classes).errors):
+        others = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
+        raise DataError(f"{errors[0].line}{others}")
+    if data.dataset in ("smic", "composite") and data.apex_rule == "label":
+        raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
+    if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
+        raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
+
+
 def sweep(
     notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
-    grid: Annotated[
-        Path, typer.Argument(help="YAML: parameters, lists standing for alternatives.", show_default=False)
-    ],
+    grid: Annotated[Path, typer.Argument(help="YAML: parameters; a list stands for alternatives.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
     workers: Annotated[int, typer.Option(min=1, help="Notebooks that run side by side.")] = 2,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
 ) -> None:
-    """Run a notebook at every point of a grid and collect one table. The same command goes on after an interrupt."""
+    """Run a notebook at every point of a grid and collect one table. The same command resumes."""
     with extra("notebooks"):
         from selfme_lib.app.sweep import read_grid
         from selfme_lib.app.sweep import sweep as run_points
@@ -101,7 +113,7 @@ def sweep(
     points = read_grid(grid, notebook)
     with worker_pool(workers, cluster) as pool:
         table, outcomes = run_points(notebook, points, out, executor=pool)
-    print(table.round(3).to_string(index=False))
+    print_table(list(table), table.to_numpy().tolist())
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         print(f"selfme: {outcome.message}", file=sys.stderr)
@@ -113,28 +125,29 @@ def sweep(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)],
     publish: Annotated[
-        bool, typer.Option("--publish", help="Also refresh figures/ and the notebooks' outputs.")
+        bool, typer.Option("--publish", help="Also refresh figures/, README.md and the notebooks' outputs.")
     ] = False,
 ) -> None:
-    """Write report.html and exports/ again from what the notebooks of a run left."""
+    """Write report.html and exports/ again from a run's results."""
     from selfme_lib.app.report import write_report
     from selfme_lib.study.exports import export
     from selfme_lib.study.run_folder import RunFolder
 
-    export(RunFolder(folder))
-    print(write_report(RunFolder(folder)), file=sys.stderr)
+    run = RunFolder(folder)
+    export(run)
+    print(write_report(run), file=sys.stderr)
     if publish:
         with extra("notebooks"):
             from selfme_lib.app.publish import publish as publish_run
 
-        for path in publish_run(RunFolder(folder)):
+        for path in publish_run(run):
             print(f"published {path}", file=sys.stderr)
 
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a fresh run.", show_default=False)],
 ) -> None:
-    """Compare a fresh run with the published numbers. Exit code 1 when one differs beyond its tolerance."""
+    """Compare a fresh run with the published numbers. Exit code 1 if one differs by more than its tolerance."""
     from selfme_lib.app.verify import compare, key_numbers, same_machine
     from selfme_lib.runtime.files import read_json
     from selfme_lib.runtime.paths import NOTEBOOKS
@@ -149,8 +162,8 @@ def verify(
         print(fault)
     if faults:
         raise DataError(f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which")
-    where = "" if same_machine(before, after) else ", within what another machine makes of it"
-    print(f"{folder}: every published number came out again{where}")
+    where = "" if same_machine(before, after) else ", within the tolerances for another machine"
+    print(f"{folder}: agrees with every published number{where}")
 
 
 def score(
