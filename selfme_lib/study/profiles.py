@@ -218,7 +218,7 @@ def _read_own(path: Path, folder: Path) -> dict[str, Any]:
     return values
 
 
-def _merged(values: dict[str, Any], sections: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
+def _merged(values: dict[str, Any], sections: Mapping[Any, Any], *, where: str = "") -> dict[str, Any]:
     for section, changes in sections.items():
         if section not in SECTIONS:
             raise UsageError(f"{where}{section} is unknown{did_you_mean(str(section), list(SECTIONS))}")

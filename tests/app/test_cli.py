@@ -262,11 +262,13 @@ def test_a_table_fits_the_terminal_and_is_plain_elsewhere(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     columns, rows = ["method", "epe"], [["[b]tvl1[/b] " + "long " * 20, 0.12345], ["ours", 10.0], ["", None]]
     plain, terminal = io.StringIO(), Terminal()
-    print_table(columns, rows, file=plain)
+    monkeypatch.setattr(sys, "stdout", plain)
+    print_table(columns, rows)
     lines = plain.getvalue().splitlines()
     assert len(lines) == 4 and len({len(line.rstrip()) for line in lines[:3]}) == 1, "numbers end in one column"
     assert lines[1].startswith("[b]tvl1[/b] long") and lines[1].rstrip().endswith(" 0.123") and lines[3].strip() == ""
-    print_table(columns, rows, file=terminal)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    print_table(columns, rows)
     text = re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue())
     assert max(map(len, text.splitlines())) <= 40 and "0.123" in text
 

@@ -53,10 +53,9 @@ def bench_motion(
     if as_json:
         print_json(measured)
     if not as_json or sys.stderr.isatty():
-        file = sys.stderr if as_json else sys.stdout
         means = mean_table(measured)
-        print_table(["", *means], means.reset_index().to_numpy().tolist(), file=file)
-        print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=file)
+        print_table(["", *means], means.reset_index().to_numpy().tolist(), on_stderr=as_json)
+        print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=sys.stderr if as_json else sys.stdout)
 
 
 def _methods(also: list[str]) -> "dict[str, FlowMethod]":

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from typing import Any
 
 
 def print_json(value: Any) -> None:
@@ -11,7 +11,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str] | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, on_stderr: bool = False) -> None:
     """A table that fits the terminal; without a terminal, plain aligned columns on lines that are never broken.
 
     Floats get three decimals, columns of numbers are right-aligned, None is an empty cell.
@@ -23,7 +23,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: 
 
     from selfme_lib.study.exports import in_words
 
-    file = file or sys.stdout
+    file = sys.stderr if on_stderr else sys.stdout
     console = Console(file=file) if file.isatty() else Console(file=file, width=10_000, color_system=None)
     table = Table(box=SIMPLE if console.is_terminal else None, pad_edge=False)
     rows = list(rows)
