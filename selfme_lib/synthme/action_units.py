@@ -109,13 +109,10 @@ def displacement(units: ActionUnits) -> np.ndarray:
     Raises:
         KeyError: the head has no such action unit.
     """
-    basis = _basis()
     total = np.zeros_like(load_head().vertices, dtype=np.float32)
-    for unit, (left, right) in units.items():
-        if left:
-            total += np.float32(left) * basis[unit][0]
-        if right:
-            total += np.float32(right) * basis[unit][1]
+    for unit, sides in units.items():
+        for intensity, half in zip(sides, _basis()[unit]):
+            total += np.float32(intensity) * half
     return total
 
 

@@ -8,7 +8,7 @@ number of processes.
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,8 +85,7 @@ def stored_config(root: Path | str) -> SynthConfig:
 
 def _claim(root: Path, config: SynthConfig) -> None:
     """Make sure that the folder is empty or holds this data set, and write down what it will hold."""
-    path = root / DESCRIPTION
-    wanted = fingerprint(config)
+    path, wanted = root / DESCRIPTION, fingerprint(config)
     if path.is_file():
         found = dict(read_json(path)).get("fingerprint")
         if found != wanted:
@@ -156,7 +155,7 @@ def render_excerpts(
     Raises:
         UsageError: the configuration has no such clip.
     """
-    paths = {clip: _path(folder, *clip) for clip in clips}
+    paths = {(subject, name): Path(folder) / f"sub{subject}" / f"{name}.npz" for subject, name in clips}
     missing = {clip for clip, path in paths.items() if not path.is_file()}
     if not missing:
         return paths
@@ -165,7 +164,7 @@ def render_excerpts(
         raise UsageError(f"the configuration has no clip {'/'.join(unknown)}")
     chosen = [clip for key, clip in planned.items() if key in missing]
     title = f"rendering at yaw {config.yaw:g}°"
-    film_clips(partial(_render_excerpt, folder), chosen, config.size, workers, title=title, total=len(chosen))
+    film_clips(partial(_render_excerpt, paths), chosen, config.size, workers, title=title, total=len(chosen))
     return paths
 
 
@@ -176,15 +175,9 @@ def load_excerpt(path: Path) -> Excerpt:
         return Excerpt(onset=stored["onset"], apex=stored["apex"], flow_backward=action + head, au_flow_backward=action)
 
 
-def _path(folder: Path | str, subject: str, name: str) -> Path:
-    return Path(folder) / f"sub{subject}" / f"{name}.npz"
-
-
-def _render_excerpt(folder: Path | str, renderer: Renderer, clip: PlannedClip) -> None:
+def _render_excerpt(paths: Mapping[tuple[str, str], Path], renderer: Renderer, clip: PlannedClip) -> None:
     script, files = clip.script, clip.files
     frames = film(renderer, script, wanted=(script.onset, script.apex))
     onset, apex = (decode(files.encode(picture, script.jpeg_quality)) for _, picture in frames)
-    flow = exact_flow(renderer, script.state(script.apex), script.state(script.onset))
-    save_arrays(
-        _path(folder, files.subject, files.name), {"onset": onset, "apex": apex, **flow_arrays(flow, "backward")}
-    )
+    flow = flow_arrays(exact_flow(renderer, script.state(script.apex), script.state(script.onset)), "backward")
+    save_arrays(paths[files.subject, files.name], {"onset": onset, "apex": apex, **flow})

@@ -71,10 +71,8 @@ def exact_flow(renderer: Renderer, here: tuple[Expression, Pose], there: tuple[E
 
 def flow_arrays(flow: ExactFlow, direction: str) -> dict[str, np.ndarray]:
     """The parts of a flow as they are stored; `direction` is "backward" or "forward"."""
-    return {
-        f"au_flow_{direction}": flow.action_unit.astype(np.float16),
-        f"head_flow_{direction}": flow.head.astype(np.float16),
-    }
+    parts = {"au": flow.action_unit, "head": flow.head}
+    return {f"{part}_flow_{direction}": motion.astype(np.float16) for part, motion in parts.items()}
 
 
 def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:

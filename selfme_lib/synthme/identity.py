@@ -3,9 +3,9 @@
 Every population has a random stream of its own, so no face can be in two of them, whatever the seeds.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -112,12 +112,10 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
     weights = _macro_weights(generator, sex, age, ancestry)
     for folder, spread in SHAPE_SPREAD.items():
         weights |= _local_weights(generator, head, folder, spread)
-    weights |= _asymmetry_weights(generator, head)
-    style = {}
-    for unit in FACE_UNITS:
-        gain = np.exp(generator.normal(0, 0.25))
-        left, right = (float(gain * np.exp(generator.normal(0, 0.08))) for _ in "LR")
-        style[unit] = (left, right)
+    uneven = sorted({name[:-2] for name in head.names("asym")})
+    weights |= {f"{stem}-{generator.choice(['l', 'r'])}": min(abs(generator.normal(0, 0.12)), 0.4) for stem in uneven}
+    gains = np.exp(generator.normal(0, [0.25, 0.08, 0.08], (len(FACE_UNITS), 3))).tolist()
+    style = {unit: (gain * left, gain * right) for unit, (gain, left, right) in zip(FACE_UNITS, gains)}
     appearance = _appearance(generator, sex, age, ancestry)
     vertices = _grow_hair(_open_eyes(head.vertices + head.displacement(weights)), appearance)
     return Identity(key=key, vertices=vertices, sex=sex, age=age, ancestry=ancestry, appearance=appearance, style=style)
@@ -153,16 +151,12 @@ def _open_eyes(vertices: np.ndarray) -> np.ndarray:
 
 def _macro_weights(generator: np.random.Generator, sex: float, age: float, ancestry: np.ndarray) -> dict[str, float]:
     """Sex, age, ancestry, weight and muscle, blended as in MakeHuman: products of the marginal weights."""
-    sexes = {"male": sex, "female": 1 - sex}
-    ages = {"young": 1 - age, "old": age}
-    weight, muscle = np.clip(generator.normal(0, 0.3, 2), -0.8, 0.8)
-    bodies = {
-        f"{m}muscle-{w}weight": a * b
-        for m, a in {"min": max(-muscle, 0), "average": 1 - abs(muscle), "max": max(muscle, 0)}.items()
-        for w, b in {"min": max(-weight, 0), "average": 1 - abs(weight), "max": max(weight, 0)}.items()
-    }
+    sexes, ages = {"male": sex, "female": 1 - sex}, {"young": 1 - age, "old": age}
+    drawn = np.clip(generator.normal(0, 0.3, 2), -0.8, 0.8)
+    weight, muscle = ({"min": max(-x, 0), "average": 1 - abs(x), "max": max(x, 0)}.items() for x in drawn)
+    bodies = {f"{m}muscle-{w}weight": a * b for (m, a), (w, b) in product(muscle, weight)}
     weights: dict[str, float] = {}
-    for (s, a), (y, b) in itertools.product(sexes.items(), ages.items()):
+    for (s, a), (y, b) in product(sexes.items(), ages.items()):
         weights |= {f"macro/{race}-{s}-{y}": a * b * c for race, c in zip(ANCESTRIES, ancestry)}
         weights |= {f"macro/universal-{s}-{y}-{body}": a * b * c for body, c in bodies.items()}
     known = load_head().targets
@@ -189,11 +183,6 @@ def _local_weights(generator: np.random.Generator, head: Head, folder: str, spre
     return weights
 
 
-def _asymmetry_weights(generator: np.random.Generator, head: Head) -> dict[str, float]:
-    stems = sorted({name[:-2] for name in head.names("asym")})
-    return {f"{stem}-{generator.choice(['l', 'r'])}": min(abs(generator.normal(0, 0.12)), 0.4) for stem in stems}
-
-
 HAIR_COLOURS = np.array(
     [[0.03, 0.025, 0.022], [0.08, 0.05, 0.035], [0.16, 0.10, 0.06], [0.34, 0.24, 0.14], [0.24, 0.10, 0.05]]
 )
@@ -205,16 +194,14 @@ GREY = np.array([0.48, 0.47, 0.46])
 
 def _appearance(generator: np.random.Generator, sex: float, age: float, ancestry: np.ndarray) -> Appearance:
     african, asian, caucasian = ancestry
-    fair = np.array(
-        [0.4 + 0.6 * (1 - caucasian), 0.28 * caucasian + 0.04, 0.2 * caucasian, 0.12 * caucasian, 0.07 * caucasian]
-    )
-    light_eyes = np.array([0.4 + 0.6 * (1 - caucasian), 0.3, 0.18 * caucasian, 0.22 * caucasian, 0.12 * caucasian])
+    darkest = 0.4 + 0.6 * (1 - caucasian)
+    fair = np.array([darkest, 0.28 * caucasian + 0.04, 0.2 * caucasian, 0.12 * caucasian, 0.07 * caucasian])
+    light_eyes = np.array([darkest, 0.3, 0.18 * caucasian, 0.22 * caucasian, 0.12 * caucasian])
     grey = np.clip((age - 0.35) / 0.4, 0, 1) * generator.uniform(0.2, 1)
     hair = HAIR_COLOURS[generator.choice(5, p=fair / fair.sum())] * np.exp(generator.normal(0, 0.15))
     made_up = sex < 0.5 and generator.random() < 0.35
     lips = np.array([0.84, 0.58, 0.57]) + generator.normal(0, 0.02, 3)
-    if made_up:
-        lips *= generator.uniform([0.85, 0.55, 0.6], [1.0, 0.85, 0.9])
+    lips *= generator.uniform([0.85, 0.55, 0.6], [1.0, 0.85, 0.9]) if made_up else 1
     return Appearance(
         melanin=float(np.clip(0.16 * caucasian + 0.30 * asian + 0.85 * african + generator.normal(0, 0.09), 0.03, 1)),
         redness=float(np.clip(generator.normal(0.5, 0.15), 0.2, 0.9)),

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,20 +12,20 @@ from openpyxl import Workbook
 
 from selfme_lib.runtime.files import atomic_path
 
-from .sensor import encode_bmp, encode_grey_jpeg, encode_jpeg
+from .sensor import encode
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The conventions of one data set: templates for names of subjects, clips, clips' folders and frames; the encoding of frames
-    (RGB uint8 and JPEG quality -> bytes); and how many clips of each class the real data set has."""
+    """The conventions of one data set: templates for names of subjects, clips, clips' folders and frames; how many clips of each
+    class the real data set has; and whether its frames are grey."""
 
     subject: str
     name: str
     folder: str
     frame: str
-    encode: Callable[[np.ndarray, int], bytes]
     class_counts: Mapping[str, int]
+    grey: bool = False
 
 
 LAYOUTS = {
@@ -34,7 +34,6 @@ LAYOUTS = {
         name="EP{session:02d}_{take:02d}f",
         folder="Cropped/sub{subject}/{name}",
         frame="reg_img{number}.jpg",
-        encode=encode_jpeg,
         class_counts={"negative": 88, "positive": 32, "surprise": 25},
     ),
     "smic": Layout(
@@ -42,7 +41,6 @@ LAYOUTS = {
         name="s{person}_{kind:.2}_{count:02d}",
         folder="HS/s{person}/micro/{kind}/{name}",
         frame="reg_image{number:06d}.bmp",
-        encode=encode_bmp,
         class_counts={"negative": 70, "positive": 51, "surprise": 43},
     ),
     "samm": Layout(
@@ -50,8 +48,8 @@ LAYOUTS = {
         name="{subject}_{session}_{take}",
         folder="{subject}/{name}",
         frame="{subject}_{number:05d}.jpg",
-        encode=encode_grey_jpeg,
         class_counts={"negative": 92, "positive": 26, "surprise": 15},
+        grey=True,
     ),
 }
 
@@ -69,7 +67,7 @@ class ClipFiles:
         return LAYOUTS[self.layout].frame.format(subject=self.subject, number=number)
 
     def encode(self, picture: np.ndarray, quality: int) -> bytes:
-        return LAYOUTS[self.layout].encode(picture, quality)
+        return encode(picture, Path(LAYOUTS[self.layout].frame).suffix, quality, grey=LAYOUTS[self.layout].grey)
 
 
 def clip_files(layout: str, person: int, clip: int, kind: str, count: int) -> ClipFiles:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -58,14 +59,9 @@ def render_pairs(
     """
     path, people = Path(path), list(identity_seeds)
     path.parent.mkdir(parents=True, exist_ok=True)
-    request = {
-        "code": fingerprint(code=__name__, head=HEAD),
-        "identities": fingerprint(code=[], people=people),
-        "persons": len(people),
-        "pairs_per_identity": pairs_per_identity,
-        "size": size,
-        "seed": seed,
-    }
+    code, identities = fingerprint(code=__name__, head=HEAD), fingerprint(code=[], people=people)
+    request: dict[str, Any] = {"code": code, "identities": identities, "persons": len(people)}
+    request |= {"pairs_per_identity": pairs_per_identity, "size": size, "seed": seed}
     with FileLock(path.with_name(f".{path.name}.lock")):  # two runs that share a file take turns
         _render(path, request, people, workers)
     return path
@@ -99,8 +95,7 @@ def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size:
     renderer = set_up(create_identity(identity_seed, "pretraining"), size)
     frames = np.load(path, mmap_mode="r+")
     for pair in range(pairs):
-        generator = np.random.default_rng((STREAM, seed, identity_seed, pair))
-        frames[index * pairs + pair] = draw_pair(renderer, generator)
+        frames[index * pairs + pair] = draw_pair(renderer, np.random.default_rng((STREAM, seed, identity_seed, pair)))
     frames.flush()
     return index
 
@@ -128,12 +123,8 @@ def _draw_state(generator: np.random.Generator, identity: Identity) -> Expressio
     peak = float(np.exp(generator.uniform(np.log(0.3), np.log(LARGEST_PEAK))))
     chosen = generator.choice(MOVING_UNITS, generator.integers(1, 5), replace=False).tolist()
     sides = np.array([[1, 1], [1, 0.1], [0.1, 1]])[generator.choice(3, p=[0.7, 0.15, 0.15])]
-    units = {}
-    for unit in chosen:
-        left, right = sides * generator.uniform(0.3, 1) * np.exp(generator.normal(0, 0.15, 2))
-        units[unit] = (left, right)
+    units = {u: tuple(sides * generator.uniform(0.3, 1) * np.exp(generator.normal(0, 0.15, 2))) for u in chosen}
     units = scaled_to(identity, units, peak)
     if generator.random() < 0.2:
         units[45] = (generator.uniform(0, 1),) * 2
-    across, up = generator.normal(0, 0.05, 2).tolist()
-    return Expression(action_units=units, gaze=(across, up))
+    return Expression(action_units=units, gaze=tuple(generator.normal(0, 0.05, 2).tolist()))

@@ -49,15 +49,11 @@ class Renderer:
 
     def __init__(self, identity: Identity, *, size: int, light: Light, backdrop: np.ndarray):
         head = load_head()
-        self.identity = identity
-        self.size = size
-        self.light = light
+        self.identity, self.size, self.light = identity, size, light
         self.camera = identity.camera(size)
         worn = identity.appearance.long_hair
         self.triangles = head.triangles if worn else head.triangles[head.part != PARTS.index("hair")]
-        atlas = paint(identity, side=min(4 * size, PAINTED))
-        self._colour = atlas.colour
-        self._position = atlas.position
+        self._atlas = paint(identity, side=min(4 * size, PAINTED))
         self._tint, self._gloss = _vertex_material(head, identity.appearance)
         # closed lips hide the mouth from every lamp; some light gets in as soon as they part
         in_mouth = MOUTH_LIGHT * _inside_mouth(head)
@@ -98,14 +94,16 @@ class Renderer:
         normals = vertex_normals(vertices, self.triangles) @ pose.rotation().T
         shine = gloss(normals, self.light, self._lit, self._gloss * self._openness)
         light = irradiance(normals, self.light, self._openness, self._lit) * self._tint
-        at_vertices = np.column_stack([self._position, light, shine]).astype(np.float32)
+        at_vertices = np.column_stack([self._atlas.position, light, shine]).astype(np.float32)
 
         surface = self.surface(vertices, pose, supersampling=SUPERSAMPLING)
         seen = surface.weights @ at_vertices  # (k, 6)
-        colour = _look_up(self._colour, seen[:, :2])
+        colour = _look_up(self._atlas.colour, seen[:, :2])
         picture = self._backdrop.copy()
         picture.reshape(-1, 3)[surface.pixel] = colour * seen[:, 2:5] + seen[:, 5:]
-        return encode(gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA))
+        linear = gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        response = linear * 1.05 / (1 + 0.18 * linear)  # highlights roll off softly
+        return np.clip(response, 0, 1) ** np.float32(ENCODING_GAMMA)
 
 
 def _look_up(image: np.ndarray, position: np.ndarray) -> np.ndarray:
@@ -117,11 +115,6 @@ def _look_up(image: np.ndarray, position: np.ndarray) -> np.ndarray:
     no_second_map: Any = None  # x and y share the first; OpenCV's stubs do not know
     samples = cv2.remap(image, positions.reshape(rows, width, 2), no_second_map, cv2.INTER_LINEAR)
     return samples.reshape(-1, 3)[: len(position)]
-
-
-def encode(linear: np.ndarray) -> np.ndarray:
-    """A camera's response, to [0, 1]: highlights roll off softly, then gamma."""
-    return np.clip(linear * 1.05 / (1 + 0.18 * linear), 0, 1) ** np.float32(ENCODING_GAMMA)
 
 
 @lru_cache(maxsize=1)

@@ -17,20 +17,10 @@ def expose(picture: np.ndarray, generator: np.random.Generator, *, noise: float,
     return np.clip(noisy * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def encode_jpeg(picture: np.ndarray, quality: int) -> bytes:
-    """RGB uint8 -> the bytes of a JPEG file."""
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-
-def encode_bmp(picture: np.ndarray, quality: int = 100) -> bytes:
-    """RGB uint8 -> the bytes of a BMP file, which has no quality."""
-    return cv2.imencode(".bmp", picture[..., ::-1])[1].tobytes()
-
-
-def encode_grey_jpeg(picture: np.ndarray, quality: int) -> bytes:
-    """RGB uint8 -> the bytes of a JPEG file with luminance as its one channel."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+def encode(picture: np.ndarray, suffix: str, quality: int = 95, *, grey: bool = False) -> bytes:
+    """RGB uint8 -> the bytes of a `.bmp` file, or of a `.jpg` of some quality; if `grey`, with luminance as its one channel."""
+    pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if grey else picture[..., ::-1]
+    return cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else [])[1].tobytes()
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -42,4 +32,4 @@ def decode(data: bytes) -> np.ndarray:
 
 def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """RGB uint8 -> RGB uint8 with the traces of JPEG compression."""
-    return decode(encode_jpeg(picture, quality))
+    return decode(encode(picture, ".jpg", quality))

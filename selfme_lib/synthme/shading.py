@@ -43,9 +43,8 @@ def draw_light(generator: np.random.Generator) -> Light:
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Unit normals: the area-weighted mean over adjoining triangles, (n, 3)."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
-    across = np.cross(b - a, c - a)
-    sums = [np.bincount(triangles.ravel(), np.repeat(across[:, i], 3), len(vertices)) for i in range(3)]
-    total = np.stack(sums, axis=1)
+    across = np.cross(b - a, c - a).T
+    total = np.stack([np.bincount(triangles.ravel(), np.repeat(x, 3), len(vertices)) for x in across], axis=1)
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
@@ -64,14 +63,12 @@ def visibility(
     return depth <= rasterise(points, depth, triangles, size).depth_at(points, background=np.inf) + bias
 
 
-def soft_visibility(
-    vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray, *, spread: float = 0.12, rays: int = 6
-) -> np.ndarray:
-    """The part of a lamp, `spread` wide, that each vertex sees: (n,) in [0, 1]."""
+def soft_visibility(vertices: np.ndarray, triangles: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """The part of a lamp, .12 wide and tried at six points of its rim, that each vertex sees: (n,) in [0, 1]."""
     right = np.cross([0.0, 1.0, 0.0], direction)
     up = np.cross(direction, right)
-    turns = np.arange(rays) / rays * 2 * np.pi
-    hits = [visibility(vertices, triangles, direction + spread * (np.cos(t) * right + np.sin(t) * up)) for t in turns]
+    turns = np.arange(6) / 6 * 2 * np.pi
+    hits = [visibility(vertices, triangles, direction + 0.12 * (np.cos(t) * right + np.sin(t) * up)) for t in turns]
     return np.mean(hits, axis=0)
 
 

@@ -48,7 +48,7 @@ class Unrolled:
         """The rows between two heights, and their coordinates; most strokes need no more."""
         top, bottom = (int(np.clip(to_texel(0, y)[1], 0, PAINTED)) for y in (high, low))
         rows = slice(top, bottom)
-        return rows, Unrolled(angle=self.angle[rows], height=self.height[rows], x=self.x[rows])
+        return rows, Unrolled(self.angle[rows], self.height[rows], self.x[rows])
 
 
 @lru_cache(maxsize=1)
@@ -69,8 +69,7 @@ def vertex_positions() -> np.ndarray:
     head = load_head()
     y = head.vertices[:, 1]
     angle = np.clip(head.angle(), -MOST_ANGLE, MOST_ANGLE)
-    position = np.stack(to_texel(angle, np.clip(y, LOWEST, HIGHEST)), axis=1)
-    position = np.clip(position, 1, PAINTED - 2)
+    position = np.clip(np.stack(to_texel(angle, np.clip(y, LOWEST, HIGHEST)), axis=1), 1, PAINTED - 2)
     for eye, centre in head.eyes:
         local = (head.vertices[eye] - centre)[:, :2] / (EYE_RADIUS * MARGIN)  # in [-1, 1]
         position[eye] = np.stack([(local[:, 0] + 1) / 2 * TILE, PAINTED + (1 - local[:, 1]) / 2 * TILE], axis=1)
@@ -87,12 +86,8 @@ def paint(identity: Identity, side: int = PAINTED) -> Atlas:
     """Paint a person's atlas (takes 0.4 s), averaged to an unrolled head `side` texels wide so that it does not alias."""
     generator, look = np.random.default_rng((*identity.key, 1)), identity.appearance
     colour = np.ones((PAINTED + TILE, PAINTED, 3), np.float32)
-    head = colour[:PAINTED]
-    _paint_skin(generator, look, head)
-    _paint_stubble(generator, look, head)
-    _paint_lips(generator, look, head)
-    _paint_brows(generator, look, head)
-    _paint_hair(generator, look, head)
+    for layer in (_paint_skin, _paint_stubble, _paint_lips, _paint_brows, _paint_hair):
+        layer(generator, look, colour[:PAINTED])
     colour[PAINTED:, :TILE] = _eye(generator, look)
     colour[PAINTED:, 2 * TILE :] = _long_hair(generator, look)
     if side == PAINTED:
@@ -270,7 +265,6 @@ def _eye(generator: np.random.Generator, look: Appearance) -> np.ndarray:
     inside = smoothstep(0.0695, 0.0640, radius)[..., None]
     pupil = smoothstep(0.0285, 0.0245, radius)[..., None]
     eye = (white * (1 - inside) + iris * inside) * (1 - pupil) + 0.012 * pupil
-    under_lid = 1 - 0.6 * smoothstep(-0.01, 0.09, y)
-    eye = eye * under_lid[..., None]
+    eye = eye * (1 - 0.6 * smoothstep(-0.01, 0.09, y))[..., None]  # under the lid
     glint = np.exp(-((np.hypot(x - 0.02, y - 0.028) / 0.010) ** 2))
     return (eye + 0.9 * glint[..., None]).astype(np.float32)

@@ -109,8 +109,7 @@ class Script:
     def state(self, frame: int) -> tuple[Expression, Pose]:
         """What face and head do in a frame."""
         units = {u: (left, right) for u, (left, right) in zip(UNITS, self.intensity[frame].tolist()) if left or right}
-        across, up = self.gaze[frame].tolist()
-        return Expression(action_units=units, gaze=(across, up)), self.poses[frame]
+        return Expression(action_units=units, gaze=tuple(self.gaze[frame].tolist())), self.poses[frame]
 
 
 def pixel_motion(identity: Identity, units: ActionUnits) -> float:
@@ -138,19 +137,21 @@ def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed:
     onset, apex, offset = lead - 1, lead - 1 + rise, lead - 1 + rise + fall
     time = np.arange(frames, dtype=float)
 
-    recipe = _choose(generator, RECIPES[emotion], difficulty.unit_sharing)
+    shared = generator.random() < difficulty.unit_sharing
+    fitting = [recipe for recipe in RECIPES[emotion] if recipe.shared == shared]
+    weights = np.array([recipe.weight for recipe in fitting])
+    recipe = fitting[generator.choice(len(fitting), p=weights / weights.sum())]
     side = generator.choice(["L", "R"]) if recipe.one_sided else ""
-    low, high = difficulty.peak
-    peak = float(np.exp(generator.uniform(np.log(low), np.log(high))))
+    peak = float(np.exp(generator.uniform(*np.log(difficulty.peak))))
     labelled = scaled_to(identity, _perform(generator, identity, recipe, side, difficulty), peak)
 
     intensity = np.zeros((frames, len(UNITS), 2))
-    residue = generator.uniform(0, 0.3)
+    fading = 1 - (1 - generator.uniform(0, 0.3)) * smoothstep(apex, offset, time)  # a residue stays
     for unit, pair in labelled.items():
         late = generator.uniform(0, 0.3) * rise  # units of an expression do not start together
-        envelope = _envelope(time, onset + late, apex, offset, residue)
+        envelope = smoothstep(onset + late, apex, time) * fading
         intensity[:, UNITS.index(unit)] += envelope[:, None] * pair
-    _add_distractors(generator, identity, difficulty, intensity, peak)
+    _add_distractors(generator, identity, difficulty, intensity)
     gaze = _glances(generator, difficulty, frames)
     return Script(
         emotion=emotion,
@@ -169,13 +170,6 @@ def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed:
     )
 
 
-def _choose(generator: np.random.Generator, recipes: tuple[Recipe, ...], unit_sharing: float) -> Recipe:
-    shared = generator.random() < unit_sharing
-    fitting = [recipe for recipe in recipes if recipe.shared == shared]
-    weights = np.array([recipe.weight for recipe in fitting])
-    return fitting[generator.choice(len(fitting), p=weights / weights.sum())]
-
-
 def _perform(
     generator: np.random.Generator, identity: Identity, recipe: Recipe, side: str, difficulty: Difficulty
 ) -> dict[int, tuple[float, float]]:
@@ -185,30 +179,23 @@ def _perform(
         uneven *= [1, 0.12] if side == "L" else [0.12, 1]
     units = {}
     for unit, strength in recipe.units.items():
-        strength = strength * np.exp(generator.normal(0, 0.2))
-        units[unit] = tuple(strength * uneven * identity.style[unit])
+        units[unit] = tuple(strength * np.exp(generator.normal(0, 0.2)) * uneven * identity.style[unit])
     for unit in generator.choice([1, 2, 4, 6, 7, 10, 14, 15, 17, 24], 2, replace=False).tolist():
         if unit not in units:
             units[unit] = (abs(generator.normal(0, difficulty.spillover)),) * 2
     return units
 
 
-def _envelope(time: np.ndarray, onset: float, apex: int, offset: int, residue: float) -> np.ndarray:
-    """0 until the onset, 1 at the apex, `residue` from the offset on; smooth."""
-    return smoothstep(onset, apex, time) * (1 - (1 - residue) * smoothstep(apex, offset, time))
-
-
 DISTRACTORS: tuple[ActionUnits, ...] = (
     {24: (1.0, 1.0)},  # lip press
     {17: (1.0, 1.0), 24: (0.7, 0.7)},  # swallowing
     *({unit: (1.0, 1.0)} for unit in (28, 18, 25, 7)),
-    {14: (1.0, 0.0)},
-    {14: (0.0, 1.0)},
+    *({14: sides} for sides in ((1.0, 0.0), (0.0, 1.0))),
 )
 
 
 def _add_distractors(
-    generator: np.random.Generator, identity: Identity, difficulty: Difficulty, intensity: np.ndarray, peak: float
+    generator: np.random.Generator, identity: Identity, difficulty: Difficulty, intensity: np.ndarray
 ) -> None:
     frames = len(intensity)
     time = np.arange(frames, dtype=float)

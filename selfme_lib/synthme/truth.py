@@ -86,7 +86,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Truth:
     """Raises KeyError, TypeError or ValueError if something is missing or wrong."""
     names = [f"{part}_flow_{direction}" for part in ("au", "head") for direction in ("backward", "forward")]
     flows: dict[str, Any] = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in names}
-    masks: dict[str, Any] = {name: torch.from_numpy(arrays[name]) for name in MASKS}
+    as_stored: dict[str, Any] = {name: torch.from_numpy(arrays[name]) for name in (*MASKS, "au_intensity", "pose")}
     numbers: dict[str, Any] = {name: int(arrays[name]) for name in FRAME_NUMBERS}
     shape = (2, *arrays["surface"].shape)
     for name, flow in flows.items():
@@ -97,10 +97,6 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Truth:
     return Truth(
         flow_backward=flows["au_flow_backward"] + flows["head_flow_backward"],
         flow_forward=flows["au_flow_forward"] + flows["head_flow_forward"],
-        **flows,
-        **masks,
         au_names=tuple(arrays["au_names"].tolist()),
-        au_intensity=torch.from_numpy(arrays["au_intensity"]),
-        pose=torch.from_numpy(arrays["pose"]),
-        **numbers,
+        **(flows | as_stored | numbers),
     )

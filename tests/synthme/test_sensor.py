@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from selfme_lib.synthme.sensor import encode_bmp, encode_jpeg, expose, through_jpeg
+from selfme_lib.synthme.sensor import encode, expose, through_jpeg
 
 
 def test_noise_has_the_strength_asked_for(generator):
@@ -20,7 +20,7 @@ def test_without_noise_only_rounding_is_left(generator):
 def test_files_keep_red_red():
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 200
-    for data in (encode_bmp(red), encode_jpeg(red, 95)):
+    for data in (encode(red, ".bmp"), encode(red, ".jpg", 95)):
         read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert read[..., 2].mean() > 190
         assert read[..., 0].mean() < 10
