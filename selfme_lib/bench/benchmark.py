@@ -115,8 +115,7 @@ def bench_motion(
     chosen = every_nth(every, clips)
     turned = _turned(root, chosen, workers=threads) if "yaw" in nuisances else {}
 
-    def clean_pairs(some: Sequence[Clip]) -> Pairs:
-        return load_pairs(root, some, size)
+    clean_pairs = partial(load_pairs, root, size=size)
 
     def pairs_under(nuisance: str, some: Sequence[Clip]) -> Pairs:
         if nuisance == "yaw":

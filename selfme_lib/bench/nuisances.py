@@ -48,10 +48,10 @@ def noise(pairs: Pairs) -> Pairs:
     """A sensor nearly four times as noisy as SynthME's; see `synthme.sensor`."""
     drawn = list(_generators("noise", pairs))
 
-    def exposed(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        return _each(images, lambda picture, index: expose(picture, drawn[index], noise=NOISE))
+    def exposed(picture: Float[np.ndarray, "h w 3"], index: int) -> UInt8[np.ndarray, "h w 3"]:
+        return expose(picture, drawn[index], noise=NOISE)
 
-    return replace(pairs, onset=exposed(pairs.onset), apex=exposed(pairs.apex))
+    return replace(pairs, onset=_each(pairs.onset, exposed), apex=_each(pairs.apex, exposed))
 
 
 def jpeg(pairs: Pairs) -> Pairs:

@@ -46,7 +46,7 @@ def bench_train(
     Args:
         config: the classifier; its number of epochs is replaced.
         clips: of a fold; random motions, as speed does not depend on them.
-        epochs: of a measurement; by default as many as a fold of the quick profile, including set-up and finish.
+        epochs: of a measurement; by default as many as in the quick profile, so that set-up weighs as much as there.
         rounds: measurements of each kind, of which the fastest counts.
         workers: single-threaded processes that train folds side by side; 1 skips this part.
 

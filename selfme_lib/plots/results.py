@@ -167,9 +167,9 @@ def _legend_above(ax: Axes, handles: Sequence[Artist]) -> None:
 def show_confusion(ax: Axes, confusion: np.ndarray, *, title: str = "") -> None:
     """Clips by truth (row) and prediction (column), coloured by their share of the row: the diagonal is the recall."""
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
-    texts = [[f"{count:g}" for count in row] for row in confusion]
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     names = [name[:3] for name in CLASS_NAMES[len(confusion)]]
-    _show_matrix(ax, share, texts, rows=names, columns=names, cmap="Blues", lowest=0, dark=0.55, title=title)
+    _label_cells(ax, confusion, "g", rows=names, columns=names, dark=share > 0.55, title=title)
     ax.set(xlabel="prediction", ylabel="truth")
 
 
@@ -177,29 +177,26 @@ def show_similarities(
     ax: Axes, matrix: Float[Tensor, "r c"], *, rows: Sequence[str], columns: Sequence[str], title: str = ""
 ) -> None:
     """Cosines as colours and numbers, from -1 to 1."""
-    texts = [[f"{cosine:.2f}" for cosine in row] for row in matrix.tolist()]
-    look: dict[str, Any] = {"cmap": DIVERGING, "lowest": -1, "dark": 0.65, "fontsize": 8}
-    _show_matrix(ax, matrix.numpy(), texts, rows=rows, columns=columns, title=title, **look)
+    cosines = matrix.numpy()
+    ax.imshow(cosines, cmap=DIVERGING, vmin=-1, vmax=1)
+    _label_cells(ax, cosines, ".2f", rows=rows, columns=columns, dark=abs(cosines) > 0.65, title=title, fontsize=8)
 
 
-def _show_matrix(
+def _label_cells(
     ax: Axes,
-    shades: np.ndarray,
-    texts: Sequence[Sequence[str]],
+    values: np.ndarray,
+    form: str,
     *,
     rows: Sequence[str],
     columns: Sequence[str],
-    cmap: str,
-    lowest: float,
-    dark: float,
+    dark: np.ndarray,
     title: str,
     fontsize: float | None = None,
 ) -> None:
-    """Cells coloured from `lowest` to 1 with a text in each, white on shades beyond ± `dark`."""
-    ax.imshow(shades, cmap=cmap, vmin=lowest, vmax=1)
-    for (row, column), shade in np.ndenumerate(shades):
-        colour = "white" if abs(shade) > dark else INK
-        ax.text(column, row, texts[row][column], ha="center", va="center", fontsize=fontsize, color=colour)
+    """A number on each cell of a picture of a matrix, white on dark cells; names of rows and columns."""
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if dark[row, column] else INK
+        ax.text(column, row, format(value, form), ha="center", va="center", fontsize=fontsize, color=colour)
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)

@@ -75,17 +75,13 @@ class ContrastExplorer(Explorer):
         Candidates are the clips of the batch (`pair`), or all their regions, clip by clip (`all`).
         """
         i, alpha = self.anchor.value, REGIONS.index(self.region.value)
-        same_class = self._labels == self._labels[i]
-        if self.denominator.value == "pair":
-            beta = self.beta()
-            counts = torch.ones(len(self._unit), dtype=torch.bool)
-            counts[i] = alpha != beta
-            return self._unit[:, beta] @ self._unit[i, alpha], same_class & counts, counts
         counts = torch.ones(len(self._unit), 4, dtype=torch.bool)
         counts[i, alpha] = False
-        same_half = torch.arange(4) // 2 == alpha // 2
+        same_class, same_half = self._labels == self._labels[i], torch.arange(4) // 2 == alpha // 2
         positive = same_class[:, None] & same_half & counts
-        return (self._unit @ self._unit[i, alpha]).flatten(), positive.flatten(), counts.flatten()
+        cosine = self._unit @ self._unit[i, alpha]  # (n, 4)
+        regions = [self.beta()] if self.denominator.value == "pair" else [0, 1, 2, 3]
+        return cosine[:, regions].flatten(), positive[:, regions].flatten(), counts[:, regions].flatten()
 
     def beta(self) -> int:
         """The region that the anchor's is compared with."""
