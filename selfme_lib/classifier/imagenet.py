@@ -1,4 +1,4 @@
-"""Where ImageNet weights of ViT-S/16 come from: the cache, else the Hugging Face hub."""
+"""Where ImageNet weights of ViT-S/16 come from: the cache, or else the Hugging Face hub."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ VIT_SMALL_WEIGHTS = "vit_small_patch16_224.augreg_in21k_ft_in1k"  # timm's name
 
 
 def pretrained_weights() -> Path:
-    """timm's ImageNet weights of ViT-S/16: from the cache, else downloaded.
+    """The file of timm's ImageNet weights of ViT-S/16, downloaded unless cached.
 
     Raises:
         OSError or the HTTP client's error: within seconds when there is no network (timm itself retries for 47 s).
@@ -17,5 +17,5 @@ def pretrained_weights() -> Path:
     cached = try_to_load_from_cache(repository, name)
     if isinstance(cached, str):
         return Path(cached)
-    get_hf_file_metadata(hf_hub_url(repository, name), timeout=5)  # one question, no retries: is anybody there?
+    get_hf_file_metadata(hf_hub_url(repository, name), timeout=5)  # one request without retries: does the hub answer?
     return Path(hf_hub_download(repository, name))

@@ -1,24 +1,24 @@
-r"""The symmetric contrastive loss: telling a transformer that a face has two halves (paper §3.3, Eq 12-14).
+r"""The symmetric contrastive loss, which teaches a transformer that a face has two halves (paper §3.3, Eq 12-14).
 
-A transformer sees the patches of a motion as an unordered set of tokens. Here the patch embeddings are averaged over
-the four quadrants of the image,
+A transformer sees the patches of a motion as an unordered set of tokens. Here the patch embeddings are averaged over the four
+quadrants of the image,
 
 $$\bar\Phi^\alpha = \tfrac1{N_0} \sum_{i=1}^{N_0} \Phi_d^{\alpha i},\qquad \alpha \in R = \{UL, UR, BL, BR\},$$
 
-and a quadrant is pulled towards the same quadrant, and towards the one across the face, of the samples of its class.
-As Eq 14 is printed, its ratio has the same exponential above and below the line: it is $1/|A|$ whatever the weights,
-and its gradient is exactly zero. We read it as supervised contrastive learning (Khosla et al. 2020) for each ordered
-pair of regions $(\alpha, \beta)$ that are identical or symmetrical:
+and a quadrant is pulled towards the same quadrant, and the one across the face, of the samples of its class. As printed, the
+ratio in Eq 14 has the same exponential in numerator and denominator: it is $1/|A|$ whatever the weights, and its gradient is
+exactly zero. We read it as supervised contrastive learning (Khosla et al. 2020) for each ordered pair of regions
+$(\alpha, \beta)$ that are identical or symmetrical:
 
 $$L_{sc} = \operatorname{mean}_{(i,\alpha,\beta)} \frac{-1}{|P(i,\alpha,\beta)|} \sum_{p \in P(i,\alpha,\beta)}
   \log \frac{\exp(\bar\Phi_i^\alpha \cdot \bar\Phi_p^\beta / \tau)}
             {\sum_{a \in A(i,\alpha,\beta)} \exp(\bar\Phi_i^\alpha \cdot \bar\Phi_a^\beta / \tau)}$$
 
-with unit vectors $\bar\Phi$; $P$ holds the samples of $i$'s class and $A$ the whole batch, both without $i$ itself
-where $\alpha = \beta$. Pairs of regions that are neither identical nor symmetrical add nothing, anchors without
-positives are left out, and the sum of the paper is a mean: the sum is a hundred times the cross-entropy beside it.
+with unit vectors $\bar\Phi$; $P$ holds the samples of $i$'s class and $A$ the whole batch, both without $i$ itself where
+$\alpha = \beta$. Pairs of regions that are neither identical nor symmetrical add nothing, anchors without positives are left out,
+and the paper's sum is a mean here: the sum would be a hundred times the cross-entropy.
 
-"Left" and "right" are those of the image. Motions are `b 2 h w`, x first, as everywhere (see `grids`).
+"Left" and "right" are those of the image. Motions are `b 2 h w`, x first (see `grids`).
 """
 
 import math
@@ -51,7 +51,7 @@ def flip_motion(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
 def mirror_right_half(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
     """Our extension `mirror`: the right half replaced by its own mirror image.
 
-    When both corners of a mouth are pulled outwards, dx is opposite left and right, and the loss as written asks for
+    When both corners of the mouth are pulled outwards, dx has opposite signs left and right, and the loss as written asks for
     equal embeddings of opposite inputs. After this, a motion that is symmetric about the middle has equal halves.
     """
     left, right = motion.chunk(2, dim=-1)
@@ -69,14 +69,14 @@ def symmetric_contrastive_loss(
     tau: float = 0.07,
     denominator: Literal["pair", "all"] = "pair",
 ) -> Float[Tensor, ""]:
-    """Eq 14 in the reading of the module's docstring.
+    """Eq 14 as the module's docstring reads it.
 
     Args:
-        regions: what `region_embeddings` gives; normalised here.
+        regions: from `region_embeddings`; normalised here.
         labels: class of each sample.
         tau: temperature.
-        denominator: "pair" compares an anchor with the regions β of the batch, a pair (α, β) at a time; "all" with all
-            other 4b-1 regions at once, which is SupCon whose classes are (label, upper or bottom half).
+        denominator: `pair` compares an anchor with the regions β of the batch, one pair (α, β) at a time; `all` with all other
+            4b-1 regions at once, which is SupCon whose classes are (label, upper or lower half).
     """
     batch, device = len(regions), regions.device
     unit = F.normalize(regions.float(), dim=-1)
@@ -95,11 +95,11 @@ def symmetric_contrastive_loss(
 def contrast(
     similarity: Float[Tensor, "*r n m"], *, positive: Bool[Tensor, "*r n m"], candidate: Bool[Tensor, "*r n m"]
 ) -> Float[Tensor, ""]:
-    """Supervised contrastive loss: -log softmax over the candidates, averaged over an anchor's positives, then anchors.
+    """Supervised contrastive loss: -log softmax over the candidates, averaged over each anchor's positives, then over anchors.
 
     Rows are anchors. An anchor without positives is left out; if none has any, the loss is zero.
     """
-    lowest = torch.finfo(similarity.dtype).min  # not -inf: a row without candidates must not make NaN gradients
+    lowest = torch.finfo(similarity.dtype).min  # not -inf: the gradients of a row without candidates must not be NaN
     log_ratio = similarity.masked_fill(~candidate, lowest).log_softmax(-1)
     positives = positive.sum(-1)
     per_anchor = -(log_ratio * positive).sum(-1) / positives.clamp(min=1)

@@ -1,16 +1,16 @@
 r"""Is one method better than another, or were the subjects kind to it? A permutation test over subjects.
 
-If two methods are equally good, it does not matter which of the two predicted a subject. So the predictions of whole
-subjects are exchanged between them, in every possible way ($2^S$ of them) or in many random ones, and the difference is
-computed again each time. The p-value is the share of exchanges whose difference is at least as large as the one found:
+If two methods are equally good, it does not matter which of the two predicted a subject. So the predictions of whole subjects are
+exchanged between the methods, in every possible way ($2^S$ of them) or in many random ones, and the difference is computed again
+each time. The p-value is the share of exchanges whose difference is at least as large as the one found:
 
 $$p = \frac{\#\{\text{exchanges}: |d| \ge |d_{\text{found}}|\}}{\#\text{exchanges}}.$$
 
-Nothing is assumed about distributions. Clips of one subject stay together, because they resemble each other.
+No distribution is assumed. Clips of one subject stay together because they resemble each other.
 
-A table holds many comparisons, and of twenty tests of nothing one comes out below .05. Holm's correction multiplies the
-smallest p-value by the number of tests, the next by one less, and so on: if all that is then below .05 is believed, the
-chance of believing anything that is not there is at most .05, however the tests depend on each other.
+A table holds many comparisons, and of twenty tests with no effect one falls below .05 by chance. Holm's correction multiplies the
+smallest p-value by the number of tests, the next by one less, and so on. Calling everything below .05 an effect then errs at all
+with probability at most .05, however the tests depend on each other.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ def permutation_p(
     """Two-sided p-value of the mean difference in a pooled metric between the first and the second of each pair.
 
     Args:
-        pairs: confusion matrices by subject of the two methods; a pair a seed, or a pair a setting. A subject is
-            exchanged in all of them at once.
-        metric: from confusion matrices `n k k` to n numbers, such as `metrics.uf1`.
-        n: random exchanges where not all are tried.
+        pairs: the two methods' confusion matrices by subject; a pair per seed, or per setting. A subject is exchanged in all of
+            them at once.
+        metric: such as `metrics.uf1`.
+        n: random exchanges where there are too many to try all.
         seed: of those.
     """
     exchanged = _exchanges(len(pairs[0][0]), n, seed)  # (n, s); the first one exchanges nobody
@@ -45,7 +45,7 @@ def permutation_p(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction: p-values that may be compared with one level although there are several."""
+    """Holm's correction: p-values that may all be compared with the same level."""
     order = np.argsort(p_values)
     factors = len(order) - np.arange(len(order))
     corrected = np.empty(len(order))
