@@ -1,10 +1,12 @@
 """A problem that a tiny classifier learns in seconds: blobs of skin that move, where and how depending on the class."""
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from selfme_lib.classifier.network import ClassifierConfig
+from selfme_lib.evaluation.loso import Experiment, run_experiments
 
 TINY = ClassifierConfig(
     image_size=64, depth=1, width=32, heads=2, epochs=15, batch_size=8, lr=3e-3, schedule="one-cycle", weight_decay=0.01
@@ -38,3 +40,9 @@ def moving_blobs(
             people.append(f"{person + 1:02d}")
             names.append(f"EP{clip + 1:02d}")
     return torch.stack(motions), torch.tensor(labels), people, names
+
+
+def run_loso(config, motion, labels, subjects, clips, *, seed, store, fit_predict, executor=None) -> pd.DataFrame:
+    """Predict every clip from the other subjects' clips."""
+    experiment = Experiment(config, motion, labels, subjects, clips, seed, fit_predict)
+    return run_experiments([experiment], store=store, executor=executor)[0]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -182,18 +183,13 @@ def fit_predict_every_epoch(
     motion: Float[Tensor, "n 2 h w"],
     labels: Int[Tensor, "n"],
     test_motion: Float[Tensor, "m 2 h w"],
-    *,
-    classes: int = 3,
-    seed: int,
-    device: str = "cpu",
+    **options: Any,
 ) -> Float[Tensor, "e m k"]:
-    """`fit_predict` after each epoch; the last probabilities are those of `fit_predict`."""
+    """`fit_predict` after each epoch, with the same options; the last probabilities are those of `fit_predict`."""
     after: list[Tensor] = []
 
     def keep(model: SCViT) -> None:
         after.append(predict(model, test_motion))
 
-    train_classifier(
-        config, motion, labels, classes=classes, seed=seed, device=device, progress=False, after_epoch=keep
-    )
+    train_classifier(config, motion, labels, progress=False, after_epoch=keep, **options)
     return torch.stack(after)

@@ -54,27 +54,6 @@ class Experiment:
     classes: int = 3
 
 
-def run_loso(
-    config: Any,
-    motion: Float[Tensor, "n c h w"],
-    labels: Sequence[int],
-    subjects: Sequence[str],
-    clips: Sequence[str],
-    *,
-    seed: int,
-    store: Path,
-    executor: concurrent.futures.Executor | None = None,
-    fit_predict: Callable[..., Float[Tensor, "m k"]],
-    classes: int = 3,
-    device: str = "cpu",
-    title: str = "LOSO",
-) -> pd.DataFrame:
-    """Predict every clip from the other subjects' clips: `run_experiments` for a single `Experiment`."""
-    experiment = Experiment(config, motion, labels, subjects, clips, seed, fit_predict, classes)
-    (table,) = run_experiments([experiment], store=store, executor=executor, device=device, title=title)
-    return table
-
-
 def run_experiments(
     experiments: Sequence[Experiment],
     *,
@@ -115,15 +94,16 @@ def run_folds(
         DataError: fewer than two subjects, a motion that is not finite, a training that diverged, or a file in `store`
             that cannot be read.
     """
-    results: list[dict[str, Fold]] = []
+    results: list[dict[str, Fold]] = [{} for _ in experiments]
     tasks: dict[Path, tuple] = {}
     places: dict[Path, list[tuple[int, str]]] = {}  # experiments may share folds: those are computed once
     for number, experiment in enumerate(experiments):
-        folds, missing = _prepare(experiment, store, device, shared=executor is not None)
-        results.append(folds)
-        for (name, file), task in missing.items():
-            tasks[file] = task
-            places.setdefault(file, []).append((number, name))
+        for name, (file, task) in _folds(experiment, store, device, shared=executor is not None).items():
+            if file.exists():
+                results[number][name] = read_json(file)
+            else:
+                tasks[file] = task
+                places.setdefault(file, []).append((number, name))
     total = sum(len(set(experiment.subjects)) for experiment in experiments)
     with tqdm(total=total, initial=sum(map(len, results)), desc=title, unit="fold", disable=None) as bar:
         for file, result in run_tasks(run_fold, tasks, executor):
@@ -151,10 +131,12 @@ def predictions(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
     return table
 
 
-def _prepare(
-    experiment: Experiment, store: Path, device: str, *, shared: bool
-) -> tuple[dict[str, Fold], dict[tuple[str, Path], tuple]]:
-    """Check an experiment; its finished folds by subject, and the tasks of the missing ones by subject and file."""
+def _folds(experiment: Experiment, store: Path, device: str, *, shared: bool) -> dict[str, tuple[Path, tuple]]:
+    """Check an experiment; by held-out subject, the file of the fold and the arguments of `run_fold`.
+
+    Args:
+        shared: unless every fold is finished, the motions go into a file that all workers read.
+    """
     motion, subjects = experiment.motion.numpy(), np.asarray(experiment.subjects)
     labels, names = np.asarray(experiment.labels, dtype=np.int64), sorted(set(experiment.subjects))
     if len(names) < 2:
@@ -175,18 +157,16 @@ def _prepare(
         device=torch.device(device).type,
     )
     files = {name: store / f"fold-{name}-{key}.json" for name in names}
-    finished = {name: read_json(file) for name, file in files.items() if file.exists()}
-    missing = [name for name in names if name not in finished]
     where: np.ndarray | Path = motion
-    if shared and missing:
+    if shared and not all(file.exists() for file in files.values()):
         where = store.resolve() / f"motion-{content[:16]}.npy"
         if not where.exists():
             with atomic_path(where) as temporary:
                 np.save(temporary, motion)
     arguments = (experiment.fit_predict, experiment.config, where, labels, subjects)
-    return finished, {
-        (name, files[name]): (*arguments, name, experiment.classes, fold_seed(experiment.seed, name), device)
-        for name in missing
+    return {
+        name: (file, (*arguments, name, experiment.classes, fold_seed(experiment.seed, name), device))
+        for name, file in files.items()
     }
 
 

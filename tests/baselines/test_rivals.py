@@ -7,10 +7,9 @@ from selfme_lib.baselines import rivals
 from selfme_lib.baselines.rivals import RIVALS, Rival, fit_predict, train
 from selfme_lib.baselines.settings import RivalsConfig
 from selfme_lib.baselines.training import Moves
-from selfme_lib.evaluation.loso import run_loso
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.study import profiles
-from toy_motion import moving_blobs
+from toy_motion import moving_blobs, run_loso
 
 SETTINGS = profiles.load("smoke").evaluation.rivals
 MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(3, 4, size=32)

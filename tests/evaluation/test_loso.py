@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from selfme_lib.classifier.training import fit_predict
-from selfme_lib.evaluation.loso import run_fold, run_loso
+from selfme_lib.evaluation.loso import run_fold
 from selfme_lib.evaluation.metrics import score
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.processes import worker_pool
-from toy_motion import TINY, moving_blobs
+from toy_motion import TINY, moving_blobs, run_loso
 
 SHORT = replace(TINY, epochs=3)
 MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(4, 6)
@@ -109,7 +109,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from dataclasses import replace
-from toy_motion import TINY, moving_blobs
+from toy_motion import TINY, moving_blobs, run_loso
 from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation import loso
 from selfme_lib.runtime.processes import process_pool
@@ -123,7 +123,7 @@ write_json, loso.write_json = loso.write_json, write_json_and_die
 motion, labels, *names = moving_blobs(4, 6)
 executor = process_pool(2)
 arguments = {"seed": 7, "store": Path(sys.argv[2]), "executor": executor, "fit_predict": fit_predict}
-loso.run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, **arguments)
+run_loso(replace(TINY, epochs=3), motion, labels.tolist(), *names, **arguments)
 """
 
 

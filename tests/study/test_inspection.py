@@ -5,12 +5,11 @@ import torch
 
 from selfme_lib.classifier.training import fit_predict, predict
 from selfme_lib.data import Clip
-from selfme_lib.evaluation.loso import run_loso
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.study import inspection
 from selfme_lib.study.rows import Row
 from selfme_lib.study.study import Study
-from toy_motion import TINY, moving_blobs
+from toy_motion import TINY, moving_blobs, run_loso
 
 MOTION, LABELS, SUBJECTS, NAMES = moving_blobs(3, 4)
 ROW = Row("toy")
