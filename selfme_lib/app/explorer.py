@@ -1,7 +1,7 @@
 """`selfme explore`: the amplification explorer as a page of its own, served by Voilà.
 
-Voilà runs a notebook and shows its outputs without its code. The notebook is written for the purpose: two rendered people,
-or the clips of a data set that the reader has.
+Voilà runs a notebook and shows its outputs without its code. The notebook is written on the spot: it shows two rendered
+people, or the clips of the reader's own data set.
 """
 
 import sys
@@ -16,8 +16,8 @@ from .extras import extra
 TITLE = """\
 # Amplify a micro-expression
 
-Onset and apex are what a camera saw. The third picture is the onset frame, moved by the motion that a network found between
-the two, times γ. At γ = 1 it is the apex; drag the slider, and what the eye missed becomes plain.
+Onset and apex are what a camera saw. The third picture is the onset frame, moved by γ times the motion that a network found
+between the two. At γ = 1 it is the apex; drag the slider, and what the eye missed becomes obvious.
 """
 NOTES = """\
 **bilinear (raw)** leaves out the B-spline and the exponential that keep the motion smooth and invertible; cells that fold
@@ -41,7 +41,7 @@ explore_amplification(ClipFrames(clips, 224, FrameCache(DATA / "frames", 224)))
 
 
 def apex_rule(dataset: str) -> str:
-    """SMIC has no apex frames, so that the middle one stands for it."""
+    """SMIC labels no apex frames, so the middle one stands in."""
     return "middle" if dataset in ("smic", "composite") else "label"
 
 
@@ -61,10 +61,10 @@ def notebook_of(dataset: str = "synthme", root: Path | None = None) -> nbformat.
 
 
 def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool) -> int:
-    """Serve a notebook by Voilà until it is interrupted; the exit code of the server.
+    """Serve a notebook with Voilà until it is interrupted; returns the exit code of the server.
 
     Args:
-        port: on this machine; nobody else can reach it.
+        port: on this machine; it cannot be reached from elsewhere.
         browser: open the page in the reader's browser.
     """
     with extra("notebooks"):

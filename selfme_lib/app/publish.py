@@ -1,9 +1,9 @@
 """`selfme report runs/NAME --publish`: bring a run's pictures and outputs into the repository.
 
-The committed notebooks show results of one real run, and the README and the heads of the notebooks show figures of
-the same run, and so do the README's tables, which stand between `<!-- table NAME -->` and `<!-- end -->`; none of
-them is ever edited by hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`; pictures get the
-descriptions that were saved with them, for those who cannot see; the README's moving picture is made anew.
+The committed notebooks show the results of one real run. The README, its tables (between `<!-- table NAME -->` and
+`<!-- end -->`) and the notebooks' title pictures show the same run; none of them is ever edited by hand. The numbers are kept
+in `notebooks/published.json`, for `selfme verify`. Pictures get the descriptions that were saved with them, for readers who
+cannot see; the README's animation is made again.
 """
 
 import re
@@ -27,18 +27,18 @@ ANIMATION = "figures/00_amplification.webp"  # that the README may show
 def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJECT) -> list[Path]:
     """Put a run's outputs into the committed notebooks, and the figures that README and notebooks show into `figures/`.
 
-    Appendices are published only if the run has them.
+    Appendices are published only if the run has them. Nothing is written unless everything can be.
 
     Returns:
         The files that were written.
 
     Raises:
-        DataError: a notebook is missing in the run, failed, was changed since, or prints a path of this machine.
+        DataError: a notebook is missing in the run, failed, was changed since, or shows a path of this machine.
     """
     finished = read_json(run.timings)["notebooks"] if run.timings.exists() else {}
     appendices = [path for path in find_appendices(notebooks) if finished.get(path.stem, {}).get("status") == "done"]
     sources = [*find_notebooks(notebooks), *appendices]
-    published = [(source, _with_outputs(source, run)) for source in sources]  # all must be fit before any is written
+    published = [(source, _with_outputs(source, run)) for source in sources]  # all must pass before any is written
     wanted = _wanted_figures(project / "README.md", sources)
     figures = [(_figure(name, run), project / "figures" / name) for name in wanted]
     readme = project / "README.md"
@@ -60,8 +60,8 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
 
 
 def write_amplification(path: Path) -> Path:
-    """The README's moving picture: two rendered people, amplified by the motion learner that comes with the package."""
-    from selfme_lib.motion import checkpoint  # these take a moment to import, and only this needs them
+    """The README's animation: two rendered people, amplified with the motion learner that comes with the package."""
+    from selfme_lib.motion import checkpoint
     from selfme_lib.plots.animation import amplification_frames, save_animation
     from selfme_lib.synthme.studio import micro_expressions
 
@@ -70,9 +70,9 @@ def write_amplification(path: Path) -> Path:
 
 
 def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
-    """Give the pictures among a cell's outputs the descriptions that readers of the page's source and screen readers get.
+    """Give the pictures among a cell's outputs their descriptions for screen readers.
 
-    They are those that `save_figure` was given in this cell, in this order, or the cell's line `# alt: …`.
+    These are the ones that the cell passed to `save_figure`, in this order, or else its comments `# alt: …`.
     """
     names = re.findall(r"save_figure\(\s*\"(\w+)\"", cell.source)
     saved = [read_json(run.figures / f"{name}.json")["alt"] for name in names]
@@ -84,7 +84,7 @@ def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
 
 
 def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
-    """A committed notebook with the outputs of its executed twin; papermill's own cell and marks stay out."""
+    """A committed notebook with the outputs of its executed twin, without papermill's own cell and metadata."""
     executed = run.notebooks / source.name
     timing = read_json(run.timings)["notebooks"].get(source.stem, {}) if run.timings.exists() else {}
     if timing.get("status") != "done" or not executed.exists():
@@ -113,8 +113,7 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
 
 
 def _with_tables(text: str, run: RunFolder) -> str:
-    """The README with every marked table taken from the run; those of an appendix that it has not stay as they are."""
-
+    """The README with every marked table taken from the run; those of an appendix that the run lacks stay as they are."""
     saved = {record["name"] for record in run.items()}
 
     def filled(match: re.Match) -> str:
@@ -128,7 +127,7 @@ def _with_tables(text: str, run: RunFolder) -> str:
 
 
 def _wanted_figures(readme: Path, notebooks: list[Path]) -> list[str]:
-    """Names of the pictures that the README shows by `figures/NAME.png` and notebooks by `(../figures/NAME.png)`."""
+    """Names of the pictures that the README shows as `figures/NAME.png` and notebooks as `(../figures/NAME.png)`."""
     names = set(re.findall(r"figures/([\w-]+\.png)", readme.read_text(encoding="utf-8")))
     for notebook in notebooks:
         names.update(re.findall(r"\(\.\./figures/([\w-]+\.png)\)", notebook.read_text(encoding="utf-8")))

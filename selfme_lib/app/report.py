@@ -1,4 +1,4 @@
-"""`report.html`: one page that tells a stranger what a run did and found; it works offline and by mail."""
+"""`report.html`: one page that tells a stranger what a run did and found. It is one file that works offline and by mail."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def write_report(run: RunFolder) -> Path:
     """Write `report.html` from what the notebooks saved.
 
     Raises:
-        DataError: the folder is not one of a run, or holds nothing to tell.
+        DataError: the folder is not a run's, or holds no results.
     """
     if not run.path.is_dir():
         raise DataError(f"{run.path}: no such folder; `selfme reproduce --out {run.path}` makes one")
@@ -68,7 +68,7 @@ def render(run: RunFolder) -> str:
 
 
 def show(value: Any, decimals: int = 3) -> str:
-    """A value as people read it; ✓ and – for yes and no, – for a missing one."""
+    """A value as people read it; ✓ for yes, – for no and for a missing one."""
     if value is None or value is False:
         return "–"
     if value is True:
@@ -81,7 +81,7 @@ def show(value: Any, decimals: int = 3) -> str:
 
 
 def decimals_of(values: list[Any]) -> int:
-    """How many decimals a column of numbers needs: none for whole ones, else about four figures for the largest."""
+    """Decimals of a column of numbers: none if all are whole, otherwise about four digits for the largest."""
     numbers = [value for value in values if isinstance(value, float)]
     if all(value.is_integer() for value in numbers):
         return 0
@@ -98,7 +98,7 @@ def clock(seconds: float | int) -> str:
 
 
 def _prepared(record: dict[str, Any], run: RunFolder) -> dict[str, Any]:
-    """A record ready to be shown: pictures inside, numbers of a column alike."""
+    """A record ready to be shown: pictures embedded, numbers of a column with the same decimals."""
     if record["kind"] == "figure":
         picture = base64.b64encode((run.figures / f"{record['name']}.png").read_bytes()).decode()
         return {**record, "picture": f"data:image/png;base64,{picture}"}
@@ -121,36 +121,25 @@ def _table(columns: list[str], rows: list[list[Any]]) -> dict[str, Any]:
 
 def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Every row of metrics.json, with its confusion matrix on one line."""
-    columns = [
-        "method",
-        "seed",
-        "UF1",
-        "95 %",
-        "UAR",
-        "95 %",
-        "accuracy",
-        "UF1, mean of folds",
-        "confusion (rows: truth)",
-    ]
     lines = [
-        [
-            row["name"],
-            row["seed"],
-            row["pooled"]["uf1"],
-            _unbroken(show(row["intervals"]["uf1"])),
-            row["pooled"]["uar"],
-            _unbroken(show(row["intervals"]["uar"])),
-            row["pooled"]["accuracy"],
-            row["fold_mean"]["uf1"],
-            _unbroken(" | ".join(" ".join(map(str, counts)) for counts in row["confusion"])),
-        ]
+        {
+            "method": row["name"],
+            "seed": row["seed"],
+            "UF1": row["pooled"]["uf1"],
+            "UF1, 95 %": _unbroken(show(row["intervals"]["uf1"])),
+            "UAR": row["pooled"]["uar"],
+            "UAR, 95 %": _unbroken(show(row["intervals"]["uar"])),
+            "accuracy": row["pooled"]["accuracy"],
+            "UF1, mean of folds": row["fold_mean"]["uf1"],
+            "confusion (rows: truth)": _unbroken(" | ".join(" ".join(map(str, counts)) for counts in row["confusion"])),
+        }
         for row in rows
     ]
-    return _table(columns, lines)
+    return _table(list(lines[0]), [list(line.values()) for line in lines])
 
 
 def _unbroken(text: str) -> str:
-    """With spaces at which no line is broken."""
+    """With spaces that break no line."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
@@ -175,7 +164,7 @@ def _title(number: str, run: RunFolder) -> str:
 
 
 def _environment(metrics: dict[str, Any]) -> dict[str, Any]:
-    """On what the numbers were made, flat."""
+    """What the numbers were made on, as one flat mapping."""
     git, machine = metrics["git"], metrics["environment"]
     commit = "unknown" if git is None else git["commit"][:12] + (" and changes on top" if git["dirty"] else "")
     return {

@@ -1,7 +1,7 @@
 """`selfme student`: a copy of a notebook for those who are to solve its exercises.
 
-A teacher's notebook has a stub for each exercise and, below it, a folded solution in a cell with the tag `solution`. In the
-student's copy the solutions are empty; what was printed anywhere is gone, too, since it would tell the answers.
+A teacher's notebook has a stub for each exercise and, below it, a folded solution in a cell tagged `solution`. In the
+student's copy the solutions are empty, and so are all outputs, which would give the answers away.
 """
 
 import copy
@@ -30,7 +30,7 @@ def write_student_copy(source: Path, out: Path) -> Path:
         The file that was written.
 
     Raises:
-        DataError: `source` is no notebook, has no solutions, or would be overwritten.
+        DataError: `source` is not a notebook, has no solutions, or would be overwritten.
     """
     if not source.is_file():
         raise DataError(f"{source}: no such notebook")
@@ -50,7 +50,7 @@ def write_student_copy(source: Path, out: Path) -> Path:
 
 
 def is_solution(cell: nbformat.NotebookNode) -> bool:
-    """Whether the cell solves an exercise."""
+    """Whether the cell is the solution of an exercise."""
     return SOLUTION in cell.metadata.get("tags", [])
 
 

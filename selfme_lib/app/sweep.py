@@ -1,4 +1,4 @@
-"""A grid of parameters, one executed notebook a point: `selfme sweep NOTEBOOK GRID.yaml --out DIR`.
+"""A grid of parameters, one executed notebook per point: `selfme sweep NOTEBOOK GRID.yaml --out DIR`.
 
 The grid is a YAML file of a notebook's parameters in which a list stands for alternatives; where a parameter itself is a
 list, write a list of lists. All combinations are run:
@@ -8,13 +8,13 @@ list, write a list of lists. All combinations are run:
     rows: [[SelfME-motion+ViT], [SelfME-motion+SCViT]]
     classifier: {omega: [0.05, 0.1, 0.2]}
 
-    DIR/points/NAME/        a run folder of each point, with its executed notebook and metrics.json
+    DIR/points/NAME/        a run folder for each point, with its executed notebook and metrics.json
     DIR/shared/             motions, folds and checkpoints: computed once, whichever point needs them
     DIR/sweep.csv .md .tex  one table: what was varied, and every score with its interval
 
-Points are independent tasks for an executor (see `runtime.processes`), and inside a point folds are trained one after
-the other, so processes are full with whole notebooks. A point that is finished is not run again; one that was killed goes
-on with the folds that it lacks.
+Points are independent tasks for an executor (see `runtime.processes`). Within a point, folds are trained one after the
+other, so every process is busy with a notebook of its own. A finished point is not run again; one that was killed resumes
+with the folds that it lacks.
 """
 
 import concurrent.futures
@@ -48,12 +48,12 @@ def read_grid(path: Path, notebook: Path) -> list[dict[str, Any]]:
     """The points of a grid, in the order of its file, the last parameter changing fastest.
 
     Raises:
-        UsageError: no such file, not YAML, an empty list, or something that the notebook has no parameter for.
+        UsageError: no such file, not YAML, an empty list, or a parameter that the notebook does not declare.
     """
     if not notebook.is_file():
         raise UsageError(f"{notebook}: no such notebook")
     if not path.is_file():
-        raise UsageError(f"{path}: no such file; give a YAML file of parameters, lists standing for alternatives")
+        raise UsageError(f"{path}: no such file; give a YAML file of parameters, in which lists stand for alternatives")
     try:
         grid = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
@@ -67,20 +67,18 @@ def read_grid(path: Path, notebook: Path) -> list[dict[str, Any]]:
 
 
 def expand(grid: Mapping[str, Any], *, where: str = "grid") -> list[dict[str, Any]]:
-    """Every combination of the alternatives of a grid; a grid inside it likewise.
+    """Every combination of a grid's alternatives, those of nested grids included.
 
     Raises:
-        UsageError: a list of no alternatives.
+        UsageError: an empty list of alternatives.
     """
-    alternatives = []
+    alternatives: list[list[Any]] = []
     for name, value in grid.items():
         if value == []:
             raise UsageError(f"{where}: {name} has no alternatives; an empty list as value is written [[]]")
-        choices = (
-            expand(value, where=where) if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
-        )
-        alternatives.append([(name, choice) for choice in choices])
-    return [dict(point) for point in itertools.product(*alternatives)]
+        nested = expand(value, where=where) if isinstance(value, Mapping) else value
+        alternatives.append(nested if isinstance(nested, list) else [nested])
+    return [dict(zip(grid, choice)) for choice in itertools.product(*alternatives)]
 
 
 def sweep(
@@ -89,10 +87,10 @@ def sweep(
     """Run a notebook at every point and collect the scores.
 
     Args:
-        notebook: one whose parameters are those of chapter 05: it writes `metrics.json` into its `run_dir`.
-        points: of `read_grid`.
+        notebook: one with the parameters of chapter 05, which writes `metrics.json` into its `run_dir`.
+        points: from `read_grid`.
         out: folder of the sweep.
-        executor: where points run, side by side; None: here, one after the other.
+        executor: runs points side by side; None: in this process, one after the other.
 
     Returns:
         The table that is written to `sweep.csv`, and what became of each point.
@@ -110,7 +108,7 @@ def sweep(
 
 
 def run_point(notebook: Path, parameters: dict[str, Any], out: Path, name: str) -> Outcome:
-    """Execute the notebook once, into its own run folder; what is expensive lies in the folder that all points share."""
+    """Execute the notebook once, into its own run folder, with what is expensive in the folder that all points share."""
     folder = out / "points" / name
     folder.mkdir(parents=True, exist_ok=True)
     for part in SHARED:
@@ -138,21 +136,17 @@ def varied(points: list[dict[str, Any]]) -> list[str]:
 
 
 def name_of(point: dict[str, Any], names: list[str]) -> str:
-    """A folder's name for a point: what tells it from the others, for people, and a hash of all of it."""
-    words = [
-        re.sub(r"[^\w.=+-]+", "_", f"{name.split('.')[-1]}={value}") for name, value in _flat(point, names).items()
+    """A folder's name for a point: what sets it apart from the others, for people, and a hash of all of it."""
+    words = [f"{name.split('.')[-1]}={value}" for name, value in _flat(point, names).items()]
+    return "-".join([*(re.sub(r"[^\w.=+-]+", "_", word) for word in words), fingerprint(code=[], point=point)[:8]])[
+        -120:
     ]
-    return "-".join([*words, fingerprint(code=[], point=point)[:8]])[-120:]
 
 
 def _alone(point: dict[str, Any]) -> dict[str, Any]:
-    """A point whose folds are trained in its own process: processes are shared out among points."""
-    return {
-        "profile": "quick",
-        "seed": 0,
-        **point,
-        "evaluation": {**point.get("evaluation", {}), "workers": 1, "cluster": ""},
-    }
+    """A point whose folds are trained in its own process, because processes are shared out among points."""
+    evaluation = {**point.get("evaluation", {}), "workers": 1, "cluster": ""}
+    return {"profile": "quick", "seed": 0, **point, "evaluation": evaluation}
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -176,10 +170,6 @@ def _scores(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         line: dict[str, Any] = {"method": method, "seeds": len(own)}
         for metric in METRICS:
             value, low, high = result.score(metric)
-            line |= {
-                metric: value,
-                f"{metric}_sd": result.deviation(metric),
-                f"{metric}_low": low,
-                f"{metric}_high": high,
-            }
+            line |= {metric: value, f"{metric}_sd": result.deviation(metric)}
+            line |= {f"{metric}_low": low, f"{metric}_high": high}
         yield line

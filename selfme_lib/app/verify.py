@@ -1,24 +1,23 @@
-"""`selfme verify`: does a fresh run give the numbers that are published?
+"""`selfme verify`: does a fresh run give the published numbers?
 
 Publishing a run writes `published.json` with the tables and values that readers see. Another run with the same profile is
-compared with it, number by number; chapters that `make reproduce` leaves out, only if that run has them.
+compared with it, number by number; chapters that `make reproduce` leaves out count only if that run has them.
 
-On a machine like the one that made them, with the same packages, they are the same but for times. Another processor rounds
-sums otherwise, and of the same seed the fine-tuning of the motion learner makes a slightly different one. Its errors agree to
-the third decimal; but classifiers that learn for hundreds of steps from few clips make other decisions of it, as another
-seed would. (Between two processors, rows that see TV-L1 or the true motion came out equal, and those of
-the learned motion moved by .03 UF1 on average, .064 at most; A2 gives seeds a deviation of .04.) Hence tolerances, stated
-here and nowhere else:
+On a machine like the one that made them, with the same packages, everything but times is equal. Another processor rounds sums
+differently, so fine-tuning from the same seed gives a slightly different motion learner. Its errors agree to the third
+decimal, but classifiers that learn for hundreds of steps from few clips may flip predictions, as a different seed would.
+(Between two processors, rows that see TV-L1 or the true motion were equal; rows that see the learned motion moved by .03 UF1
+on average and .064 at most; A2 puts the deviation between seeds at .04.) Hence tolerances, stated here and nowhere else:
 
 | what | may differ by |
 |---|---|
-| UF1, UAR, accuracy, and what is made of them | .05 |
+| UF1, UAR, accuracy, and what is computed from them | .05 |
 | errors, losses, angles, percentages, any other number | 5 % of the larger, or .01 |
 | whole numbers, names, yes and no | nothing |
 | times, and versions of what it ran on | anything |
 | extremes over clips | anything, on another machine |
 | in chapters that train classifiers, estimates with an interval | what both intervals allow, on another machine |
-| – verdicts | there, what was found may be undecided and the other way round; never the contrary |
+| – verdicts | there, undecided may become decided and the other way round; never the opposite |
 | – p, and numbers of one person or one training | there, anything |
 
 Two intervals allow the root of the sum of squares of their half-widths.
@@ -48,7 +47,7 @@ ESTIMATE = re.compile(rf"({NUMBER.pattern})(?: ± [\d.]+)? \[({NUMBER.pattern}),
 
 
 def key_numbers(run: RunFolder) -> dict[str, Any]:
-    """What of a run is published: every table and value of its chapters; and what it ran on.
+    """What is published of a run: every table and value of its chapters, and what it ran on.
 
     Raises:
         DataError: the run is not complete.
@@ -56,21 +55,18 @@ def key_numbers(run: RunFolder) -> dict[str, Any]:
     if not run.metrics.exists() or not run.profile.exists():
         raise DataError(f"{run.path}: not a finished run; `selfme reproduce --out {run.path}` makes one")
     records = [item for item in run.items() if item["kind"] != "figure" and item["name"] != ENVIRONMENT]
+    tables = [item for item in records if item["kind"] == "table"]
     metrics = read_json(run.metrics)
     return {
         "profile": read_json(run.profile)["profile"],
         "ran_on": {key: metrics[key] for key in ("environment", "torch", "device")},
-        "tables": {
-            item["name"]: {"columns": item["columns"], "rows": item["rows"]}
-            for item in records
-            if item["kind"] == "table"
-        },
+        "tables": {item["name"]: {key: item[key] for key in ("columns", "rows")} for item in tables},
         "values": {item["name"]: item["values"] for item in records if item["kind"] == "values"},
     }
 
 
 def write_published(run: RunFolder, path: Path) -> Path:
-    """Keep the key numbers of a run in a file of the project; those of an appendix that the run has not stay as they are."""
+    """Keep the key numbers of a run in a file of the project; those of an appendix that the run lacks stay as they are."""
     numbers = key_numbers(run)
     if path.exists():
         earlier, chapters = read_json(path), _chapters(numbers)
@@ -85,17 +81,17 @@ def _chapters(numbers: dict[str, Any]) -> set[str]:
 
 
 def _is_appendix(name: str, chapters: set[str]) -> bool:
-    """Whether a table or value is of a chapter that `make reproduce` leaves out, and that is not among these."""
+    """Whether a table or value belongs to a chapter that `make reproduce` leaves out and that is not among these."""
     return name[:2] >= BEYOND and name[:2] not in chapters
 
 
 def same_machine(published: dict[str, Any], fresh: dict[str, Any]) -> bool:
-    """Whether both ran on the same kind of machine with the same packages, so that even trainings come out the same."""
+    """Whether both ran on the same kind of machine with the same packages, so that even trainings are equal."""
     return published["ran_on"] == fresh["ran_on"]
 
 
 def compare(published: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
-    """What differs beyond the tolerance, a line each; empty if all holds."""
+    """What differs by more than its tolerance, one line each."""
     if published["profile"] != fresh["profile"]:
         return [f"published is the profile {published['profile']}, the fresh run is {fresh['profile']}"]
     faults = []
@@ -136,7 +132,7 @@ def _compare_values(name: str, published: dict[str, Any], fresh: dict[str, Any],
 
 
 def _by_chance(name: str, column: str, published: Any, fresh: Any) -> bool:
-    """Whether a number may differ as much because another machine's rounding was another training."""
+    """Whether rounding on another machine, which amounts to another training, may explain the difference."""
     if EXTREME.search(column):
         return True
     if name[:2] not in CLASSIFIERS:
@@ -150,7 +146,7 @@ def _by_chance(name: str, column: str, published: Any, fresh: Any) -> bool:
 
 
 def _estimate(value: Any) -> tuple[float, float] | None:
-    """The number, and half the width of its interval, of "0.805 [0.731, 0.858]"."""
+    """The number and half the width of its interval, from "0.805 [0.731, 0.858]"."""
     found = ESTIMATE.fullmatch(value) if isinstance(value, str) else None
     if not found:
         return None
@@ -159,7 +155,7 @@ def _estimate(value: Any) -> tuple[float, float] | None:
 
 
 def _holds_number(value: Any) -> bool:
-    """Whether something is a number, holds one in words, or is a list of such."""
+    """Whether something is a number, text with a digit, or a list of such."""
     if isinstance(value, list):
         return all(_holds_number(part) for part in value)
     if isinstance(value, str):
@@ -170,7 +166,7 @@ def _holds_number(value: Any) -> bool:
 def _agree(column: str, published: Any, fresh: Any) -> bool:
     if isinstance(published, list) and isinstance(fresh, list):
         return len(published) == len(fresh) and all(_agree(column, *pair) for pair in zip(published, fresh))
-    if isinstance(published, str) and isinstance(fresh, str):  # "0.805 [0.731, 0.858]": numbers in words
+    if isinstance(published, str) and isinstance(fresh, str):  # "0.805 [0.731, 0.858]": numbers within text
         words = [NUMBER.sub("#", text) for text in (published, fresh)]
         numbers = [[float(number) for number in NUMBER.findall(text)] for text in (published, fresh)]
         return words[0] == words[1] and _agree(column, *numbers)
