@@ -1,7 +1,6 @@
 # make reproduce   everything: data, motion learning, the paper's tables, the report → runs/quick/report.html
 # make test        lint, types, unit tests, every notebook at the smoke profile; coverage with Python 3.12 or newer
-# make lint        ruff alone
-# make types       mypy alone
+# make lint        ruff and mypy alone
 # make coverage    unit tests and notebooks with coverage on any Python
 # make lab         JupyterLab with the first notebook open
 # make verify      run the quick profile again and compare with the published numbers
@@ -24,7 +23,7 @@ endif
 COVER = $(shell $(BIN)/python -c "import sys; print('--cov' * (sys.version_info >= (3, 12)))")
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: reproduce test coverage lint types lab verify site map clean
+.PHONY: reproduce test coverage lint lab verify site map clean
 .DELETE_ON_ERROR:
 
 reproduce: .venv/installed
@@ -41,8 +40,6 @@ coverage: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-types: .venv/installed
 	$(BIN)/mypy
 
 lab: .venv/installed
