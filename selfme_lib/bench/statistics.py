@@ -1,7 +1,8 @@
 """From errors of single clips to means, intervals over identities, and comparisons with the classical methods.
 
 Clips of one person resemble each other, so people are drawn with replacement, each with all their clips. Every method meets
-the same draws, and ratios are taken draw by draw, so what a hard person does to both methods cancels out.
+the same draws, and ratios are taken draw by draw, so what a hard person does to both methods cancels out. (SciPy's
+`bootstrap` knows neither groups nor draws shared between samples.)
 """
 
 from itertools import pairwise

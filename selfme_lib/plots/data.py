@@ -58,6 +58,5 @@ def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = THREE
             ax.text(place, left[place] + 0.15, "○" * missing, ha="center", va="bottom", fontsize=9, color=SOFT)
     if len(subjects) > 20 or max(map(len, subjects)) > 4:  # such as the composite's casme2-01
         ax.tick_params("x", rotation=90, labelsize=6)
-    xlabel = "subject (○: a class that this subject never shows)"
-    ax.set(ylim=(0, left.max() * 1.35), xlabel=xlabel, ylabel="clips")
+    ax.set(ylim=(0, left.max() * 1.35), xlabel="subject (○: a class that this subject never shows)", ylabel="clips")
     ax.legend(ncols=3, loc="upper center")

@@ -1,8 +1,9 @@
 """One style for every figure: a palette that colour-blind readers can tell apart, a colour wheel for flows, sizes.
 
-A flow is shown as direction → hue and length → strength of the colour, white where nothing moves. The usual wheel runs
-through red and green of equal lightness, which about one man in twelve cannot tell apart. This one pairs yellow with blue
-and light with dark, so opposite directions differ for everybody. Every picture of a flow needs a legend.
+A flow is shown as direction → hue and length → strength of the colour, white where nothing moves. The usual wheel
+(torchvision's `flow_to_image`) runs through red and green of equal lightness, which about one man in twelve cannot tell
+apart. This one pairs yellow with blue and light with dark, so opposite directions differ for everybody. Every picture of a
+flow needs a legend.
 """
 
 from collections.abc import Sequence
