@@ -11,11 +11,13 @@ Sphinx reads a source tree that is made for it in a temporary folder. The tree h
 import base64
 import importlib.resources
 import itertools
+import multiprocessing
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,6 @@ import nbformat
 import sphinx_book_theme  # noqa: F401
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
-from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
@@ -93,18 +94,24 @@ def write_site(out: Path, run: RunFolder | None = None, *, project: Path = PROJE
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
         _SourceTree(source, project, run).write()
-        streams: dict[str, Any] = {"status": None, "warning": sys.stderr}
-        try:
-            with patch_docutils(), docutils_namespace():  # nothing stays registered for the next site
-                sphinx = Sphinx(source, None, out.resolve(), Path(folder, "doctrees"), "html", CONFIGURATION, **streams)
-                sphinx.connect("autodoc-process-docstring", _markdown_to_rst, priority=400)  # before napoleon
-                sphinx.build()
-        except SphinxError as error:
-            raise DataError(f"{out}: Sphinx failed ({error}); install the versions in constraints.txt") from None
+        alone = multiprocessing.get_context("spawn")  # autodoc imports this package a second time
+        with ProcessPoolExecutor(1, mp_context=alone) as pool:
+            pool.submit(_build, source, out.resolve(), Path(folder, "doctrees")).result()
     if run is not None and run.report.exists():
         with atomic_path(out / "report.html") as temporary:
             shutil.copyfile(run.report, temporary)
     return out / "index.html"
+
+
+def _build(source: Path, out: Path, doctrees: Path) -> None:
+    """Let Sphinx write the pages, in a process of its own."""
+    streams: dict[str, Any] = {"status": None, "warning": sys.stderr}
+    try:
+        sphinx = Sphinx(source, None, out, doctrees, "html", CONFIGURATION, **streams)
+        sphinx.connect("autodoc-process-docstring", _markdown_to_rst, priority=400)  # before napoleon
+        sphinx.build()
+    except SphinxError as error:
+        raise DataError(f"{out}: Sphinx failed ({error}); install the versions in constraints.txt") from None
 
 
 @dataclass

@@ -4,7 +4,7 @@ The motion is cut into $N$ patches, each flattened and projected to $D$ numbers,
 token is prepended, position embeddings are added, and a transformer encoder follows. The encoded class token goes through a
 layer norm and an MLP with one hidden layer, $\hat y = MLP(LN(z_{cls}))$ (Eq 15).
 
-The encoder is timm's: any of its `VisionTransformer`s will do, and every step between patches and class token is its own code.
+The encoder is timm's: any `VisionTransformer` of its own will do, and every step between patches and class token is its own code.
 
 Motions are `b 2 h w`, x first, in pixels of their own lattice.
 """
