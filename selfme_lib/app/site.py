@@ -64,6 +64,7 @@ CONFIGURATION: dict[str, Any] = {
     "default_role": "py:obj",
     "add_module_names": False,
     "autosummary_generate": False,
+    "viewcode_follow_imported_members": False,
     "autodoc_member_order": "bysource",
     "autodoc_preserve_defaults": True,
     "python_maximum_signature_line_length": 88,
