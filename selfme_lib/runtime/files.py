@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,9 +31,11 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise OSError(errno.EINVAL, "not a plain file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex[:12]}{path.suffix}")
-    temporary.touch(exist_ok=False)  # with the permissions that the user's umask grants
+    temporary.touch(exist_ok=False)
+    granted = stat.S_IMODE(temporary.stat().st_mode)  # by the user's umask; some writers make private files
     try:
         yield temporary
+        os.chmod(temporary, granted)
         _sync(temporary)
         os.replace(temporary, path)
         if os.name == "posix":

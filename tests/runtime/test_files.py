@@ -34,9 +34,13 @@ def test_permissions_are_those_that_the_umask_grants(tmp_path, umask):
     before = os.umask(umask)
     try:
         write_json(tmp_path / "a.json", 1)
+        with atomic_path(tmp_path / "b.safetensors") as temporary:
+            temporary.unlink()  # as writers do that put a private file of their own in its place
+            temporary.touch(0o600)
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o666 & ~umask
+    for name in ("a.json", "b.safetensors"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o666 & ~umask
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and devices of POSIX")
