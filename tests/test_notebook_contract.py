@@ -74,7 +74,7 @@ def test_its_goals_are_numbered_and_its_prerequisites_are_stated(path):
 
 @every_notebook
 def test_names_of_the_setup_keep_their_meaning(path):
-    """Names from the cell that loads the profile are used throughout a notebook, so no later cell may rebind them."""
+    """Names from the cell that opens the study are used throughout a notebook, so no later cell may rebind them."""
     trees = [ast.parse(cell.source) for cell in read(path).cells if cell.cell_type == "code"]
     (setup,) = (number for number, tree in enumerate(trees) if "Study.open" in ast.unparse(tree))
     later = set().union(*map(assigned, trees[setup + 1 :]))
