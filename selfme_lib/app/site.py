@@ -177,7 +177,8 @@ class _SourceTree:
             self._write(page, nbformat.writes(self._notebook(path)))
         elif path.suffix == ".md":
             text = self._relinked(path.read_text(encoding="utf-8"), path)
-            self._write(page, text if path.parent == self.project else f"---\norphan: true\n---\n\n{text}")
+            listed = place.as_posix() in ("README.md", "LEDGER.md")
+            self._write(page, text if listed else f"---\norphan: true\n---\n\n{text}")
         elif path.is_dir():
             inside = [item.name for item in sorted(path.iterdir()) if item.suffix in (".py", ".md", ".yaml")]
             self._write(page, beside + self._relinked("\n".join(f"- [{name}]({name})" for name in inside), path))

@@ -64,8 +64,10 @@ def project(tmp_path):
         (root / folder).mkdir(parents=True)
     (root / "figures" / "a.png").write_bytes(b"picture")
     (root / "package" / "module.py").write_text("x = 1 < 2\n")
+    (root / "CONTRIBUTING.md").write_text("# Contributing\n")
     (root / "README.md").write_text(
-        "# Project\n\n![a face](figures/a.png) [one](notebooks/00_one.ipynb) [code](package) [ledger](LEDGER.md#l-x)\n"
+        "# Project\n\n![a face](figures/a.png) [one](notebooks/00_one.ipynb) [code](package)\n"
+        "[how](CONTRIBUTING.md) [ledger](LEDGER.md#l-x)\n"
     )
     (root / "LEDGER.md").write_text('# Ledger\n\n| a | b |\n|---|---|\n| <a id="l-x"></a>x | $\\gamma$, `$HOME` |\n')
     pictured = new_output("display_data", {"image/png": "aGk=", "text/plain": "F"})
@@ -95,6 +97,7 @@ def test_every_link_of_every_page_leads_to_a_page(project, tmp_path, capfd):
     assert names == {
         "index.html",
         "LEDGER.html",
+        "CONTRIBUTING.html",
         "notebooks/00_one.html",
         "notebooks/01_two.html",
         "package/index.html",
