@@ -26,11 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import read_json
+from selfme_lib.runtime.files import read_json, read_yaml
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.processes import run_tasks
 from selfme_lib.study.exports import write_table
@@ -54,12 +53,7 @@ def read_grid(path: Path, notebook: Path) -> list[dict[str, Any]]:
         raise UsageError(f"{notebook}: no such notebook")
     if not path.is_file():
         raise UsageError(f"{path}: no such file; give a YAML file of parameters, in which lists stand for alternatives")
-    try:
-        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise UsageError(f"{path}: not valid YAML") from None
-    if not isinstance(grid, Mapping):
-        raise UsageError(f"{path}: expected `name: value` lines")
+    grid = read_yaml(path)
     known = declared_parameters(notebook) - {"run_dir"}
     if unknown := sorted(set(map(str, grid)) - known):
         raise UsageError(f"{path}: {notebook.name} has no parameter {unknown[0]}; there are {', '.join(sorted(known))}")

@@ -70,10 +70,7 @@ def code_hash(*modules: str) -> str:
 
 def file_hash(path: Path | str) -> str:
     """SHA-256 of a file's content."""
-    with Path(path).open("rb") as file:
-        return (
-            hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file.read())
-        )
+    return _sha256(Path(path).read_bytes())
 
 
 def array_hash(values: np.ndarray) -> str:

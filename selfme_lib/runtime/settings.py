@@ -84,6 +84,8 @@ def one_line(error: ValidationError, kind: Any = None, *, where: str = "") -> st
     expected = EXPECTED.get(type_.partition("_")[0]) if type_.endswith(("_type", "_from_float", "_parsing")) else None
     hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if expected == "a number" and isinstance(value, str) else ""
     reason = f"expected {expected}" if expected else first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if type_ == "value_error":  # of a check across fields, whose message has the values that matter
+        return f"{place}: {reason}" if place else reason
     shown = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:77]}…"
     return f"{place}: {reason}, got {shown}{hint}" if place else reason
 

@@ -131,8 +131,7 @@ class Study:
         """Pairs of frames to learn motion from: `rendered` people or `clips`; by default as `MotionProfile.frames` says."""
         motion, size = self.settings.motion, self.settings.data.size
         if (frames or motion.frames) == "rendered":
-            faces = {"persons": motion.persons, "pairs": motion.pairs, "size": size, "head": HEAD}
-            path = DATA / f"faces-{fingerprint(code=synthme_faces, **faces)}.npy"
+            path = DATA / f"faces-{self._faces_key}.npy"
             render_pairs(path, range(motion.persons), pairs_per_identity=motion.pairs, size=size)
             return FramePairs.from_rendered(path)
         key = fingerprint(code=images, clips=self._clips_key, size=size)
@@ -148,14 +147,14 @@ class Study:
         motion = self.settings.motion
         if not motion.steps:
             return self._start
-        if motion.frames == "clips":
-            logger.warning("transductive: fine-tuning sees frames of the subjects that are held out later")
-        return stored_learner(
-            self._fine_tuned,
-            lambda: (checkpoint.load(self._start), self.training_pairs()),
-            self.settings.motion.training(self.settings.seed),
-            origin=f"fine-tuned for {motion.steps} steps on {motion.frames}",
-        )
+
+        def begin() -> tuple[MotionLearner, FramePairs]:
+            if motion.frames == "clips":
+                logger.warning("transductive: fine-tuning sees frames of the subjects that are held out later")
+            return checkpoint.load(self._start), self.training_pairs()
+
+        origin = f"fine-tuned for {motion.steps} steps on {motion.frames}"
+        return stored_learner(self._fine_tuned, begin, motion.training(self.settings.seed), origin=origin)
 
     def learning_curve(self) -> pd.DataFrame:
         """Losses during the fine-tuning of `learner`, by step; empty without fine-tuning."""
@@ -163,11 +162,8 @@ class Study:
 
     def learner_from_scratch(self, learner: LearnerConfig, training: TrainingConfig) -> MotionLearner:
         """A motion learner of any form, trained from random weights on the profile's rendered faces."""
-        faces = (self.settings.motion.persons, self.settings.motion.pairs, self.settings.data.size)
-        cause = {"learner": learner, "training": training, "faces": faces, "device": DEVICE}
-        path = (
-            self.run.checkpoints / f"scratch-{fingerprint(code=[motion_training, synthme_faces], **cause)}.safetensors"
-        )
+        cause = {"learner": learner, "training": training, "faces": self._faces_key, "device": DEVICE}
+        path = self.run.checkpoints / f"scratch-{fingerprint(code=motion_training, **cause)}.safetensors"
 
         def begin() -> tuple[MotionLearner, FramePairs]:
             torch.manual_seed(training.seed)
@@ -178,11 +174,8 @@ class Study:
 
     def tcae_file(self) -> Path:
         """The checkpoint of TCAE, trained from random weights on the profile's rendered faces; its curve lies beside it."""
-        config, motion, seed = self.settings.evaluation.rivals.tcae, self.settings.motion, self.settings.seed
-        faces = (motion.persons, motion.pairs, self.settings.data.size)
-        cause = {"tcae": config, "faces": faces, "seed": seed, "device": DEVICE}
-        path = self.run.checkpoints / f"tcae-{fingerprint(code=[tcae_training, synthme_faces], **cause)}.safetensors"
-        return stored_tcae(path, config, lambda: self.training_pairs("rendered"), seed=seed)
+        config, path = self.settings.evaluation.rivals.tcae, self.run.checkpoints / f"tcae-{self._tcae_key}.safetensors"
+        return stored_tcae(path, config, lambda: self.training_pairs("rendered"), seed=self.settings.seed)
 
     def motion(self, method: str, *, bspline: bool = True, gamma: float = 1.0) -> Float[Tensor, "n 2 s s"]:
         r"""The motion of every clip from onset to apex, in px at the profile's size.
@@ -208,13 +201,9 @@ class Study:
 
     def motion_file(self, method: str, *, bspline: bool, gamma: float) -> Path:
         """Where `motion` keeps its result. The file need not exist."""
-        cause: dict[str, Any] = {
-            "clips": self._clips_key,
-            "size": self.settings.data.size,
-            "device": DEVICE,
-        }
+        cause: dict[str, Any] = {"clips": self._clips_key, "size": self.settings.data.size, "device": DEVICE}
         if method == "tcae":
-            cause["tcae"] = self.tcae_file().stem
+            cause["tcae"] = self._tcae_key
         if method == "selfme":
             cause |= {"bspline": bspline, "gamma": gamma, "learner": self._learner_key}
         return self.run.fields / f"{method}-{fingerprint(code=extraction, **cause)}.npy"
@@ -315,6 +304,18 @@ class Study:
         return dataset_fingerprint(self.clips)
 
     @property
+    def _faces_key(self) -> str:
+        """Fingerprint of the rendered faces to learn motion from."""
+        motion, size = self.settings.motion, self.settings.data.size
+        return fingerprint(code=synthme_faces, head=HEAD, persons=motion.persons, pairs=motion.pairs, size=size)
+
+    @property
+    def _tcae_key(self) -> str:
+        """Fingerprint of TCAE."""
+        cause = {"tcae": self.settings.evaluation.rivals.tcae, "faces": self._faces_key, "seed": self.settings.seed}
+        return fingerprint(code=tcae_training, device=DEVICE, **cause)
+
+    @property
     def _data_settings(self) -> tuple:
         """What determines `clips`."""
         return self.settings.data, self.settings.motion.checkpoint
@@ -334,16 +335,9 @@ class Study:
     @property
     def _learner_key(self) -> str:
         """Fingerprint of the motion learner."""
-        motion, size = self.settings.motion, self.settings.data.size
+        motion = self.settings.motion
         if not motion.steps:
             return fingerprint(code=motion_learner, checkpoint=self._start)
-        on_rendered = motion.frames == "rendered"
-        frames = [motion.persons, motion.pairs] if on_rendered else self._clips_key
-        code = [motion_training, synthme_faces if on_rendered else images]
-        cause = {
-            "training": self.settings.motion.training(self.settings.seed),
-            "size": size,
-            "frames": frames,
-            "device": DEVICE,
-        }
-        return fingerprint(code=code, checkpoint=self._start, **cause)
+        frames = self._faces_key if motion.frames == "rendered" else [self._clips_key, self.settings.data.size]
+        cause = {"training": motion.training(self.settings.seed), "frames": frames, "device": DEVICE}
+        return fingerprint(code=[motion_training, images], checkpoint=self._start, **cause)

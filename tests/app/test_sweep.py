@@ -57,6 +57,7 @@ def test_lists_are_alternatives_and_all_combinations_are_points():
         ("omega: [1]", "05_toy.ipynb has no parameter omega; there are classifier"),
         ("- 1", "expected `name: value` lines"),
         ("a: [", "not valid YAML"),
+        ("seed: 1\nseed: 2", "seed is given twice"),
         (None, "no such file"),
     ],
 )

@@ -87,7 +87,7 @@ KEPT = {
         lambda study, _: study._fine_tuned.name,
         "motion.training motion.losses motion.equivariance motion.pairs synthme.pretraining synthme.render grids",
     ),
-    "learner from scratch": (scratch, "motion.training motion.generator synthme.pretraining"),
+    "learner from scratch": (scratch, "motion.training motion.generator synthme.pretraining synthme.render"),
     "TCAE": (tcae, "baselines.tcae baselines.tcae_training motion.pairs synthme.render"),
     "folds": (folds, "classifier.training classifier.network classifier.symmetry classifier.augmentation grids"),
     "networks of folds": (classifier, "classifier.training classifier.network classifier.symmetry grids"),

@@ -79,6 +79,13 @@ def test_a_mistake_is_named_in_one_line(call, message):
     assert "\n" not in str(error.value)
 
 
+def test_settings_that_do_not_fit_together_are_told_without_all_the_others():
+    with pytest.raises(UsageError) as error:
+        profiles.load("smoke", classifier={"width": 32, "heads": 3})
+    assert str(error.value).startswith("classifier: ") and "heads" in str(error.value)
+    assert "{" not in str(error.value) and "image_size" not in str(error.value)
+
+
 def test_a_file_of_ones_own_holds_only_what_differs(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("profile: smoke\nclassifier: {epochs: 2}\n")

@@ -183,6 +183,22 @@ def test_every_rival_gets_an_input_of_its_own_and_tcae_is_trained_once(open_stud
         open_study(seed=1, evaluation=small).tcae_file()
 
 
+def test_where_a_motion_is_kept_is_known_without_training_anything(open_study, monkeypatch):
+    for name in ("train", "train_tcae"):
+        monkeypatch.setattr(store, name, refuse)
+    study = open_study(motion={"steps": 2})
+    for method in ("selfme", "tcae", "tvl1", "truth"):
+        assert not study.motion_file(method, bspline=True, gamma=1.0).exists()
+
+
+def test_fine_tuning_that_is_done_does_not_warn_again(open_study, caplog):
+    looking = open_study(motion={"steps": 1, "frames": "clips"})
+    looking.learner_file()
+    caplog.clear()
+    looking.learner_file()
+    assert "transductive" not in caplog.text
+
+
 def test_a_rival_is_a_row_like_any_other(study):
     row = next(row for row in table_2(study.settings) if row.name == "STSTNet")
     (result,) = study.evaluate([row])
