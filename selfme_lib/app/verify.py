@@ -7,7 +7,8 @@ On a machine like the one that made them, with the same packages, everything but
 differently, so fine-tuning from the same seed gives a slightly different motion learner. Its errors agree to the third
 decimal, but classifiers that learn for hundreds of steps from few clips may flip predictions, as a different seed would.
 (Between two processors, rows that see TV-L1 or the true motion were equal; rows that see the learned motion moved by .03 UF1
-on average in one comparison, single rows far more in others; A2 puts the deviation between seeds at .04.) Hence tolerances, stated here and nowhere else:
+on average in one comparison, single rows far more in others; A2 puts the deviation between seeds at .04.) Hence
+tolerances, stated here and nowhere else:
 
 | what | may differ by |
 |---|---|
