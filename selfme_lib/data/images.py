@@ -144,7 +144,7 @@ def read_clip_frame(clip: Clip, number: int, size: int | None = None) -> Float[T
     place = clip.frame_numbers.index(number)
     if clip.aligned is None:
         return read_frame(clip.frames[place], size)
-    return to_frame(np.array(np.load(clip.aligned, mmap_mode="r")[place]), size)
+    return to_frame(np.array(np.load(clip.aligned, mmap_mode="r", allow_pickle=False)[place]), size)
 
 
 def load_onset_apex(clips: Sequence[Clip], size: int) -> tuple[Float[Tensor, "n 3 s s"], Float[Tensor, "n 3 s s"]]:

@@ -11,9 +11,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from selfme_lib.runtime.files import ArchiveError, check_archive
+
 from .faults import FaultyData, unreadable
 
 _HEADER_WITHIN = 40  # rows
+_LARGEST = 2**26  # bytes of XML: openpyxl makes fifty times as much of them in memory
 
 
 def read_rows(
@@ -42,12 +45,14 @@ def _first_sheet(path: Path) -> list[tuple[Any, ...]]:
     import openpyxl  # slow to import
 
     try:
+        check_archive(path, _LARGEST)
         workbook = openpyxl.load_workbook(path, data_only=True)
         return list(workbook.worksheets[0].iter_rows(values_only=True))
     except (PermissionError, FileNotFoundError) as error:
         raise unreadable(path, error) from None
     except Exception as error:  # a damaged archive fails in a dozen ways, all of which mean the same to the user
-        problem = f"not a readable .xlsx workbook ({type(error).__name__})"
+        reason = error if isinstance(error, ArchiveError) else type(error).__name__
+        problem = f"not a readable .xlsx workbook ({reason})"
         raise FaultyData(path, problem, "copy the file again or save it as .xlsx") from None
 
 

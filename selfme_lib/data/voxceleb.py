@@ -139,7 +139,7 @@ def convert(
     if not record["lengths"]:
         raise FaultyData(root, "every sequence is broken", f"the first: {record['skipped'][0]}")
     people, skipped = tuple(record["people"]), tuple(record["skipped"])
-    return FaceSequences(np.load(path, mmap_mode="r"), tuple(starts), people, skipped)
+    return FaceSequences(np.load(path, mmap_mode="r", allow_pickle=False), tuple(starts), people, skipped)
 
 
 def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any], workers: int | None) -> dict[str, Any]:

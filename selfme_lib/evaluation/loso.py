@@ -191,7 +191,8 @@ def run_fold(
             raise DataError(
                 f"{motion}: not visible to the worker {platform.node()}; choose a run folder that all workers share"
             )
-        motion = np.asarray(np.load(motion, mmap_mode="r"))  # processes on one machine share its pages
+        mapped = np.load(motion, mmap_mode="r", allow_pickle=False)  # processes on one machine share its pages
+        motion = np.asarray(mapped)
     test = subjects == held_out
     start = time.perf_counter()
     probabilities = fit_predict(

@@ -43,7 +43,7 @@ class FramePairs:
     @classmethod
     def from_rendered(cls, path: Path, sequences: slice = slice(None)) -> "FramePairs":
         """From a file by `synthme.pretraining.render_pairs`: uint8 (N, 2, H, W, 3), two frames a sequence."""
-        pairs = np.load(path, mmap_mode="r")[sequences]
+        pairs = np.load(path, mmap_mode="r", allow_pickle=False)[sequences]
         return cls(pairs.reshape(-1, *pairs.shape[2:]), range(0, 2 * len(pairs) + 1, 2))
 
     def at(self, sequences: np.ndarray, generator: np.random.Generator) -> Pair:

@@ -5,10 +5,10 @@ seeded with (seed, n, rank), so a resumed run sees what an uninterrupted one wou
 """
 
 import json
-import pickle
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from types import SimpleNamespace
 
 import numpy as np
@@ -161,7 +161,7 @@ def _resume(
         learner.load_state_dict(saved["learner"])
         optimiser.load_state_dict(saved["optimiser"])
         return saved["curve"][-1]["step"], saved["curve"]
-    except (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError, RuntimeError) as error:
+    except (UnpicklingError, EOFError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{path}: damaged ({reason}); delete it and start the training again") from None
 

@@ -5,12 +5,19 @@ import json
 import os
 import stat
 import uuid
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LARGEST_ARRAYS = 2**30  # bytes that an .npz file may unpack to
 
 
 @contextmanager
@@ -76,6 +83,45 @@ def read_json(path: Path | str) -> Any:
         raise DataError(f"{path}: damaged, not JSON ({reason}); delete it and run the command again") from None
 
 
+class ArchiveError(ValueError):
+    """A zip archive that is none, is damaged, or unpacks to too much."""
+
+
+def check_archive(path: Path | str, largest: int) -> None:
+    """Refuse a zip archive (`.npz`, `.xlsx`) that unpacks to more than `largest` bytes; a few kilobytes can claim terabytes.
+
+    Python never unpacks more than the archive's directory says.
+
+    Raises:
+        ArchiveError: it does, or is no zip archive.
+        OSError: it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ArchiveError(str(error)) from None
+    if total > largest:
+        raise ArchiveError(f"unpacks to {total / 2**20:,.0f} MB, more than {largest / 2**20:,.0f} MB")
+
+
+def read_arrays(path: Path | str) -> "dict[str, np.ndarray]":
+    """The arrays of an `.npz` file, which may hold no Python objects.
+
+    Raises:
+        ValueError: it is something else, is damaged, or unpacks to more than `LARGEST_ARRAYS`.
+        OSError: it cannot be read.
+    """
+    import numpy as np  # imported here: the command line's help does without
+
+    check_archive(path, LARGEST_ARRAYS)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (EOFError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ArchiveError(str(error)) from None
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """Read a YAML file of `name: value` lines.
 
@@ -101,7 +147,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
             return super().construct_mapping(node, deep)
 
     try:
-        values = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+        values = Loader(Path(path).read_text(encoding="utf-8")).get_single_data()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -55,7 +55,7 @@ def largest_motion(
         path = file.with_name(f"{file.stem}-{clip.onset}-{clip.offset}-{cause}.json")
         if not path.is_file():
             later = [place for place, number in enumerate(clip.frame_numbers) if clip.onset < number <= clip.offset]
-            frames = np.load(file, mmap_mode="r")
+            frames = np.load(file, mmap_mode="r", allow_pickle=False)
             onset = frames[clip.frame_numbers.index(clip.onset)]
             batches = (frames[later[first : first + _BATCH]] for first in range(0, len(later), _BATCH))
             motion = [motion_since(onset, batch, method, learner) for batch in batches]

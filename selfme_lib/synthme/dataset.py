@@ -20,7 +20,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.files import read_arrays, read_json, write_json
 from selfme_lib.runtime.settings import from_plain
 
 from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
@@ -170,9 +170,12 @@ def render_excerpts(
 
 def load_excerpt(path: Path) -> Excerpt:
     """Read what `render_excerpts` wrote."""
-    with np.load(path) as stored:
+    try:
+        stored = read_arrays(path)
         action, head = (torch.from_numpy(stored[f"{part}_flow_backward"].astype(np.float32)) for part in ("au", "head"))
         return Excerpt(onset=stored["onset"], apex=stored["apex"], flow_backward=action + head, au_flow_backward=action)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: damaged ({error}); delete it and run the command again") from None
 
 
 def _render_excerpt(paths: Mapping[tuple[str, str], Path], renderer: Renderer, clip: PlannedClip) -> None:

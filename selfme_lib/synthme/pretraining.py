@@ -93,7 +93,7 @@ def _render(path: Path, request: dict, people: list[int], workers: int | None) -
 def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int) -> int:
     cv2.setNumThreads(1)
     renderer = set_up(create_identity(identity_seed, "pretraining"), size)
-    frames = np.load(path, mmap_mode="r+")
+    frames = np.load(path, mmap_mode="r+", allow_pickle=False)
     for pair in range(pairs):
         frames[index * pairs + pair] = draw_pair(renderer, np.random.default_rng((STREAM, seed, identity_seed, pair)))
     frames.flush()

@@ -4,8 +4,6 @@ Flows are stored as their two parts in half precision, an error of at most .002 
 files only, so what reads them does not depend on the renderer.
 """
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import read_arrays
 
 MASKS = ("surface", "visible", "surface_onset", "visible_onset")
 FRAME_NUMBERS = ("onset", "apex", "offset", "first_frame")
@@ -73,11 +72,10 @@ def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
     if not path.is_file():
         raise DataError(f"{path}: no such truth; is {root} a SynthME folder, and the clip one of its clips?")
     try:
-        with np.load(path) as stored:
-            return _from_arrays(dict(stored))
+        return _from_arrays(read_arrays(path))
     except KeyError as error:
         problem = f"no array {error}"
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         problem = str(error)
     raise DataError(f"{path}: unreadable truth ({problem}); delete it and run `selfme synth` again")
 

@@ -136,13 +136,13 @@ def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces)
     code, out, err = call(capfd, "motion", "onset.png", "apex.png", "--out", "one.npy", "--raw", *faces)
     assert (code, out) == (0, "")
     assert "2 x 48 x 40" in err
-    one = np.load("one.npy")
+    one = np.load("one.npy", allow_pickle=False)
     assert (one.shape, one.dtype) == ((2, 48, 40), np.float32)
     assert call(capfd, "motion", "onset.png", "apex.png", "--out", "b/two.npy", "--gamma", 2, "--raw", *faces)[0] == 0
-    np.testing.assert_allclose(np.load("b/two.npy"), 2 * one, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.load("b/two.npy", allow_pickle=False), 2 * one, rtol=1e-4, atol=1e-6)
     code, *_ = call(capfd, "motion", "onset.png", "apex.png", "--out", "smooth.npy", "--png", "flow.png", *faces)
     assert code == 0
-    assert not np.allclose(np.load("smooth.npy"), one)
+    assert not np.allclose(np.load("smooth.npy", allow_pickle=False), one)
     assert cv2.imread("flow.png").shape == (48, 40, 3)
 
 

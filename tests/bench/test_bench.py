@@ -223,7 +223,9 @@ def remove_truth(folder: Path) -> None:
 
 def change_truth(folder: Path, **changes) -> None:
     path = next((folder / "truth" / "sub01").iterdir())
-    arrays = {name: value for name, value in np.load(path).items() if changes.get(name, 0) is not None}
+    arrays = {
+        name: value for name, value in np.load(path, allow_pickle=False).items() if changes.get(name, 0) is not None
+    }
     np.savez(path, **{**arrays, **{name: value for name, value in changes.items() if value is not None}})
 
 
@@ -237,7 +239,7 @@ DAMAGE = {
     "is not finite everywhere": lambda f: change_truth(f, au_flow_backward=np.full((2, SIZE, SIZE), np.nan)),
     "has the shape (2, 5, 5)": lambda f: change_truth(f, head_flow_forward=np.zeros((2, 5, 5))),
     "apex 99 is none of the clip's frames": lambda f: change_truth(f, apex=99),
-    "unreadable truth (No data left in file)": replace_truth(b""),
+    "unreadable truth (File is not a zip file)": replace_truth(b""),
     "unreadable truth (": replace_truth(b"PK\x03\x04 half a file"),
     "no synthme.json": lambda f: (f / "synthme.json").unlink(),
 }

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import time
+import zipfile
 from dataclasses import replace
 
 import openpyxl
@@ -112,6 +114,35 @@ def test_a_label_file_that_is_not_a_workbook(tmp_path, content):
     root = trees.casme2(tmp_path)
     (root / trees.LABEL_FILE).write_bytes(content)
     assert "not a readable .xlsx" in rejected(root)
+
+
+def with_entry(path, name, write):
+    """The same workbook with one entry of its archive written anew."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for entry, content in entries.items():
+            archive.writestr(entry, write(content) if entry == name else content)
+
+
+def entities(content):
+    """XML whose ten lines unfold to a gigabyte of text."""
+    lines = [f"<!ENTITY e{n} '{f'&e{n - 1};' * 10}'>" for n in range(1, 10)]
+    declared = f"<!DOCTYPE bomb [<!ENTITY e0 '{'x' * 10}'>{''.join(lines)}]>".encode()
+    return declared + content.replace(b"</sheetData>", b"<row><c t='str'><v>&e9;</v></c></row></sheetData>")
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [(lambda content: bytes(2**26), "unpacks to 64 MB"), (entities, "not a readable .xlsx workbook (")],
+)
+def test_a_label_file_that_unpacks_to_gigabytes_is_refused_at_once(tmp_path, write, reason):
+    root = trees.casme2(tmp_path)
+    with_entry(root / trees.LABEL_FILE, "xl/worksheets/sheet1.xml", write)
+    assert (root / trees.LABEL_FILE).stat().st_size < 2**20
+    started = time.process_time()
+    assert reason in rejected(root)
+    assert time.process_time() - started < 2
 
 
 def test_a_label_file_of_another_format(tmp_path):

@@ -27,7 +27,7 @@ def test_recordings_are_cropped_and_nothing_else_changes(recorded, tmp_path, cap
     assert [replace(clip, aligned=None) for clip in aligned] == clips
     clip = aligned[0]
     matrix = find_alignment([(read_frame(path) * 255).byte().permute(1, 2, 0).numpy() for path in clip.frames]).matrix
-    stored = np.load(clip.aligned, mmap_mode="r")
+    stored = np.load(clip.aligned, mmap_mode="r", allow_pickle=False)
     assert stored.shape == (6, 48, 48, 3) and isinstance(stored, np.memmap)
     onset = cv2.cvtColor(cv2.imread(str(clip.onset_path)), cv2.COLOR_BGR2RGB)
     np.testing.assert_array_equal(stored[0], crop_face(onset, matrix, 48))
@@ -38,7 +38,9 @@ def test_recordings_are_cropped_and_nothing_else_changes(recorded, tmp_path, cap
 def test_the_pipeline_reads_aligned_frames(recorded, tmp_path):
     clips = FrameCache(tmp_path, 48).with_aligned(load_clips("samm", recorded))
     onset, _ = load_onset_apex(clips, 48)
-    assert torch.equal(onset[0], torch.from_numpy(np.load(clips[0].aligned)[0]).permute(2, 0, 1).float() / 255)
+    assert torch.equal(
+        onset[0], torch.from_numpy(np.load(clips[0].aligned, allow_pickle=False)[0]).permute(2, 0, 1).float() / 255
+    )
     assert read_clip_frame(clips[0], 11, 24).shape == (3, 24, 24)
     assert dataset_fingerprint(clips) != dataset_fingerprint(load_clips("samm", recorded))
 
@@ -49,7 +51,7 @@ def test_cropped_clips_stay_as_they_are(tmp_path):
     assert cache.with_aligned(clips) == clips and not (tmp_path / "frames").exists()
     for clip, path in zip(clips, cache.fill(clips[:2])):
         expected = [(read_frame(path, 16) * 255).round().byte().permute(1, 2, 0).numpy() for path in clip.frames]
-        assert np.abs(np.load(path).astype(int) - np.stack(expected)).max() <= 1
+        assert np.abs(np.load(path, allow_pickle=False).astype(int) - np.stack(expected)).max() <= 1
 
 
 def test_an_entry_is_made_once_and_again_when_anything_changes(tmp_path):
@@ -79,7 +81,7 @@ def test_a_clip_without_any_face_is_refused_with_its_folder(tmp_path):
 def fill(folder, clip, start, results):
     start.wait()
     (path,) = FrameCache(folder, 16).fill([clip])
-    results.put((os.getpid(), path.stat().st_mtime_ns, int(np.load(path, mmap_mode="r").sum())))
+    results.put((os.getpid(), path.stat().st_mtime_ns, int(np.load(path, mmap_mode="r", allow_pickle=False).sum())))
 
 
 def test_processes_share_a_cache(tmp_path):

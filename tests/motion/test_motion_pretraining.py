@@ -63,7 +63,7 @@ def test_voxceleb_is_learned_from_and_its_last_people_are_held_out(root, tmp_pat
     assert checkpoint.load(path).config == TINY
     (record,) = read_json(tmp_path / "out/curve.json")
     assert record["step"] == 3 and np.isfinite(record["validation"])
-    frames = np.load(tmp_path / "out/voxceleb.npy", mmap_mode="r")
+    frames = np.load(tmp_path / "out/voxceleb.npy", mmap_mode="r", allow_pickle=False)
     assert frames.shape == (18, 32, 32, 3)
     assert np.array_equal(seen["pairs"].frames, frames[:12]) and len(seen["pairs"]) == 4
     assert np.array_equal(seen["validation"].frames, frames[12:]) and len(seen["validation"]) == 2

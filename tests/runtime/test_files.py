@@ -1,10 +1,14 @@
 import os
 import stat
+import struct
+import zipfile
 
+import numpy as np
 import pytest
 
+from selfme_lib.runtime import files
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.runtime.files import atomic_path, finished, read_json, read_yaml, write_json
+from selfme_lib.runtime.files import ArchiveError, atomic_path, finished, read_arrays, read_json, read_yaml, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -94,3 +98,48 @@ def test_yaml_that_is_no_text_or_is_not_there(tmp_path):
     for name in ("a.yaml", "missing.yaml"):
         with pytest.raises(UsageError, match=name):
             read_yaml(tmp_path / name)
+
+
+def claim(path, size):
+    """Let the directory of a zip archive say that its one entry unpacks to `size` bytes."""
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"PK\x01\x02")
+    content[place + 24 : place + 28] = struct.pack("<I", size)
+    path.write_bytes(content)
+
+
+def test_arrays_come_back_as_they_were_stored(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", one=np.eye(3), names=np.array(["AU1", "AU2"]))
+    stored = read_arrays(tmp_path / "a.npz")
+    assert list(stored) == ["one", "names"] and (stored["one"] == np.eye(3)).all() and stored["names"][1] == "AU2"
+
+
+def hostile_header(path):
+    """An array of a terabyte, according to its own header."""
+    with zipfile.ZipFile(path, "w") as archive, archive.open("a.npy", "w") as entry:
+        np.lib.format.write_array_header_1_0(entry, {"descr": "<f8", "fortran_order": False, "shape": (2**37,)})
+
+
+HOSTILE = {
+    "unpacks to 2,048 MB, more than 1,024 MB": lambda path: np.savez(path, a=np.zeros(9)) or claim(path, 2**31),
+    "Unable to allocate|cannot reshape|EOF": hostile_header,
+    "allow_pickle=False": lambda path: np.savez(path, a=np.array([{}], dtype=object)),
+    "File is not a zip file": lambda path: path.write_bytes(b"PK\x03\x04 half a file"),
+    "Bad CRC-32": lambda path: np.savez_compressed(path, a=np.zeros(2**16)) or claim(path, 2**10),
+}
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_arrays_that_are_damaged_or_hostile_cost_neither_time_nor_memory(words, tmp_path):
+    HOSTILE[words](tmp_path / "a.npz")
+    with pytest.raises(ValueError, match=words):
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_an_archive_may_unpack_to_the_limit_and_no_further(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(1000))
+    monkeypatch.setattr(files, "LARGEST_ARRAYS", 8128)  # 8000 bytes and a header
+    assert read_arrays(tmp_path / "a.npz")["a"].shape == (1000,)
+    monkeypatch.setattr(files, "LARGEST_ARRAYS", 8127)
+    with pytest.raises(ArchiveError, match="unpacks to"):
+        read_arrays(tmp_path / "a.npz")

@@ -1,3 +1,4 @@
+import code
 import functools
 import importlib
 import linecache
@@ -110,7 +111,7 @@ def in_a_notebook(source, **names):
     """A function whose source is in no file, as in a cell of a notebook."""
     linecache.cache["<cell>"] = (len(source), None, source.splitlines(keepends=True), "<cell>")
     namespace = {"__name__": "no_such_module", **names}
-    exec(compile(source, "<cell>", "exec"), namespace)
+    assert not code.InteractiveInterpreter(namespace).runsource(source, "<cell>", "exec")
     return namespace["method"]
 
 
@@ -126,9 +127,9 @@ def test_a_function_of_a_notebook_counts_with_its_source_and_what_it_uses_of_the
 
 
 def test_code_that_cannot_be_read_is_refused():
-    namespace = {"__name__": "no_such_module"}
-    exec("def method(): ...", namespace)
+    method = in_a_notebook("def method(): ...\n")
+    linecache.cache.pop("<cell>")
     with pytest.raises(TypeError, match="source of method cannot be read"):
-        fingerprint(code=namespace["method"])
+        fingerprint(code=method)
     with pytest.raises(TypeError, match="expected functions, classes or modules as code, got partial"):
         fingerprint(code=functools.partial(fit_predict, seed=1))

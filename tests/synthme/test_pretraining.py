@@ -13,7 +13,7 @@ def pairs(tmp_path_factory):
 
 
 def test_pairs_are_two_states_of_one_person(pairs):
-    frames = np.load(pairs).astype(float)
+    frames = np.load(pairs, allow_pickle=False).astype(float)
     assert frames.shape == (4, 2, 32, 32, 3)
     within = np.abs(frames[:, 0] - frames[:, 1]).mean((1, 2, 3))
     between = np.abs(frames[:2, 0] - frames[2:, 0]).mean((1, 2, 3))
