@@ -1,8 +1,7 @@
 """From errors of single clips to means, intervals over identities, and comparisons with the classical methods.
 
 Clips of one person resemble each other, so people are drawn with replacement, each with all their clips. Every method meets
-the same draws, and ratios are taken draw by draw, so what a hard person does to both methods cancels out. (SciPy's
-`bootstrap` knows neither groups nor draws shared between samples.)
+the same draws, and ratios are taken draw by draw, so what a hard person does to both methods cancels out.
 """
 
 from itertools import pairwise
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from selfme_lib.evaluation.intervals import resampled
+from selfme_lib.evaluation.intervals import interval, resampled
 
 REFERENCES = ("tvl1", "farneback")  # the usual input of classifiers, and the best classical method here
 # In pixels of the frames that are compared, and fixed, so that tables of different data sets or sizes can be set side by
@@ -35,27 +34,26 @@ def summarise(errors: pd.DataFrame, measures: list[str], *, draws: int = 2000) -
     grouped = errors.groupby(["method", "subject"], sort=False)
     sums = grouped[measures].sum()
     counts = grouped.size().loc[methods[0]].reindex(subjects).to_numpy()  # clips of each subject
-    as_measured = np.ones(len(subjects), int)
-    drawn = np.vstack([as_measured, resampled(len(subjects), n=draws)])  # (1 + n, s)
-    means = {
-        method: drawn @ sums.loc[method].reindex(subjects).to_numpy() / (drawn @ counts)[:, None] for method in methods
-    }
+    drawn = resampled(len(subjects), n=draws)  # (m, s)
+    clips = drawn @ counts
+    clips = np.where(clips > 0, clips, np.nan)[:, None]  # none without the only subject
+    means = {method: drawn @ sums.loc[method].reindex(subjects).to_numpy() / clips for method in methods}
     summary: dict[str, dict] = {method: {} for method in methods}
     for method, found in summary.items():
         for index, measure in enumerate(measures):
-            found |= _with_interval(measure, means[method][:, index])
+            found |= _with_interval(measure, means[method][:, index], len(subjects))
             if measure.startswith("epe") and not measure.endswith("degradation"):
                 for reference in filter(summary.__contains__, REFERENCES):
                     name, divisor = f"{measure}_over_{reference}", means[reference][:, index]
-                    if (divisor > 0).all():
-                        found |= _with_interval(name, means[method][:, index] / divisor)
+                    if (divisor[~np.isnan(divisor)] > 0).all():
+                        found |= _with_interval(name, means[method][:, index] / divisor, len(subjects))
                     else:
                         found |= {name: None, f"{name}_interval": None}
     return summary
 
 
-def _with_interval(name: str, draws: Float[np.ndarray, "n"]) -> dict:
-    return {name: float(draws[0]), f"{name}_interval": np.quantile(draws[1:], [0.025, 0.975]).tolist()}
+def _with_interval(name: str, values: Float[np.ndarray, "m"], subjects: int) -> dict:
+    return {name: float(values[0]), f"{name}_interval": list(interval(values, subjects))}
 
 
 def by_peak(errors: pd.DataFrame) -> list[dict]:

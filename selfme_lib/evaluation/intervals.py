@@ -3,6 +3,12 @@
 Clips of one person resemble each other, so subjects are drawn with replacement, each with all of their clips, and the statistic
 is computed from the pooled sums of each draw. The interval says how much the score depends on who was recorded. It also includes
 training noise that is independent between folds, but not what the folds of one training share; appendix A2 separates the two.
+
+With a dozen subjects, the middle 95 % of the draws hold the truth 91 times in a hundred: draws spread less than samples do, by
+sqrt((s - 1) / s), and a skewed statistic has a skewed interval. So the quantiles are those of BCa (B. Efron, Better Bootstrap
+Confidence Intervals, JASA 1987), widened to Student's t with s - 1 degrees of freedom (T. C. Hesterberg, What Teachers Should
+Know About the Bootstrap, The American Statistician 2015). Simulated people are covered 94 to 96 times in a hundred, at 12 and
+at 24 of them. (SciPy's `bootstrap` has BCa, but neither groups of clips nor draws that several methods share.)
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Num
+from scipy.stats import norm
+from scipy.stats import t as student
 from torch import Tensor
 
 from .metrics import fold_confusions
@@ -28,7 +36,7 @@ def bootstrap_over_subjects(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile interval of a pooled metric.
+    """Interval of a pooled metric: see the module's docstring.
 
     Args:
         predictions: a row per clip (see `metrics.score`).
@@ -36,25 +44,26 @@ def bootstrap_over_subjects(
         classes: number of classes.
         n: number of draws.
         seed: the same seed gives the same draws, so rows of a table are compared on the same subjects.
-        level: share of the draws inside the interval.
+        level: how often the interval is to hold the metric that other subjects like these would give.
     """
     folds = np.stack(list(fold_confusions(predictions, classes=classes).values()))
-    return percentile_interval(draws_of_folds(folds, metric, n=n, seed=seed), level=level)
+    return interval(resample_folds(folds, metric, n=n, seed=seed), len(folds), level=level)
 
 
-def draws_of_folds(
+def resample_folds(
     folds: Num[np.ndarray, "s *k"], statistic: Statistic, *, n: int = 2000, seed: int = 0
-) -> Float[np.ndarray, "n"]:
-    """A statistic of each draw of subjects.
+) -> Float[np.ndarray, "m"]:
+    """A statistic of all subjects, of all but one of them (s times), and of each of n draws of subjects: m = 1 + s + n.
 
-    The same subjects get the same draws, so the difference between two methods may be taken draw by draw: what a hard subject
-    does to both cancels, and the interval of the difference is narrower.
+    The same subjects get the same draws, so the difference between two methods may be taken element by element: what a hard
+    subject does to both cancels, and the interval of the difference is narrower.
 
     Args:
         folds: of each subject the confusion matrix, or other sums over that subject's clips.
-        statistic: from the summed `folds` of each draw, `n *k`, to n numbers, such as `metrics.uf1`.
+        statistic: from the summed `folds` of each draw, `m *k`, to m numbers, such as `metrics.uf1`.
     """
-    return statistic(np.einsum("ns,s...->n...", resampled(len(folds), n=n, seed=seed), folds))
+    with np.errstate(invalid="ignore"):  # nobody is left without the only subject
+        return statistic(np.einsum("ms,s...->m...", resampled(len(folds), n=n, seed=seed), folds))
 
 
 def draws_of_seeds(
@@ -74,14 +83,34 @@ def draws_of_seeds(
     return metric(folds[drawn, np.arange(subjects)].sum(1))
 
 
-def resampled(subjects: int, *, n: int, seed: int = 0) -> Int[np.ndarray, "n s"]:
-    """How often each subject occurs in each of n draws with replacement."""
-    return np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=n)
+def resampled(subjects: int, *, n: int, seed: int = 0) -> Int[np.ndarray, "m s"]:
+    """How often each subject counts: once, once except for one of them (s rows), and in each of n draws with replacement."""
+    everybody = np.ones((1, subjects), dtype=int)
+    draws = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=n)
+    return np.concatenate([everybody, everybody - np.eye(subjects, dtype=int), draws])
 
 
-def percentile_interval(draws: Float[np.ndarray, "n"], *, level: float = 0.95) -> tuple[float, float]:
-    """The middle `level` of the draws."""
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+def interval(values: Float[np.ndarray, "m"], subjects: int, *, level: float = 0.95) -> tuple[float, float]:
+    """BCa interval with Student's quantiles.
+
+    Args:
+        values: as `resample_folds` has them, or sums and ratios of such.
+        subjects: how many were resampled; one alone has no interval.
+        level: see `bootstrap_over_subjects`.
+    """
+    estimate, left_out, draws = values[0], values[1 : 1 + subjects], values[1 + subjects :]
+    if subjects < 2:
+        return float(estimate), float(estimate)
+    ends = np.array([(1 - level) / 2, (1 + level) / 2])
+    widened = np.sqrt(subjects / (subjects - 1)) * student.ppf(ends, subjects - 1)
+    below = (np.mean(draws < estimate) + np.mean(draws <= estimate)) / 2
+    bias = norm.ppf(np.clip(below, 1 / len(draws), 1 - 1 / len(draws)))
+    influence = left_out.mean() - left_out
+    spread = (influence**2).sum() ** 1.5
+    acceleration = (influence**3).sum() / (6 * spread) if spread > 0 else 0.0
+    moved = bias + widened
+    shares = norm.cdf(bias + moved / np.maximum(1 - acceleration * moved, 1e-9))
+    low, high = np.quantile(draws, shares)
     return float(low), float(high)
 
 
@@ -101,9 +130,8 @@ def mean_over_subjects(
     """
     clips = pd.Series(values.double().numpy()).groupby(np.asarray(subjects))
     folds = clips.agg(["sum", "count"]).to_numpy(float)  # (s, 2); pandas leaves NaNs out
-    with np.errstate(invalid="ignore"):  # 0/0 for draws of subjects without a number
-        means = draws_of_folds(folds, lambda sums: sums[:, 0] / sums[:, 1], n=draws, seed=seed)
-        total, count = folds.sum(0)
-        mean = float(total / count)
-    known = means[~np.isnan(means)]
-    return (mean, *percentile_interval(known)) if len(known) else (mean, mean, mean)
+    folds = folds[folds[:, 1] > 0]
+    if not len(folds):
+        return float("nan"), float("nan"), float("nan")
+    means = resample_folds(folds, lambda sums: sums[:, 0] / sums[:, 1], n=draws, seed=seed)
+    return (float(means[0]), *interval(means, len(folds)))

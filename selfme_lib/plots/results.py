@@ -20,7 +20,7 @@ from torch import Tensor
 from selfme_lib.classifier.grad_cam import symmetric_attention_index
 from selfme_lib.data import CLASS_NAMES
 from selfme_lib.study.results import Result
-from selfme_lib.study.trends import Trend
+from selfme_lib.study.trends import Trend, corrected
 
 from .motion import show_flow, show_image, show_intervals
 from .style import BLUE, DIVERGING, FAINT, GREEN, HEAT, INK, METHOD_COLOURS, ORANGE, PURPLE, SOFT, VERMILION, name_rows
@@ -134,10 +134,13 @@ def show_trends(
 ) -> None:
     """Differences between rows: ours with their intervals, coloured by verdict; the paper's as diamonds.
 
+    The verdicts are those of all of them asked together.
+
     Args:
         names: by default those of the trends.
         by_seed: the same differences from each seed alone, drawn as strokes.
     """
+    trends = corrected(trends)
     for place, item in enumerate(trends):
         colour = VERDICT_COLOURS[item.verdict]
         ax.plot([item.low, item.high], [place, place], color=colour, linewidth=3, alpha=0.45, solid_capstyle="round")

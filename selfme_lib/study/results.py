@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Float, Int
 
 from selfme_lib.data import Clip
-from selfme_lib.evaluation.intervals import draws_of_folds, percentile_interval
+from selfme_lib.evaluation.intervals import interval, resample_folds
 from selfme_lib.evaluation.metrics import accuracy, fold_confusions, score, uar, uf1
 from selfme_lib.runtime.fingerprint import DISTRIBUTIONS
 from selfme_lib.runtime.paths import PACKAGE
@@ -77,15 +77,19 @@ class Result:
         """The confusion matrix of each subject, sorted by subject, of one seed."""
         return np.array([fold["confusion"] for fold in self.records[record]["folds"]])
 
-    def draws(self, metric: str) -> Float[np.ndarray, "n"]:
-        """`uf1` or `uar`, its mean over the seeds, in each draw of subjects (see `evaluation.intervals`)."""
+    def resampled(self, metric: str) -> Float[np.ndarray, "m"]:
+        """`uf1` or `uar`, its mean over the seeds, of resampled subjects (see `evaluation.intervals.resample_folds`)."""
         seeds = range(len(self.records))
-        return np.mean([draws_of_folds(self.folds(i), METRICS[metric], n=self.bootstrap) for i in seeds], axis=0)
+        return np.mean([resample_folds(self.folds(i), METRICS[metric], n=self.bootstrap) for i in seeds], axis=0)
+
+    def draws(self, metric: str) -> Float[np.ndarray, "n"]:
+        """The same, of subjects drawn with replacement alone."""
+        return self.resampled(metric)[-self.bootstrap :]
 
     def score(self, metric: str) -> tuple[float, float, float]:
         """`uf1` or `uar`, pooled over the folds, its mean over the seeds, and the 95 % interval of that over subjects."""
         value = np.mean([record["pooled"][metric] for record in self.records])
-        return (float(value), *percentile_interval(self.draws(metric)))
+        return (float(value), *interval(self.resampled(metric), len(self.folds(0))))
 
     def deviation(self, metric: str) -> float:
         """Standard deviation of the score over the seeds; not a number with one seed."""
@@ -141,7 +145,7 @@ def loso_record(
     columns = [column for column in predictions.columns if column.removeprefix("p").isdigit()]
     folds = fold_confusions(predictions, classes=classes)
     stacked = np.stack(list(folds.values()))
-    draws = {name: draws_of_folds(stacked, metric, n=bootstrap) for name, metric in METRICS.items()}
+    found = {name: resample_folds(stacked, metric, n=bootstrap) for name, metric in METRICS.items()}
     clips = predictions[["subject", "clip", "label", "prediction"]]
     clips = clips.assign(probabilities=predictions[columns].to_numpy().tolist())
     return {
@@ -149,7 +153,7 @@ def loso_record(
         "seed": seed,
         "settings": settings,
         **score(predictions, classes=classes),
-        "intervals": {name: list(percentile_interval(drawn)) for name, drawn in draws.items()},
+        "intervals": {name: list(interval(values, len(stacked))) for name, values in found.items()},
         "folds": [
             {
                 "subject": subject,

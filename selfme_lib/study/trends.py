@@ -1,26 +1,26 @@
 """Does a trend that the paper reports appear in our results? An answer that is computed, not typed in.
 
 A trend is a difference between two groups of rows: "with SC minus without". The paper prints one number for it. Ours comes
-with a 95 % interval from drawing subjects, both groups on the same draws, so that what one hard subject does to all rows
-drops out. The verdict follows from the interval and from the paper's sign, and from nothing else:
+with a 95 % interval from resampling subjects, both groups on the same draws, so that what one hard subject does to all rows
+drops out, and with the p-value of a permutation test over subjects, after Holm's correction for all comparisons that are
+made together (`evaluation.paired`). The verdict follows from that p-value and from the paper's sign, and from nothing else:
 
-    confirmed       same direction as in the paper, and the interval does not hold zero
-    undecided       the interval holds zero: with these subjects there may be an effect of either sign, or none
-    contradicted    the opposite direction, and the interval does not hold zero
-    found           the interval does not hold zero, and the paper does not ask
+    confirmed       same direction as in the paper, corrected p below .05
+    undecided       corrected p of .05 or more: with these subjects there may be an effect of either sign, or none
+    contradicted    the opposite direction, corrected p below .05
+    found           corrected p below .05, and the paper does not ask
 
-The interval includes training noise that is independent between folds (appendix A2). One seed is still one draw: rows that
-differ in their seed alone differ too. The p-value beside it is that of a permutation test over subjects, also with Holm's
-correction for the comparisons in the table (`evaluation.paired`); the verdict does not use it.
+An interval says how large an effect may be; it knows nothing of how many comparisons stand beside it, so it may exclude zero
+next to *undecided*. One seed is still one draw: rows that differ in their seed alone differ too (appendix A2).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from selfme_lib.evaluation.intervals import percentile_interval
+from selfme_lib.evaluation.intervals import interval
 from selfme_lib.evaluation.paired import holm, permutation_p
 
 from .results import METRICS, Result
@@ -28,6 +28,8 @@ from .rows import SWITCHES
 from .tables import paper_table
 
 VERDICTS = ("confirmed", "undecided", "contradicted", "found")
+LEVEL = 0.05
+"""Chance that a table without any effect has a verdict other than "undecided"."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Trend:
         paper: the difference in the paper; None where the paper has none.
         ours, low, high: the difference here and its 95 % interval over subjects.
         p: of the permutation test over subjects.
+        p_corrected: p after Holm's correction; p itself for a comparison that is made alone.
     """
 
     name: str
@@ -48,12 +51,13 @@ class Trend:
     ours: float
     low: float
     high: float
-    p: float = float("nan")
+    p: float
+    p_corrected: float
 
     @property
     def verdict(self) -> str:
         """One of `VERDICTS`: see the module's docstring."""
-        if self.low <= 0 <= self.high:
+        if not self.p_corrected < LEVEL:
             return "undecided"
         if self.paper is None:
             return "found"
@@ -63,22 +67,20 @@ class Trend:
     def sentence(self) -> str:
         """The verdict in words."""
         numbers = f"{self.metric.upper()} {self.ours:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
-        if self.paper is None:
-            meaning = {"undecided": "the interval holds zero", "found": "more than chance in the choice of subjects"}
-        else:
-            numbers += f", paper {self.paper:+.3f}"
-            meaning = {
-                "confirmed": "the paper's trend appears",
-                "undecided": "the interval holds zero, so the paper's trend neither appears nor is it refuted",
-                "contradicted": "the opposite of the paper's trend appears",
-            }
-        return f"{self.name}: {numbers}: {meaning[self.verdict]}"
+        paper = "" if self.paper is None else f", paper {self.paper:+.3f}"
+        meaning = {
+            "undecided": "no effect is shown" + (", the paper's neither" if paper else ""),
+            "found": "more than chance in the choice of subjects",
+            "confirmed": "the paper's trend appears",
+            "contradicted": "the opposite of the paper's trend appears",
+        }
+        return f"{self.name}: {numbers}{paper}, corrected p {self.p_corrected:.3f}: {meaning[self.verdict]}"
 
 
 def trend(
     name: str, more: Sequence[Result], less: Sequence[Result], *, paper: float | None = None, metric: str = "uf1"
 ) -> Trend:
-    """The mean score of some rows minus that of others.
+    """The mean score of some rows minus that of others, as if nothing else were compared; see `corrected`.
 
     Args:
         name: see `Trend`.
@@ -95,11 +97,17 @@ def trend(
         raise ValueError(f"{name}: expected rows with predictions for the same clips")
     if len(more) != len(less):
         raise ValueError(f"{name}: expected as many rows with as without, got {len(more)} and {len(less)}")
-    draws = [np.mean([row.draws(metric) for row in rows], axis=0) for rows in (more, less)]
-    ours, others = (np.mean([row.score(metric)[0] for row in rows]) for rows in (more, less))
-    low, high = percentile_interval(draws[0] - draws[1])
+    mean, others = (np.mean([row.resampled(metric) for row in rows], axis=0) for rows in (more, less))
+    difference = mean - others
+    low, high = interval(difference, len(more[0].folds(0)))
     p = permutation_p([pair for rows in zip(more, less) for pair in _pairs(*rows)], METRICS[metric])
-    return Trend(name=name, metric=metric, paper=paper, ours=float(ours - others), low=low, high=high, p=p)
+    ours = float(difference[0])
+    return Trend(name=name, metric=metric, paper=paper, ours=ours, low=low, high=high, p=p, p_corrected=p)
+
+
+def corrected(trends: Sequence[Trend]) -> list[Trend]:
+    """The same trends with p-values corrected for their number: what is asked together is corrected together."""
+    return [replace(item, p_corrected=p) for item, p in zip(trends, holm([item.p for item in trends]))]
 
 
 def ablation_trends(results: Sequence[Result], *, metric: str = "uf1") -> list[Trend]:
@@ -125,12 +133,11 @@ def ablation_trends(results: Sequence[Result], *, metric: str = "uf1") -> list[T
             compared = [results[i] for i in more], [results[i] for i in less]
             found.append(trend(f"{switch} {name}", *compared, paper=gain, metric=metric))
     gain = float(score[7] - score[0])
-    return [*found, trend("all three", [results[7]], [results[0]], paper=gain, metric=metric)]
+    return corrected([*found, trend("all three", [results[7]], [results[0]], paper=gain, metric=metric)])
 
 
 def readable_trends(trends: Sequence[Trend]) -> pd.DataFrame:
     """Trends for people, the paper's beside ours; the p-values are corrected for the number of rows of this table."""
-    corrected = holm([item.p for item in trends])
     return pd.DataFrame(
         {
             "difference": item.name,
@@ -138,19 +145,19 @@ def readable_trends(trends: Sequence[Trend]) -> pd.DataFrame:
             "paper": None if item.paper is None else f"{item.paper:+.3f}",
             "ours [95 %]": f"{item.ours:+.3f} [{item.low:+.3f}, {item.high:+.3f}]",
             "p": f"{item.p:.3f}",
-            "p, Holm": f"{p:.3f}",
+            "p, Holm": f"{item.p_corrected:.3f}",
             "verdict": item.verdict,
         }
-        for item, p in zip(trends, corrected)
+        for item in corrected(trends)
     )
 
 
-def after_correction(trends: Sequence[Trend], *, level: float = 0.05) -> str:
+def after_correction(trends: Sequence[Trend]) -> str:
     """How many of these comparisons one may believe in, in a sentence."""
-    alone = sum(item.p < level for item in trends)
-    left = sum(p < level for p in holm([item.p for item in trends]))
+    alone = sum(item.p < LEVEL for item in trends)
+    left = sum(item.p_corrected < LEVEL for item in corrected(trends))
     return (
-        f"Of {len(trends)} comparisons {alone} have p < {level:g}; {len(trends) * level:.2g} would by chance alone. "
+        f"Of {len(trends)} comparisons {alone} have p < {LEVEL:g}; {len(trends) * LEVEL:.2g} would by chance alone. "
         f"After Holm's correction for their number, {left} do."
     )
 

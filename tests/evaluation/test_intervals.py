@@ -1,8 +1,13 @@
 import numpy as np
 import pandas as pd
+import pytest
+from scipy.stats import bootstrap, norm
+from scipy.stats import t as student
 
-from selfme_lib.evaluation.intervals import bootstrap_over_subjects, draws_of_seeds
+from selfme_lib.evaluation.intervals import bootstrap_over_subjects, draws_of_seeds, interval, resample_folds
 from selfme_lib.evaluation.metrics import accuracy, confusion_matrix, uar, uf1
+
+SKILLED = ((4, 2), (12, 2))  # Beta distributions of the chance to be right
 
 
 def predictions(seed, subjects=12, clips=8):
@@ -28,15 +33,33 @@ def test_same_seed_same_interval_and_it_holds_the_score():
         assert 0 <= low < metric(pooled) < high <= 1
 
 
-def test_draws_take_whole_subjects():
+def test_resampling_takes_whole_subjects():
     table = predictions(1, subjects=4)
+    folds = np.stack([by_hand(clips) for _, clips in table.groupby("subject")])
     drawn = np.random.default_rng(0).multinomial(4, np.full(4, 0.25), size=50)
-    values = []
-    for counts in drawn:
-        clips = pd.concat([table[table["subject"] == f"{s:02d}"] for s in range(4) for _ in range(counts[s])])
-        values.append(uf1(confusion_matrix(clips["label"].to_numpy(), clips["prediction"].to_numpy())))
-    expected = tuple(np.quantile(values, [0.025, 0.975]))
-    np.testing.assert_allclose(bootstrap_over_subjects(table, uf1, n=50), expected)
+    counts = [[1, 1, 1, 1], [0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0], *drawn]
+    expected = []
+    for chosen in counts:
+        clips = pd.concat([table[table["subject"] == f"{s:02d}"] for s in range(4) for _ in range(chosen[s])])
+        expected.append(uf1(by_hand(clips)))
+    np.testing.assert_allclose(resample_folds(folds, uf1, n=50), expected)
+
+
+def by_hand(clips):
+    return confusion_matrix(clips["label"].to_numpy(), clips["prediction"].to_numpy())
+
+
+def test_the_interval_is_scipys_bca_at_students_level():
+    """Accuracy of as many clips each is a mean over subjects, which SciPy's bootstrap knows."""
+    table = predictions(4)
+    widened = np.sqrt(12 / 11) * student.ppf(0.975, 11)
+    shares = table.assign(right=table["label"] == table["prediction"]).groupby("subject")["right"].mean()
+    level, rng = 2 * norm.cdf(widened) - 1, np.random.default_rng(0)
+    theirs = bootstrap((shares,), np.mean, n_resamples=50_000, confidence_level=level, method="BCa", rng=rng)
+    one_clip = 1 / 96  # draws are counts of clips; a quantile may fall on either side of one
+    np.testing.assert_allclose(
+        bootstrap_over_subjects(table, accuracy, n=50_000), theirs.confidence_interval, atol=1.01 * one_clip
+    )
 
 
 def test_one_subject_has_no_interval():
@@ -44,11 +67,44 @@ def test_one_subject_has_no_interval():
     assert low == high
 
 
-def test_95_percent_intervals_cover_the_truth_about_that_often():
-    truth = 2 / 3
-    intervals = [bootstrap_over_subjects(predictions(seed, subjects=24), accuracy, n=400) for seed in range(200)]
-    covered = np.mean([low <= truth <= high for low, high in intervals])
-    assert 0.88 <= covered <= 0.99
+def people(rng, subjects, skill, clips=8):
+    """Confusions (s, 3, 3) of subjects, each right with a chance of their own."""
+    truth = rng.integers(3, size=(subjects, clips))
+    said = np.where(rng.random((subjects, clips)) < skill, truth, (truth + rng.integers(1, 3, truth.shape)) % 3)
+    found = np.zeros((subjects, 3, 3))
+    np.add.at(found, (np.arange(subjects)[:, None], truth, said), 1)
+    return found
+
+
+@pytest.mark.parametrize("subjects", [12, 24])
+def test_intervals_cover_the_truth_94_times_in_a_hundred_or_more(subjects):
+    """Of a score of .67, of one of .86, and of a difference, which is zero, between two methods that find the same people hard.
+
+    The middle 95 % of the draws would cover .91 to .93 here.
+    """
+    rng, covered = np.random.default_rng(0), []
+    truths = [uf1(people(rng, 200_000, rng.beta(*skilled, size=(200_000, 1))).sum(0)) for skilled in SKILLED]
+    for n in range(1000):
+        for skilled, truth in zip(SKILLED, truths):
+            skill = rng.beta(*skilled, size=(subjects, 1))
+            values = [resample_folds(people(rng, subjects, skill), uf1, n=500, seed=n) for _ in range(2)]
+            low, high = interval(values[0], subjects)
+            below, above = interval(values[0] - values[1], subjects)
+            covered += [low <= truth <= high, below <= 0 <= above]
+    assert 0.94 <= np.mean(covered) <= 0.97
+
+
+@pytest.mark.parametrize("subjects", [2, 3, 5])
+def test_few_subjects_have_wide_intervals_that_are_numbers(subjects):
+    for seed in range(20):
+        table = predictions(seed, subjects=subjects)
+        low, high = bootstrap_over_subjects(table, accuracy, n=200)
+        assert 0 <= low <= (table["label"] == table["prediction"]).mean() <= high <= 1
+
+
+def test_subjects_that_are_all_alike_have_no_width():
+    folds = np.repeat(np.diag([3, 2, 1])[None], 6, axis=0)
+    assert interval(resample_folds(folds, uf1, n=50), 6) == (1, 1)
 
 
 def test_resemblance_within_subjects_widens_the_interval():

@@ -56,3 +56,14 @@ def test_holm_keeps_the_order_and_never_helps(p_values):
 
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+@pytest.mark.parametrize("subjects", [12, 24])
+def test_false_verdicts_are_no_more_often_than_the_level(subjects):
+    """Tables of ten comparisons without any effect, all with the same row, as tables have them."""
+    rng, wrong = np.random.default_rng(3), []
+    for table in range(150):
+        base = folds(rng, subjects, 0.6)
+        found = [permutation_p([(folds(rng, subjects, 0.6), base)], uf1, n=1000, seed=table) for _ in range(10)]
+        wrong.append(min(holm(found)) < 0.05)
+    assert np.mean(wrong) <= 0.05

@@ -174,10 +174,13 @@ def test_a_new_dense_motion_is_local():
 
 
 def test_a_still_face_does_not_move():
-    """Two equal frames have equal keypoints, so every local motion and the dense motion is exactly zero."""
+    """Two equal frames have equal keypoints, so every local motion and the dense motion is zero.
+
+    To rounding: some processors sum the two frames of a batch in different orders.
+    """
     learner = MotionLearner(TINY).eval()
     frame = torch.rand(1, 3, 32, 32)
-    assert learner.dense_motion(frame, frame).eq(0).all()
+    assert learner.dense_motion(frame, frame).abs().max() < 1e-5
 
 
 def test_a_size_that_the_hourglass_cannot_halve_is_refused():

@@ -62,8 +62,12 @@ def test_each_seed_is_a_stroke_beside_the_mean(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["each seed alone"]
 
 
+def comparison(name, *, ours, p, paper=0.02):
+    return Trend(name=name, metric="uf1", paper=paper, ours=ours, low=0.05, high=0.2, p=p, p_corrected=p)
+
+
 def test_the_difference_of_each_seed_is_a_stroke_on_its_row(ax):
-    mean = [Trend(name=name, metric="uf1", paper=0.02, ours=0.1, low=0.05, high=0.2) for name in ("SC", "MA")]
+    mean = [comparison(name, ours=0.1, p=0.01) for name in ("SC", "MA")]
     seeds = [[replace(item, ours=value) for item in mean] for value in (-0.1, 0.3)]
     pictures.show_trends(ax, mean, by_seed=seeds)
     assert strokes(ax) == [((-0.1, 0), (-0.1, 1)), ((0.3, 0), (0.3, 1))]
@@ -78,20 +82,19 @@ def test_pooled_and_mean_of_folds_are_two_dots(ax):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "paper", "colour"),
-    [
-        (0.1, 0.3, 0.02, "confirmed"),
-        (-0.1, 0.3, 0.02, "undecided"),
-        (0.1, 0.3, -0.02, "contradicted"),
-        (0.1, 0.3, None, "found"),
-    ],
+    ("p", "paper", "colour"),
+    [(0.01, 0.02, "confirmed"), (0.2, 0.02, "undecided"), (0.01, -0.02, "contradicted"), (0.01, None, "found")],
 )
-def test_the_colour_of_a_difference_is_its_verdict(ax, low, high, paper, colour):
-    item = Trend(name="SC", metric="uf1", paper=paper, ours=(low + high) / 2, low=low, high=high)
-    pictures.show_trends(ax, [item])
+def test_the_colour_of_a_difference_is_its_verdict(ax, p, paper, colour):
+    pictures.show_trends(ax, [comparison("SC", ours=0.1, p=p, paper=paper)])
     assert to_hex(ax.lines[0].get_color()) == to_hex(pictures.VERDICT_COLOURS[colour])
     assert len(ax.collections) == (paper is not None)
     assert f"ours: {colour}" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_the_verdicts_of_differences_in_one_picture_are_corrected_for_their_number(ax):
+    pictures.show_trends(ax, [comparison(name, ours=0.1, p=0.03) for name in ("SC", "MA")])
+    assert {to_hex(line.get_color()) for line in ax.lines[:4]} == {to_hex(pictures.VERDICT_COLOURS["undecided"])}
 
 
 def test_a_confusion_shows_counts_coloured_by_share_even_for_a_class_without_clips(ax):

@@ -19,16 +19,27 @@ def result(right: int, *, name: str = "x", subjects=SUBJECTS) -> Result:
     return Result(row=Row(name), records=(record,), fold_seconds=({},))
 
 
-def test_the_verdict_follows_from_the_interval_and_the_papers_sign():
-    def verdict(ours, low, high, paper=0.02):
-        return Trend(name="x", metric="uf1", paper=paper, ours=ours, low=low, high=high).verdict
+def comparison(p, *, ours=0.1, paper=0.02):
+    return Trend(name="x", metric="uf1", paper=paper, ours=ours, low=0.01, high=0.2, p=p, p_corrected=p)
 
-    assert verdict(0.1, 0.02, 0.2) == "confirmed"
-    assert verdict(-0.1, -0.2, -0.02) == "contradicted"
-    assert verdict(-0.1, -0.2, -0.02, paper=-0.01) == "confirmed"
-    assert verdict(0.1, -0.01, 0.2) == verdict(-0.1, -0.2, 0.01) == verdict(0.0, 0.0, 0.0) == "undecided"
-    assert verdict(0.1, 0.02, 0.2, paper=None) == "found"
-    assert verdict(0.1, -0.02, 0.2, paper=None) == "undecided"
+
+def test_the_verdict_follows_from_the_corrected_p_and_the_papers_sign():
+    assert comparison(0.04).verdict == "confirmed"
+    assert comparison(0.04, ours=-0.1).verdict == "contradicted"
+    assert comparison(0.04, ours=-0.1, paper=-0.01).verdict == "confirmed"
+    assert comparison(0.05).verdict == comparison(0.249, ours=-0.1).verdict == "undecided"
+    assert comparison(0.04, paper=None).verdict == "found"
+    assert comparison(0.06, paper=None).verdict == "undecided"
+
+
+def test_what_is_asked_together_is_corrected_together():
+    """An effect that is one alone is none beside nineteen others: p of .025 stood beside "confirmed"."""
+    alone = comparison(0.025)
+    together = trends.corrected([alone, *[comparison(0.5)] * 19])
+    assert (alone.verdict, together[0].verdict) == ("confirmed", "undecided")
+    assert together[0].p_corrected == pytest.approx(0.5)
+    assert trends.corrected(together) == together  # correcting again changes nothing
+    assert set(trends.readable_trends([alone, *[comparison(0.5)] * 19])["verdict"]) == {"undecided"}
 
 
 def test_a_large_difference_is_found_and_none_is_not():
@@ -78,10 +89,7 @@ def test_rows_without_a_partner_are_refused():
 
 
 def test_what_is_left_after_correction_is_counted():
-    def with_p(p):
-        return Trend(name="x", metric="uf1", paper=None, ours=0.1, low=0.01, high=0.2, p=p)
-
-    several = [with_p(p) for p in (0.001, 0.02, 0.04, 0.5)]
+    several = [comparison(p, paper=None) for p in (0.001, 0.02, 0.04, 0.5)]
     assert trends.after_correction(several) == (
         "Of 4 comparisons 3 have p < 0.05; 0.2 would by chance alone. After Holm's correction for their number, 1 do."
     )
