@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from selfme_lib.runtime.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.kept import is_sound, new_array, read_record, seal, write_record
 
 from .alignment import crop_face, find_alignment
 from .clips import Clip
@@ -63,11 +63,9 @@ class FrameCache:
 
     def _entry(self, clip: Clip) -> Path:
         path = self.folder / f"{self._key(clip)}.npy"
-        if path.is_file():
-            return path
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.stem}.lock")):
-            if not path.is_file():
+            if not is_sound(path) or not (clip.cropped or read_record(path.with_suffix(".json"))):
                 self._write(clip, path)
         return path
 
@@ -85,10 +83,10 @@ class FrameCache:
                 raise FaultyData(clip.frames[0].parent, f"no face in any of its {len(clip.frames)} frames", remedy)
             matrix = found.matrix
             without = [clip.frames[place].name for place in found.without_face]
-            write_json(path.with_suffix(".json"), {"clip": clip.key, "drift": found.drift, "without_face": without})
+            write_record(path.with_suffix(".json"), {"clip": clip.key, "drift": found.drift, "without_face": without})
         with atomic_path(path) as temporary:
             shape = (len(clip.frames), self.size, self.size, 3)
-            frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            frames = new_array(temporary, shape)
             for place, pixels in enumerate(map(read_pixels, clip.frames)):
                 if matrix is None:
                     frames[place] = resize(pixels, self.size)
@@ -96,11 +94,15 @@ class FrameCache:
                     frames[place] = crop_face(pixels, matrix, self.size)
             frames.flush()
             del frames  # closes the file, which some systems require before it is renamed
+            seal(temporary, path.name)
 
 
 def frames_without_face(clip: Clip) -> list[Path]:
     """The frames of an aligned clip in which no face was found."""
     if clip.aligned is None:
         return []
-    names = set(read_json(clip.aligned.with_suffix(".json"))["without_face"])
+    facts = read_record(clip.aligned.with_suffix(".json"))
+    if facts is None:
+        raise FaultyData(clip.aligned, "no sound .json beside it", "delete the file and run the command again")
+    names = set(facts["without_face"])
     return [path for path in clip.frames if path.name in names]

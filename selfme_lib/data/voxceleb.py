@@ -35,7 +35,7 @@ from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.kept import is_sound, read_record, seal, write_record
 
 from .faults import FaultyData
 from .images import read_pixels, resize
@@ -115,8 +115,8 @@ def convert(
     """Write the frames that a training uses into one `.npy` file: uint8 (N, size, size, 3) RGB.
 
     Frames are cropped at their centre to a square and resized. An interrupted conversion continues where it stopped; a
-    finished file is left alone. NumPy writes no array whose length is unknown at the start, as a folder of videos has
-    it; so the frames are appended here, and the header is written last.
+    finished file is left alone unless it is damaged. NumPy writes no array whose length is unknown at the start, as a
+    folder of videos has it; so the frames are appended here, and the header is written last.
 
     Args:
         root: folder of VoxCeleb.
@@ -145,18 +145,19 @@ def convert(
 def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any], workers: int | None) -> dict[str, Any]:
     """Append sequence by sequence; the record says how many are in the file, whatever follows them there."""
     partial, record_path = path.with_suffix(".partial.npy"), path.with_suffix(".json")
-    new: dict[str, Any] = {"request": request, "done": 0, "lengths": [], "people": [], "skipped": []}
-    record = read_json(record_path) if record_path.is_file() else new
+    new: dict[str, Any] = {"request": request, "done": 0, "lengths": [], "people": [], "skipped": [], "sha256": ""}
+    record = read_record(record_path) or new
     if record["request"] != request:
         problem = f"made of other data or with other settings ({record['request']})"
         raise FaultyData(path, problem, f"choose another folder or delete it and {record_path.name}")
-    if path.is_file() and record is not new:
+    if record is not new and is_sound(path):
         return record
     size = request["size"]
     partial.touch()
     with partial.open("r+b") as file:
-        if file.seek(0, os.SEEK_END) < _length(record, size):
-            record = new
+        content = _content(file, record, size)
+        if content is None:  # cut off or damaged
+            record, content = new, hashlib.sha256()
         file.truncate(_length(record, size))
         file.seek(0, os.SEEK_END)
         last = time.monotonic()
@@ -166,18 +167,30 @@ def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any],
                     record["skipped"].append(str(frames))
                 else:
                     file.write(frames.tobytes())
+                    content.update(frames.tobytes())
                     record["lengths"].append(len(frames))
                     record["people"].append(sequence.person)
                 record["done"] += 1
                 if time.monotonic() - last > _RECORD_EVERY:
-                    _keep(file, record_path, record)
+                    _keep(file, record_path, record | {"sha256": content.hexdigest()})
                     last = time.monotonic()
         finally:
-            _keep(file, record_path, record)
+            _keep(file, record_path, record | {"sha256": content.hexdigest()})
         file.seek(0)
         file.write(_header(sum(record["lengths"]), size))
+    seal(partial, path.name)
     os.replace(partial, path)
     return record
+
+
+def _content(file: BinaryIO, record: dict[str, Any], size: int) -> Any | None:
+    """The checksum, to be continued, of the frames in a record; None if they are not in the file as they were written."""
+    file.seek(len(_header(0, size)))
+    left, content = _length(record, size) - file.tell(), hashlib.sha256()
+    while left > 0 and (block := file.read(min(left, 2**20))):
+        content.update(block)
+        left -= len(block)
+    return content if not record["sha256"] or content.hexdigest() == record["sha256"] else None
 
 
 def _length(record: dict[str, Any], size: int) -> int:
@@ -189,7 +202,7 @@ def _keep(file: BinaryIO, record_path: Path, record: dict[str, Any]) -> None:
     """Save the frames first, then the record of them."""
     file.flush()
     os.fsync(file.fileno())
-    write_json(record_path, record)
+    write_record(record_path, record)
 
 
 def _header(count: int, size: int) -> bytes:

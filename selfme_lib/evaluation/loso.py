@@ -23,8 +23,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.fingerprint import array_hash, fingerprint
+from selfme_lib.runtime.kept import is_sound, read_array, read_record, write_array, write_record
 from selfme_lib.runtime.processes import run_tasks
 
 Fold = dict[str, Any]
@@ -91,23 +92,22 @@ def run_folds(
             for other processes to watch.
 
     Raises:
-        DataError: fewer than two subjects, a motion that is not finite, a training that diverged, or a file in `store`
-            that cannot be read.
+        DataError: fewer than two subjects, a motion that is not finite, or a training that diverged.
     """
     results: list[dict[str, Fold]] = [{} for _ in experiments]
     tasks: dict[Path, tuple] = {}
     places: dict[Path, list[tuple[int, str]]] = {}  # experiments may share folds: those are computed once
     for number, experiment in enumerate(experiments):
-        for name, (file, task) in _folds(experiment, store, device, shared=executor is not None).items():
-            if file.exists():
-                results[number][name] = read_json(file)
+        for name, (file, kept, task) in _folds(experiment, store, device, shared=executor is not None).items():
+            if kept is not None:
+                results[number][name] = kept
             else:
                 tasks[file] = task
                 places.setdefault(file, []).append((number, name))
     total = sum(len(set(experiment.subjects)) for experiment in experiments)
     with tqdm(total=total, initial=sum(map(len, results)), desc=title, unit="fold", disable=None) as bar:
         for file, result in run_tasks(run_fold, tasks, executor):
-            write_json(file, result)
+            write_record(file, result)
             for number, name in places[file]:
                 results[number][name] = result
                 bar.update()
@@ -131,8 +131,10 @@ def predictions(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
     return table
 
 
-def _folds(experiment: Experiment, store: Path, device: str, *, shared: bool) -> dict[str, tuple[Path, tuple]]:
-    """Check an experiment; by held-out subject, the file of the fold and the arguments of `run_fold`.
+def _folds(
+    experiment: Experiment, store: Path, device: str, *, shared: bool
+) -> dict[str, tuple[Path, Fold | None, tuple]]:
+    """Check an experiment; by held-out subject, the file of the fold, what is kept there, and the arguments of `run_fold`.
 
     Args:
         shared: unless every fold is finished, the motions go into a file that all workers read.
@@ -157,15 +159,15 @@ def _folds(experiment: Experiment, store: Path, device: str, *, shared: bool) ->
         device=torch.device(device).type,
     )
     files = {name: store / f"fold-{name}-{key}.json" for name in names}
+    kept = {name: read_record(file) for name, file in files.items()}
     where: np.ndarray | Path = motion
-    if shared and not all(file.exists() for file in files.values()):
+    if shared and None in kept.values():
         where = store.resolve() / f"motion-{content[:16]}.npy"
-        if not where.exists():
-            with atomic_path(where) as temporary:
-                np.save(temporary, motion)
+        if not is_sound(where):
+            write_array(where, motion)
     arguments = (experiment.fit_predict, experiment.config, where, labels, subjects)
     return {
-        name: (file, (*arguments, name, experiment.classes, fold_seed(experiment.seed, name), device))
+        name: (file, kept[name], (*arguments, name, experiment.classes, fold_seed(experiment.seed, name), device))
         for name, file in files.items()
     }
 
@@ -187,12 +189,11 @@ def run_fold(
         motion: the motions, or a file of them.
     """
     if isinstance(motion, Path):
-        if not motion.exists():
+        if (shared := read_array(motion, mapped=True)) is None:  # processes on one machine share its pages
             raise DataError(
                 f"{motion}: not visible to the worker {platform.node()}; choose a run folder that all workers share"
             )
-        mapped = np.load(motion, mmap_mode="r", allow_pickle=False)  # processes on one machine share its pages
-        motion = np.asarray(mapped)
+        motion = np.asarray(shared)
     test = subjects == held_out
     start = time.perf_counter()
     probabilities = fit_predict(

@@ -6,12 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.kept import read_weights, write_weights
 from selfme_lib.runtime.settings import from_plain
 
 from .learner import MotionLearner
@@ -42,9 +40,7 @@ def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
 
 def save_network(network: nn.Module, config: Any, path: Path | str, **metadata: str) -> None:
     """Write a network's weights and settings (a dataclass) atomically."""
-    state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata={"config": json.dumps(asdict(config)), **metadata})
+    write_weights(path, network.state_dict(), {"config": json.dumps(asdict(config)), **metadata})
 
 
 def load_network(build: Callable[[Any], Network], settings: type, path: Path | str, *, what: str) -> Network:
@@ -58,11 +54,10 @@ def load_network(build: Callable[[Any], Network], settings: type, path: Path | s
         DataError: the file holds something else, or settings out of range.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+        weights, metadata = read_weights(path, sealed=False)
         network = build(from_plain(settings, json.loads(metadata["config"])))
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, UsageError) as error:
+        network.load_state_dict(weights)
+    except (DataError, KeyError, ValueError, RuntimeError, UsageError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
         reason = f"no {reason} in its metadata" if isinstance(error, KeyError) else reason
         raise DataError(f"{path}: not a checkpoint of {what} ({reason}); give another file") from error

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from tqdm import tqdm
 from selfme_lib.grids import Flow, Frames, resize_flow, resize_image, warp
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.kept import is_sealed, seal
 
 from .equivariance import RandomTransform, dense_equivariance_loss, equivariance_loss, random_displacement
 from .learner import MotionLearner
@@ -144,16 +146,26 @@ def train(
             curve.append(record)
             recent.clear()
             if state:
-                with atomic_path(state) if fabric.is_global_zero else nullcontext(state) as path:  # it alone writes
-                    fabric.save(path, {"learner": learner, "optimiser": optimiser, "config": identity, "curve": curve})
+                _save(fabric, state, {"learner": learner, "optimiser": optimiser, "config": identity, "curve": curve})
     learner.eval()
     return curve
+
+
+def _save(fabric: Fabric, path: Path, content: dict[str, Any]) -> None:
+    """Called by every process; the first one writes."""
+    with atomic_path(path) if fabric.is_global_zero else nullcontext(path) as file:
+        fabric.save(file, content)
+        if fabric.is_global_zero:
+            seal(file, path.name)
 
 
 def _resume(
     fabric: Fabric, path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str
 ) -> tuple[int, list[dict[str, float]]]:
     """Restore what `train` saved: the step to continue with, and the curve so far."""
+    remedy = "delete it and start the training again"
+    if not is_sealed(path, path.name):
+        raise DataError(f"{path}: damaged since it was written; {remedy}")
     try:
         saved = fabric.load(path, weights_only=True)  # tensors and plain values; nothing else is unpickled
         if saved["config"] != identity:
@@ -163,7 +175,7 @@ def _resume(
         return saved["curve"][-1]["step"], saved["curve"]
     except (UnpicklingError, EOFError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise DataError(f"{path}: damaged ({reason}); delete it and start the training again") from None
+        raise DataError(f"{path}: damaged ({reason}); {remedy}") from None
 
 
 def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) -> Batch:

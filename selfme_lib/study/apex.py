@@ -22,8 +22,8 @@ from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import resize_flow
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.kept import read_record, write_record
 
 APEX_METHODS = (*(name for name in CLASSICAL if name != "zero"), "selfme")
 _BATCH = 16  # frames in memory at a time
@@ -53,14 +53,16 @@ def largest_motion(
     apexes = {}
     for clip, file in tqdm(zip(clips, cache.fill(clips)), total=len(clips), desc="apex", unit="clip", disable=None):
         path = file.with_name(f"{file.stem}-{clip.onset}-{clip.offset}-{cause}.json")
-        if not path.is_file():
+        kept = read_record(path)
+        if kept is None:
             later = [place for place, number in enumerate(clip.frame_numbers) if clip.onset < number <= clip.offset]
             frames = np.load(file, mmap_mode="r", allow_pickle=False)
             onset = frames[clip.frame_numbers.index(clip.onset)]
             batches = (frames[later[first : first + _BATCH]] for first in range(0, len(later), _BATCH))
             motion = [motion_since(onset, batch, method, learner) for batch in batches]
-            write_json(path, {"apex": clip.frame_numbers[later[int(torch.cat(motion).argmax())]]})
-        apexes[clip.key] = read_json(path)["apex"]
+            kept = {"apex": clip.frame_numbers[later[int(torch.cat(motion).argmax())]]}
+            write_record(path, kept)
+        apexes[clip.key] = kept["apex"]
     return apexes
 
 

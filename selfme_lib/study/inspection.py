@@ -7,7 +7,6 @@ trained again, which gives the same weights, and are kept.
 from collections.abc import Sequence
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -20,8 +19,8 @@ from selfme_lib.data import Clip, dataset_fingerprint
 from selfme_lib.evaluation.loso import fold_seed
 from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.kept import are_sound_weights, read_weights, write_weights
 from selfme_lib.runtime.processes import run_tasks, worker_pool
 
 from .rows import Row
@@ -52,7 +51,7 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
     for row in rows:
         config, motion = _config(study, row), study.inputs(row)
         for subject, path in _files(study, config, motion, subjects).items():
-            if not path.exists():
+            if not are_sound_weights(path):
                 known = torch.from_numpy(study.subjects != subject)
                 labels = torch.from_numpy(study.labels)[known]
                 seed = fold_seed(study.settings.seed, subject)
@@ -70,9 +69,9 @@ def kept_classifiers(study: Study, row: Row) -> dict[str, SCViT]:
     config, motion = _config(study, row), study.inputs(row)
     networks = {}
     for subject, path in _files(study, config, motion, sorted(set(study.subjects.tolist()))).items():
-        if path.exists():
+        if are_sound_weights(path):
             network = build_classifier(config, classes=len(study.classes))
-            network.load_state_dict(safetensors.torch.load_file(path))
+            network.load_state_dict(read_weights(path)[0])
             networks[subject] = network.eval().to(DEVICE)
     return networks
 
@@ -100,5 +99,4 @@ def _train_fold(
 ) -> None:
     """Train on the clips of one fold and keep the network; runs in any process that sees the run folder."""
     network = train_classifier(config, motion, labels, classes=classes, seed=seed, device=DEVICE, progress=False)
-    with atomic_path(path) as temporary:
-        safetensors.torch.save_file(network.cpu().state_dict(), temporary)
+    write_weights(path, network.state_dict())

@@ -1,7 +1,7 @@
 """What a study computes once and keeps: who computes it, and how it gets onto the disk whole."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,31 +21,40 @@ from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.motion.settings import TrainingConfig
 from selfme_lib.motion.training import train
 from selfme_lib.runtime.device import DEVICE
-from selfme_lib.runtime.files import atomic_path, write_json
+from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.kept import (
+    are_sound_weights,
+    new_array,
+    read_array,
+    read_record,
+    seal,
+    write_array,
+    write_record,
+)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Lock `path`; True if this process must create it. Rows of a sweep that need the same file take turns."""
+def locked(path: Path) -> Iterator[None]:
+    """Lock `path`: rows of a sweep that need the same file take turns, and only the first creates it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
-        yield not path.exists()
+        yield
 
 
 def stored_array(path: Path, compute: Callable[[], Tensor]) -> Tensor:
-    """The array in `path`, computed and saved first if it is not there."""
-    with locked(path) as missing:
-        if missing:
+    """The array in `path`, computed and saved first if it is not there or damaged."""
+    with locked(path):
+        values = read_array(path)
+        if values is None:
             values = compute().numpy()
-            with atomic_path(path) as temporary:
-                np.save(temporary, values)
-    return torch.from_numpy(np.load(path, allow_pickle=False))
+            write_array(path, values)
+    return torch.from_numpy(values)
 
 
 def stored_learner(
     path: Path, begin: Callable[[], tuple[MotionLearner, FramePairs]], config: TrainingConfig, *, origin: str
 ) -> Path:
-    """A checkpoint of a motion learner, trained first if it is not there; its curve lies beside it.
+    """A checkpoint of a motion learner, trained first if it is not there or damaged; its curve lies beside it.
 
     A training that was killed resumes.
 
@@ -55,36 +64,44 @@ def stored_learner(
         config: of the training.
         origin: written into the checkpoint: how it was made.
     """
-    with locked(path) as missing:
-        if missing:
+    with locked(path):
+        if not _is_trained(path):
             learner, pairs = begin()
             state = path.with_suffix(".state")
             fabric = Fabric(accelerator=DEVICE, devices=1)
             fabric.launch()
             curve = train(learner, pairs, config, fabric=fabric, state=state, every=max(1, config.steps // 20))
-            write_json(path.with_suffix(".json"), curve)
+            write_record(path.with_suffix(".json"), curve)
             checkpoint.save(learner, path, origin=origin)
             state.unlink(missing_ok=True)
     return path
 
 
 def stored_tcae(path: Path, config: TCAEConfig, pairs: Callable[[], FramePairs], *, seed: int) -> Path:
-    """A checkpoint of TCAE, trained from random weights first if it is not there; its curve lies beside it."""
-    with locked(path) as missing:
-        if missing:
+    """A checkpoint of TCAE, trained from random weights first if it is not there or damaged; its curve lies beside it."""
+    with locked(path):
+        if not _is_trained(path):
             model, curve = train_tcae(config, pairs(), seed=seed, device=DEVICE)
-            write_json(path.with_suffix(".json"), curve)
+            write_record(path.with_suffix(".json"), curve)
             tcae.save(model, path, origin=f"{config.steps} steps from random weights on rendered faces")
     return path
 
 
+def _is_trained(path: Path) -> bool:
+    return are_sound_weights(path) and read_record(path.with_suffix(".json")) is not None
+
+
 def stored_frames(path: Path, clips: Sequence[Clip], size: int) -> np.ndarray:
     """Every frame of the clips, one after the other: uint8 (n, size, size, 3) RGB, memory-mapped."""
-    with locked(path) as missing, atomic_path(path) if missing else nullcontext() as temporary:
-        if temporary is not None:
-            wanted = [(clip, number) for clip in clips for number in clip.frame_numbers]
-            frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(len(wanted), size, size, 3))
+    wanted = [(clip, number) for clip in clips for number in clip.frame_numbers]
+    with locked(path):
+        if (kept := read_array(path, mapped=True)) is not None:
+            return kept
+        with atomic_path(path) as temporary:
+            frames = new_array(temporary, (len(wanted), size, size, 3))
             for index, (clip, number) in enumerate(tqdm(wanted, desc="frames", unit="frame", disable=None)):
                 frames[index] = (read_clip_frame(clip, number, size) * 255).round().byte().permute(1, 2, 0).numpy()
             frames.flush()
+            del frames  # closes the file, which some systems require before it is renamed
+            seal(temporary, path.name)
     return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -40,6 +40,7 @@ from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.kept import read_record
 from selfme_lib.runtime.paths import DATA
 from selfme_lib.runtime.processes import worker_pool
 from selfme_lib.synthme import fingerprint as synthme_fingerprint
@@ -158,7 +159,7 @@ class Study:
 
     def learning_curve(self) -> pd.DataFrame:
         """Losses during the fine-tuning of `learner`, by step; empty without fine-tuning."""
-        return pd.DataFrame(read_json(self._fine_tuned.with_suffix(".json")) if self.settings.motion.steps else [])
+        return pd.DataFrame(read_record(self._fine_tuned.with_suffix(".json")) if self.settings.motion.steps else [])
 
     def learner_from_scratch(self, learner: LearnerConfig, training: TrainingConfig) -> MotionLearner:
         """A motion learner of any form, trained from random weights on the profile's rendered faces."""

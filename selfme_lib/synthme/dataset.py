@@ -21,6 +21,7 @@ from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_arrays, read_json, write_json
+from selfme_lib.runtime.kept import is_sound
 from selfme_lib.runtime.settings import from_plain
 
 from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
@@ -147,7 +148,8 @@ def render_excerpts(
     """Render onset, apex and true motion of some clips, pixel by pixel those that `write_dataset` would write.
 
     Args:
-        folder: of one `.npz` per clip, which is not rendered again; it serves one configuration, so name it by its fingerprint.
+        folder: of one `.npz` per clip, which is not rendered again unless it is damaged; it serves one configuration, so
+            name it by its fingerprint.
         config: of the whole data set.
         clips: subject and name of each clip; the result has the file of each, for `load_excerpt`.
         workers: processes; by default one per core.
@@ -156,7 +158,7 @@ def render_excerpts(
         UsageError: the configuration has no such clip.
     """
     paths = {(subject, name): Path(folder) / f"sub{subject}" / f"{name}.npz" for subject, name in clips}
-    missing = {clip for clip, path in paths.items() if not path.is_file()}
+    missing = {clip for clip, path in paths.items() if not is_sound(path)}
     if not missing:
         return paths
     planned = {(clip.files.subject, clip.files.name): clip for clip in plan_clips(config)}
@@ -183,4 +185,4 @@ def _render_excerpt(paths: Mapping[tuple[str, str], Path], renderer: Renderer, c
     frames = film(renderer, script, wanted=(script.onset, script.apex))
     onset, apex = (decode(files.encode(picture, script.jpeg_quality)) for _, picture in frames)
     flow = flow_arrays(exact_flow(renderer, script.state(script.apex), script.state(script.onset)), "backward")
-    save_arrays(paths[files.subject, files.name], {"onset": onset, "apex": apex, **flow})
+    save_arrays(paths[files.subject, files.name], {"onset": onset, "apex": apex, **flow}, sealed=True)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.kept import seal
 
 from .action_units import code
 from .camera import Pose
@@ -91,7 +92,9 @@ def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
     }
 
 
-def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    """Write an `.npz` file, atomically."""
+def save_arrays(path: Path, arrays: dict[str, Any], *, sealed: bool = False) -> None:
+    """Write an `.npz` file, atomically; `sealed`: with a checksum behind it (see `runtime.kept`)."""
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays)
+        if sealed:
+            seal(temporary, path.name)

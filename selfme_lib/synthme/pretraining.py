@@ -15,8 +15,9 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import read_json, write_json
-from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.fingerprint import array_hash, fingerprint
+from selfme_lib.runtime.kept import is_sound, new_array, read_record, seal, write_record
 from selfme_lib.runtime.processes import in_parallel
 
 from .camera import Pose
@@ -44,7 +45,7 @@ def render_pairs(
     """Render pairs of states of each person into one `.npy` file: uint8 (N, 2, size, size, 3) RGB.
 
     Pairs of one person lie together, people in the order of `identity_seeds`. The same arguments give the same bytes. An
-    interrupted run resumes where it stopped; a finished file is left alone.
+    interrupted run resumes where it stopped; a finished file is left alone unless it is damaged.
 
     Args:
         path: of the `.npy` file; `numpy.load(path, mmap_mode="r")` reads it.
@@ -70,34 +71,55 @@ def render_pairs(
 def _render(path: Path, request: dict, people: list[int], workers: int | None) -> None:
     partial, record = path.with_suffix(".partial.npy"), path.with_suffix(".json")
     pairs, size, seed = (request[name] for name in ("pairs_per_identity", "size", "seed"))
-    found = read_json(record) if record.is_file() else {"request": request, "finished": []}
+    kept = read_record(record)
+    found = kept or {"request": request, "finished": {}}
     if found["request"] != request:
         raise DataError(
             f"{path}: made with other arguments ({found['request']}); choose another file or delete it and {record.name}"
         )
-    if path.is_file():
+    if kept and is_sound(path):
         return
-    finished = set(found["finished"]) if partial.is_file() else set()
-    if not partial.is_file():
-        shape = (len(people) * pairs, 2, size, size, 3)
-        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
-    jobs = [(partial, i, person, pairs, size, seed) for i, person in enumerate(people) if i not in finished]
+    shape = (len(people) * pairs, 2, size, size, 3)
+    finished = _sound_people(partial, shape, found["finished"], pairs)
+    if not finished:
+        with atomic_path(partial) as temporary:
+            new_array(temporary, shape).flush()
+    jobs = [(partial, i, person, pairs, size, seed) for i, person in enumerate(people) if str(i) not in finished]
     with tqdm(total=len(people), initial=len(finished), desc="faces", unit="person", disable=None) as bar:
-        for index in in_parallel(_render_person, jobs, workers):
-            finished.add(index)
-            write_json(record, {"request": request, "finished": sorted(finished)})
+        for index, checksum in in_parallel(_render_person, jobs, workers):
+            finished[str(index)] = checksum
+            write_record(record, {"request": request, "finished": finished})
             bar.update()
+    seal(partial, path.name)
     os.replace(partial, path)
 
 
-def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int) -> int:
+def _sound_people(partial: Path, shape: tuple[int, ...], finished: dict[str, str], pairs: int) -> dict[str, str]:
+    """Those of the people in a file begun earlier whose pairs are as they were written."""
+    if not partial.is_file() or not finished:
+        return {}
+    try:
+        frames = np.load(partial, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError):  # damaged from its first bytes on, or cut off
+        return {}
+    if frames.shape != shape:
+        return {}
+    return {index: checksum for index, checksum in finished.items() if _checksum(frames, int(index), pairs) == checksum}
+
+
+def _checksum(frames: np.ndarray, index: int, pairs: int) -> str:
+    return array_hash(frames[index * pairs : (index + 1) * pairs])
+
+
+def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int) -> tuple[int, str]:
+    """Render a person's pairs into their place in the file; returns the person's index and the checksum of the pairs."""
     cv2.setNumThreads(1)
     renderer = set_up(create_identity(identity_seed, "pretraining"), size)
     frames = np.load(path, mmap_mode="r+", allow_pickle=False)
     for pair in range(pairs):
         frames[index * pairs + pair] = draw_pair(renderer, np.random.default_rng((STREAM, seed, identity_seed, pair)))
     frames.flush()
-    return index
+    return index, _checksum(frames, index, pairs)
 
 
 def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:

@@ -53,10 +53,8 @@ def folder(tmp_path_factory):
     trees.write_label_file(root / "columns" / trees.LABEL_FILE, header=header)
     (root / "synthme").mkdir()
     (root / "synthme/synthme.json").write_text("{")
-    for name in ("state", "record"):
-        (root / name).mkdir()
+    (root / "state").mkdir()
     (root / "state/state.ckpt").write_text("x")
-    (root / "record/voxceleb.json").write_text("x")
     write_json(root / "run/profile.json", {})
     (root / "run/results").mkdir()
     (root / "run/results/05_scores.json").write_text("{")
@@ -234,7 +232,6 @@ def test_folders_to_write_to_and_runs(call, arguments, code, words):
         (["new", "--dataset", "voxceleb", "--root", "empty"], 1, "empty: no folder with two or more images"),
         (["new", "--dataset", "voxceleb", "--root", "file"], 1, "file: a file where a folder should be"),
         (["new", "--dataset", "voxceleb", "--root", "faces/ada"], 1, "only one person"),
-        (["record", "--dataset", "voxceleb", "--root", "faces"], 1, "voxceleb.json: damaged"),
     ],
 )
 def test_pretrain(call, arguments, code, words):

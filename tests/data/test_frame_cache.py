@@ -64,6 +64,16 @@ def test_an_entry_is_made_once_and_again_when_anything_changes(tmp_path):
     assert FrameCache(tmp_path / "frames", 16).fill([clip]) != [first]
 
 
+def test_damaged_frames_and_facts_are_made_anew(recorded, tmp_path):
+    clips, cache = load_clips("samm", recorded)[:1], FrameCache(tmp_path, 48)
+    (path,) = cache.fill(clips)
+    sound, facts = path.read_bytes(), path.with_suffix(".json").read_bytes()
+    np.save(path, np.load(path)[::-1])
+    assert cache.fill(clips) == [path] and path.read_bytes() == sound
+    path.with_suffix(".json").write_text("{}")
+    assert cache.fill(clips) == [path] and path.with_suffix(".json").read_bytes() == facts
+
+
 def test_a_broken_frame_leaves_nothing_behind(tmp_path):
     clip = load_clips("casme2", trees.casme2(tmp_path / "casme2"))[0]
     clip.frames[5].write_bytes(clip.frames[5].read_bytes()[:200])

@@ -115,7 +115,7 @@ def test_a_finished_file_is_left_alone_and_other_settings_are_refused(root, tmp_
 
 
 def test_an_interrupted_conversion_continues(root, tmp_path, monkeypatch):
-    whole = convert(root, tmp_path / "whole.npy", size=16, workers=1)
+    whole = convert(root, tmp_path / "whole/faces.npy", size=16, workers=1)
     real, calls = voxceleb.read_sequence, []
 
     def interrupted(sequence, **options):
@@ -134,13 +134,31 @@ def test_an_interrupted_conversion_continues(root, tmp_path, monkeypatch):
     monkeypatch.setattr(voxceleb, "read_sequence", count)
     found = convert(root, tmp_path / "faces.npy", size=16, workers=2)
     assert len(calls) == 3 + 2  # the first three were there
-    assert (tmp_path / "faces.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert (tmp_path / "faces.npy").read_bytes() == (tmp_path / "whole/faces.npy").read_bytes()
     assert (found.starts, found.people) == (whole.starts, whole.people)
+
+
+@pytest.mark.parametrize("damaged", ["faces.npy", "faces.json"])
+def test_a_damaged_file_is_made_anew(root, tmp_path, damaged):
+    convert(root, tmp_path / "faces.npy", size=16)
+    sound = (tmp_path / "faces.npy").read_bytes()
+    (tmp_path / damaged).write_bytes((tmp_path / damaged).read_bytes()[:-100])
+    found = convert(root, tmp_path / "faces.npy", size=16)
+    assert (tmp_path / "faces.npy").read_bytes() == sound and len(found.people) == len(found.starts) - 1
+
+
+def test_frames_damaged_while_a_conversion_rested_are_read_again(root, tmp_path):
+    convert(root, tmp_path / "faces.npy", size=16)
+    sound = (tmp_path / "faces.npy").read_bytes()
+    (tmp_path / "faces.npy").unlink()  # killed before the last renaming
+    (tmp_path / "faces.partial.npy").write_bytes(sound[:300] + bytes([sound[300] ^ 1]) + sound[301:])
+    convert(root, tmp_path / "faces.npy", size=16)
+    assert (tmp_path / "faces.npy").read_bytes() == sound
 
 
 def test_a_killed_conversion_continues(root, tmp_path):
     """SIGKILL while frames are written that are not in the record yet."""
-    whole = convert(root, tmp_path / "whole.npy", size=16)
+    whole = convert(root, tmp_path / "whole/faces.npy", size=16)
     code = f"""
 import os, signal
 from pathlib import Path

@@ -15,6 +15,7 @@ from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import run_fold
 from selfme_lib.evaluation.metrics import score
 from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.kept import read_record
 from selfme_lib.runtime.processes import worker_pool
 from toy_motion import TINY, moving_blobs, run_loso
 
@@ -202,9 +203,11 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path):
         run_loso(SHORT, broken, labels, subjects, clips, seed=0, store=tmp_path, fit_predict=fit_predict)
 
 
-def test_a_damaged_file_in_the_store_is_named(tmp_path):
-    run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy)
-    damaged = sorted(tmp_path.iterdir())[0]
-    damaged.write_text("{")
-    with pytest.raises(DataError, match=f"{damaged.name}: damaged, not JSON .*; delete it and run"):
-        run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy)
+def test_a_damaged_fold_in_the_store_is_made_anew(tmp_path, caplog):
+    whole = run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy)
+    damaged, other = sorted(tmp_path.glob("fold-*.json"))[:2]
+    sound = read_record(damaged)["probabilities"]
+    for content in (b"{", b"\xff", b"[]", b"[" * 100_000, b"", damaged.read_bytes()[:-9], other.read_bytes()):
+        damaged.write_bytes(content)
+        pd.testing.assert_frame_equal(run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy), whole)
+        assert f"{damaged.name}: damaged" in caplog.text and read_record(damaged)["probabilities"] == sound

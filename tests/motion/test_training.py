@@ -13,6 +13,7 @@ from selfme_lib.motion.pairs import Augmentation, FramePairs
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.motion.training import train
 from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.kept import seal
 
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
 
@@ -91,6 +92,17 @@ def test_state_of_another_training_is_refused(pairs, tmp_path):
         train(new_learner(), pairs, TrainingConfig(steps=2, batch_size=2), fabric=cpu(), state=state)
 
 
+def test_a_damaged_state_is_named_and_never_gives_other_weights(pairs, tmp_path):
+    state, config = tmp_path / "state.ckpt", TrainingConfig(steps=1, batch_size=2)
+    train(new_learner(), pairs, config, fabric=cpu(), state=state)
+    content = state.read_bytes()
+    middle = content.index(b"learner") + len(content) // 2  # among the weights: PyTorch does not check them
+    for damaged in (content[:-100], b"", content[:middle] + b"????" + content[middle + 4 :]):
+        state.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"state\.ckpt: damaged since it was written; delete it and start"):
+            train(new_learner(), pairs, config, fabric=cpu(), state=state)
+
+
 class Payload:
     """What a pickle may do when it is opened."""
 
@@ -104,6 +116,7 @@ def test_state_is_plain_and_a_file_that_would_run_code_is_refused(pairs, tmp_pat
     train(new_learner(), pairs, config, fabric=cpu(), state=state)
     assert set(torch.load(state, weights_only=True)) == {"learner", "optimiser", "config", "curve"}
     torch.save({**torch.load(state, weights_only=True), "config": Payload()}, state)
+    seal(state, state.name)
     with pytest.raises(DataError, match=r"state\.ckpt: damaged"):
         train(new_learner(), pairs, config, fabric=cpu(), state=state)
     assert not Path("opened").exists()

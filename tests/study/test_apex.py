@@ -54,6 +54,10 @@ def test_what_was_found_is_kept_for_each_method(root, tmp_path, monkeypatch):
     torch.manual_seed(0)
     by_learner = largest_motion(clips, method="selfme", cache=cache, learner=learner)
     assert set(by_learner) == set(found)
+    kept = next(path for path in tmp_path.glob("*-*.json"))
+    kept.write_text(kept.read_text().replace('"apex": ', '"apex": 9'))
+    assert largest_motion(clips, method="farneback", cache=cache) == found
+    assert largest_motion(clips, method="selfme", cache=cache, learner=learner) == by_learner
     monkeypatch.setattr(apex, "motion_since", lambda *_: pytest.fail("measured again"))
     assert largest_motion(clips, method="farneback", cache=cache) == found
     assert largest_motion(clips, method="selfme", cache=cache, learner=learner) == by_learner

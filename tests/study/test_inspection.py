@@ -54,6 +54,10 @@ def test_the_network_of_a_fold_is_the_one_that_predicted(tmp_path, monkeypatch, 
         assert torch.equal(predict(network, MOTION[held_out]).double(), torch.from_numpy(probabilities))
     assert {subject for _, subject in networks} == {"02", "03"}
 
+    path = next((tmp_path / "checkpoints").glob("classifier-03-*"))
+    path.write_bytes(path.read_bytes()[:-4] + b"????")
+    assert inspection.kept_classifiers(study, ROW).keys() == {"02"}, "damaged weights predict nothing"
+
     monkeypatch.setattr(inspection, "train_classifier", refuse)
     (again,) = inspection.fold_classifiers(study, [ROW], ["02"]).values()
     assert torch.equal(predict(again, MOTION), predict(networks["toy", "02"], MOTION))

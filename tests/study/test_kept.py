@@ -58,7 +58,8 @@ def folds(study: Study, monkeypatch) -> str:
 
     names = []
     monkeypatch.setattr(loso, "run_fold", lambda *_: {"subject": "x", "probabilities": [[1, 0, 0]], "seconds": 0.0})
-    monkeypatch.setattr(loso, "write_json", lambda path, _: names.append(Path(path).name))
+    monkeypatch.setattr(loso, "write_record", lambda path, _: names.append(Path(path).name))
+    monkeypatch.setattr(loso, "write_json", lambda *_: None)
     loso.run_folds(study.experiments(Row("x")), store=study.run.folds)
     return " ".join(names)
 

@@ -80,6 +80,10 @@ def test_fields_are_computed_once_and_amplified(study, monkeypatch):
     monkeypatch.setattr(module, "extract", refuse)
     assert torch.equal(study.motion("selfme", bspline=True), smooth)
     torch.testing.assert_close(study.motion("truth", gamma=3.0), 3 * truth)
+    path = study.motion_file("truth", bspline=True, gamma=1.0)
+    np.save(path, np.load(path)[:, ::-1])
+    with pytest.raises(AssertionError, match="computed again"):  # damaged, it gives no other numbers
+        study.motion("truth")
     fewer = Study(study.settings, study.run)
     fewer.__dict__["clips"] = study.clips[:5]
     with pytest.raises(AssertionError, match="computed again"):  # other clips are other fields
@@ -93,6 +97,9 @@ def test_fine_tuning_is_done_once_and_leaves_a_curve(study, open_study, monkeypa
     assert tuned.learning_curve()["step"].tolist() == [1, 2]
     assert study.learning_curve().empty
     assert not list(study.run.checkpoints.glob("*.state"))
+
+    tuned.learner_file().with_suffix(".json").write_text("[]")
+    assert tuned.learner_file() and tuned.learning_curve()["step"].tolist() == [1, 2], "a damaged curve is made anew"
 
     monkeypatch.setattr(store, "train", refuse)
     again = tuned.learner().state_dict()

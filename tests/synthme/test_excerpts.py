@@ -33,6 +33,10 @@ def test_an_excerpt_is_what_the_whole_set_holds(root, tmp_path):
     before = paths[clip.subject, clip.name].stat().st_mtime_ns
     render_excerpts(tmp_path / "some", SMALL, [(clip.subject, clip.name)], workers=1)
     assert paths[clip.subject, clip.name].stat().st_mtime_ns == before
+    sound = paths[clip.subject, clip.name].read_bytes()
+    paths[clip.subject, clip.name].write_bytes(sound[:-300])
+    render_excerpts(tmp_path / "some", SMALL, [(clip.subject, clip.name)], workers=1)
+    assert paths[clip.subject, clip.name].read_bytes() == sound, "damaged, it is rendered again"
     with pytest.raises(UsageError, match="no clip 07/EP01_01f"):
         render_excerpts(tmp_path / "some", SMALL, [("07", "EP01_01f")], workers=1)
 

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,30 @@ def test_an_interrupted_run_resumes(pairs, tmp_path, monkeypatch):
     again = render_pairs(tmp_path / "pairs.npy", [3, 5], workers=1, **REQUEST)
     assert again.read_bytes() == pairs.read_bytes()
     assert render_pairs(again, [3, 5], workers=1, **REQUEST) == again  # nothing left to do
+
+
+@pytest.mark.parametrize("damaged", ["pairs.npy", "pairs.json"])
+def test_a_damaged_file_is_made_anew(pairs, tmp_path, damaged):
+    for path in pairs.parent.glob("pairs.*"):
+        shutil.copy(path, tmp_path)
+    content = bytearray((tmp_path / damaged).read_bytes())
+    content[-200] ^= 1
+    (tmp_path / damaged).write_bytes(content)
+    again = render_pairs(tmp_path / "pairs.npy", [3, 5], workers=1, **REQUEST)
+    assert again.read_bytes() == pairs.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["transposed", "cut", "a person"])
+def test_people_damaged_while_a_run_rested_are_rendered_again(pairs, tmp_path, damage):
+    shutil.copy(pairs.with_suffix(".json"), tmp_path)  # everybody is finished but for the last renaming
+    frames, partial = np.load(pairs), tmp_path / "pairs.partial.npy"
+    if damage == "a person":
+        frames[3] = 0
+    np.save(partial, frames.swapaxes(0, 1) if damage == "transposed" else frames)
+    if damage == "cut":
+        partial.write_bytes(partial.read_bytes()[:-100])
+    again = render_pairs(tmp_path / "pairs.npy", [3, 5], workers=1, **REQUEST)
+    assert again.read_bytes() == pairs.read_bytes()
 
 
 def test_other_arguments_are_refused(pairs):
