@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from selfme_lib.plots import style
 from selfme_lib.plots.bench import draw_benchmark
 from selfme_lib.runtime.files import atomic_path, write_json
-from selfme_lib.study.exports import markdown
+from selfme_lib.study.exports import csv_text, markdown
 
 Report = Mapping[str, Any]
 
@@ -42,7 +42,7 @@ def write_report(out: Path, report: Report) -> list[Path]:
     paths = [out / f"bench.{suffix}" for suffix in ("json", "csv", "md", "png")]
     write_json(paths[0], report)
     with atomic_path(paths[1]) as temporary:
-        _long_table(report).to_csv(temporary, index=False)
+        temporary.write_text(csv_text(_long_table(report)), encoding="utf-8")
     with atomic_path(paths[2]) as temporary:
         temporary.write_text(_markdown(report), encoding="utf-8")
     with plt.rc_context():

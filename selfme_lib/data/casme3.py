@@ -39,7 +39,6 @@ LAYOUT = Layout(
     ),
     label_file=re.compile(r"cas.?me.?3.*label.*", re.IGNORECASE),
     label_example="cas(me)3_part_A_ME_label_….xlsx",
-    label_suffixes=(".xlsx", ".csv"),
     subjects=Subjects(
         name=_SUBJECT, digits=3, examples="spNO.1, spNO.2, …", remedy="give the folder of part A of CAS(ME)³"
     ),

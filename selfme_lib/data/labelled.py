@@ -7,13 +7,14 @@ labelled but has no folder is missing.
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, by_subject
 from .coding import CodingRow, Scheme, canonical, read_coding
 from .faults import Fault, FaultyData
+from .spreadsheets import SUFFIXES
 from .tree import (
     FrameFolder,
     Subjects,
@@ -34,7 +35,6 @@ class Layout:
     fps: float
     label_file: re.Pattern[str]  # its name
     label_example: str  # such a name, shown in error messages
-    label_suffixes: Collection[str] = (".xlsx",)  # the types of label file that can be read
     scheme: Scheme  # how the label file is written
     subjects: Subjects
     inner: str = "."  # where the frames are, in a clip's folder
@@ -143,14 +143,15 @@ def _find_label_file(root: Path, frames_folder: Path, layout: Layout) -> Path:
         files = [
             path for folder in folders for path in list_folder(folder)[1] if layout.label_file.fullmatch(path.name)
         ]
-        usable = [path for path in files if path.suffix.lower() in layout.label_suffixes]
+        by_type = ([path for path in files if path.suffix.lower() == suffix] for suffix in SUFFIXES)
+        usable = next(filter(None, by_type), [])
         if len(usable) > 1:
             names = ", ".join(os.path.relpath(path, root) for path in usable)
             raise FaultyData(folders[0], f"several label files: {names}", "keep one of them")
         if usable:
             return usable[0]
         if files:
-            kinds = " or ".join(layout.label_suffixes)
+            kinds = " or ".join(SUFFIXES)
             raise FaultyData(files[0], f"the label file is not {kinds}", f"save it as {kinds}")
     raise FaultyData(root, f"no label file {layout.label_example} beside the frames or above them", "copy it there")
 

@@ -1,5 +1,6 @@
 """From the name of a data set and its folder to clips: `load_clips`, and what it left out."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -127,6 +128,8 @@ def _read_synthme(root: Path) -> DatasetContents:
         description = read_json(file)
         reader, fps = PARTS[description["layout"]], float(description["fps"])
         config = description.get("config")
+        if not 0 < fps < math.inf:
+            raise ValueError(f"{description['fps']} frames a second")
         promised = None if config is None else int(config["subjects"]) * int(config["clips"])
     except (OSError, ValueError, KeyError, TypeError, DataError) as error:
         raise FaultyData(file, f"damaged, {type(error).__name__}: {error}", "generate the data set again") from None

@@ -26,6 +26,7 @@ from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.fingerprint import array_hash, fingerprint
 from selfme_lib.runtime.kept import is_sound, read_array, read_record, write_array, write_record
+from selfme_lib.runtime.paths import safe_names
 from selfme_lib.runtime.processes import run_tasks
 
 Fold = dict[str, Any]
@@ -158,7 +159,7 @@ def _folds(
         seed=experiment.seed,
         device=torch.device(device).type,
     )
-    files = {name: store / f"fold-{name}-{key}.json" for name in names}
+    files = {name: store / f"fold-{safe}-{key}.json" for name, safe in safe_names(names).items()}
     kept = {name: read_record(file) for name, file in files.items()}
     where: np.ndarray | Path = motion
     if shared and None in kept.values():

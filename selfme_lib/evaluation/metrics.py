@@ -21,6 +21,7 @@ import pandas as pd
 from jaxtyping import Float, Int, Shaped
 
 from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.sheets import restore, separator
 
 COLUMNS = ("subject", "clip", "label", "prediction")
 
@@ -54,11 +55,18 @@ def _mean_ratio(part: np.ndarray, whole: np.ndarray) -> Any:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0).mean(-1)
 
 
+def _people(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The same predictions, with subjects named apart where a column `dataset` says that they come from different data sets."""
+    if "dataset" not in predictions.columns or predictions["dataset"].nunique() < 2:
+        return predictions
+    return predictions.assign(subject=predictions["dataset"].astype(str) + "-" + predictions["subject"].astype(str))
+
+
 def fold_confusions(predictions: pd.DataFrame, *, classes: int = 3) -> dict[str, Int[np.ndarray, "k k"]]:
     """The confusion matrix of each subject, sorted by subject."""
     return {
         str(subject): confusion_matrix(fold["label"].to_numpy(), fold["prediction"].to_numpy(), classes=classes)
-        for subject, fold in predictions.groupby("subject", sort=True)
+        for subject, fold in _people(predictions).groupby("subject", sort=True)
     }
 
 
@@ -67,7 +75,7 @@ def score(predictions: pd.DataFrame, *, classes: int = 3) -> dict[str, Any]:
 
     Args:
         predictions: a row per clip with the columns subject, clip, label and prediction (0 negative, 1 positive,
-            2 surprise; or any whole numbers below `classes`).
+            2 surprise; or any whole numbers below `classes`); a column dataset tells people of several data sets apart.
         classes: number of classes.
 
     Raises:
@@ -86,14 +94,19 @@ def score(predictions: pd.DataFrame, *, classes: int = 3) -> dict[str, Any]:
 
 
 def read_predictions(path: Path | str, *, classes: int = 3) -> pd.DataFrame:
-    """Read a CSV file of predictions and check it.
+    """Read a CSV file of predictions, separated by commas, semicolons or tabs, and check it.
+
+    Blanks around cells do not count, and cells that `sheets.disarm` changed are as they were.
 
     Raises:
         DataError: no such file, not a CSV file, or not what `score` requires.
     """
     expected = f"give a CSV file with the columns {', '.join(COLUMNS)}"
     try:
-        predictions = pd.read_csv(path, dtype={"subject": str, "clip": str})
+        with open(path, encoding="utf-8-sig") as file:
+            sign = separator("".join(file.readline(10_000) for _ in range(3)), COLUMNS)
+        # without a header, so that pandas neither renames a column that stands twice nor takes surplus fields for row names
+        table = pd.read_csv(path, sep=sign, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; {expected}") from error
     except OSError as error:
@@ -101,9 +114,18 @@ def read_predictions(path: Path | str, *, classes: int = 3) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from error
     except ValueError as error:  # ParserError and EmptyDataError
+        if "Expected" in str(error):
+            raise DataError(f"{path}: rows hold more fields than the first line names; {expected}") from error
         raise DataError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}); {expected}") from error
-    if not isinstance(predictions.index, pd.RangeIndex):  # pandas took surplus fields for row names
-        raise DataError(f"{path}: rows hold more fields than the first line names; {expected}")
+    table = table.map(lambda cell: restore(cell.strip()).strip())
+    titles = [title.lower() for title in table.iloc[0]]
+    if twice := next((title for title in titles if title and titles.count(title) > 1), None):
+        raise DataError(f"{path}: two columns are called {twice}; remove one of them")
+    predictions = table.iloc[1:].reset_index(drop=True).set_axis(titles, axis=1)
+    predictions = predictions.mask(predictions == "")
+    for column in {"label", "prediction"} & set(titles):
+        numbers = pd.to_numeric(predictions[column], errors="coerce")
+        predictions[column] = predictions[column] if (numbers.isna() & predictions[column].notna()).any() else numbers
     check_predictions(predictions, str(path), classes=classes)
     return predictions
 
@@ -115,7 +137,7 @@ def check_predictions(predictions: pd.DataFrame, source: str, *, classes: int = 
         raise DataError(f"{source}: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
     if predictions.empty:
         raise DataError(f"{source}: no rows; expected one per clip")
-    for column in COLUMNS:
+    for column in (*COLUMNS, *({"dataset"} & set(predictions.columns))):
         if predictions[column].isna().any():
             row = int(predictions[column].isna().to_numpy().argmax())
             raise DataError(f"{source}: row {row + 1} has no {column}; fill it in or drop the row")
@@ -124,7 +146,8 @@ def check_predictions(predictions: pd.DataFrame, source: str, *, classes: int = 
         if wrong.any() or not pd.api.types.is_integer_dtype(predictions[column]):
             value = predictions[column][wrong].iloc[0] if wrong.any() else predictions[column].iloc[0]
             raise DataError(f"{source}: {column} {value} is not a class; expected whole numbers 0 to {classes - 1}")
-    twice = predictions.duplicated(["subject", "clip"])
+    people = _people(predictions)
+    twice = people.duplicated(["subject", "clip"])
     if twice.any():
-        row = predictions[twice].iloc[0]
+        row = people[twice].iloc[0]
         raise DataError(f"{source}: subject {row['subject']} clip {row['clip']} appears twice; keep one row per clip")

@@ -1,8 +1,12 @@
-"""Where this project's own files lie: the only module that knows its place in the tree.
+"""Where this project's own files lie: the only module that knows its place in the tree. And what names become in paths.
 
 `PROJECT` and what lies beside the package exist in a clone alone; an installed package has neither notebooks nor profiles.
 """
 
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -10,3 +14,29 @@ PROJECT = PACKAGE.parent
 NOTEBOOKS = PROJECT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
 DATA = PROJECT / "data"  # rendered people, frames and faces that were cut out
+
+_PLAIN = re.compile(r"\w(?:[\w .+()-]*[\w+)])?")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\..*)?")  # devices on Windows, with any suffix
+_LONGEST = 80  # bytes
+
+
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """What each name becomes as part of a path, whatever a label sheet calls its people: `../x` leaves no folder.
+
+    Plain names stay as they are. Others keep their harmless characters and get a hash: those with a separator, a control
+    character or a blank at an end, too long ones, Windows' devices. So do, but for the first, names that a file system may take
+    for one because they differ only in case or in how an accent is written.
+    """
+    safe: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(set(names)):
+        alike = unicodedata.normalize("NFC", name).casefold()
+        plain = _PLAIN.fullmatch(name) and len(name.encode()) <= _LONGEST and not _RESERVED.fullmatch(alike)
+        if plain and alike not in taken:
+            taken.add(alike)
+            safe[name] = name
+        else:
+            digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
+            harmless = re.sub(r"[^\w-]+", "_", name, flags=re.ASCII).strip("_-")[:40]
+            safe[name] = f"{harmless}-{digest}" if harmless else digest
+    return safe

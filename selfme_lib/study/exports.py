@@ -16,6 +16,8 @@ from typing import Any
 import pandas as pd
 
 from selfme_lib.runtime.files import atomic_path, read_json
+from selfme_lib.runtime.paths import safe_names
+from selfme_lib.runtime.sheets import disarm
 
 from .run_folder import RunFolder
 
@@ -32,12 +34,15 @@ def export(run: RunFolder) -> list[Path]:
     folder, written = run.path / "exports", []
     if run.metrics.exists():
         metrics = read_json(run.metrics)
+        names = {row["name"]: re.sub(r"\W+", "-", row["name"]).strip("-") for row in metrics["rows"]}
+        if len(set(names.values())) < len(names):  # two methods must not share a file
+            names = safe_names(names)
         for row in metrics["rows"]:
-            name = re.sub(r"\W+", "-", row["name"]).strip("-")
-            path = folder / "predictions" / f"{name}-seed{row['seed']}.csv"
+            path = folder / "predictions" / f"{names[row['name']]}-seed{row['seed']}.csv"
             frame = pd.DataFrame(row["predictions"]).assign(dataset=metrics["dataset"]["name"])
             with atomic_path(path) as temporary:
-                frame[["dataset", "subject", "clip", "label", "prediction"]].to_csv(temporary, index=False)
+                columns = ["dataset", "subject", "clip", "label", "prediction"]
+                temporary.write_text(csv_text(frame[columns]), encoding="utf-8")
             written.append(path)
     for record in run.items():
         if record["kind"] == "table":
@@ -50,7 +55,7 @@ def write_table(stem: Path, table: pd.DataFrame, *, caption: str = "") -> list[P
     """Write `stem`.csv, .md and .tex (booktabs). Numbers are complete in the CSV file, with three decimals in the others."""
     words = table.map(in_words)
     texts = {
-        ".csv": table.to_csv(index=False),
+        ".csv": csv_text(table),
         ".md": "\n".join([*markdown(list(words), words.to_numpy().tolist()), ""]),
         ".tex": latex(words, caption),
     }
@@ -59,6 +64,11 @@ def write_table(stem: Path, table: pd.DataFrame, *, caption: str = "") -> list[P
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return list(files)
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV in which a spreadsheet finds nothing to run (see `runtime.sheets`)."""
+    return table.rename(columns=disarm).map(disarm).to_csv(index=False, lineterminator="\n")
 
 
 def markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

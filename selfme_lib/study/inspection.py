@@ -21,6 +21,7 @@ from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.kept import are_sound_weights, read_weights, write_weights
+from selfme_lib.runtime.paths import safe_names
 from selfme_lib.runtime.processes import run_tasks, worker_pool
 
 from .rows import Row
@@ -86,7 +87,8 @@ def _files(
     """Where the network of each held-out subject is kept."""
     cause = {"config": config, "clips": dataset_fingerprint(study.clips), "motion": motion, "device": DEVICE}
     key = fingerprint(code=training, seed=study.settings.seed, **cause)
-    return {subject: study.run.checkpoints / f"classifier-{subject}-{key}.safetensors" for subject in subjects}
+    safe = safe_names(study.subjects.tolist())
+    return {name: study.run.checkpoints / f"classifier-{safe[name]}-{key}.safetensors" for name in subjects}
 
 
 def _train_fold(

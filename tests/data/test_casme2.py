@@ -147,8 +147,8 @@ def test_a_label_file_that_unpacks_to_gigabytes_is_refused_at_once(tmp_path, wri
 
 def test_a_label_file_of_another_format(tmp_path):
     root = trees.casme2(tmp_path)
-    (root / trees.LABEL_FILE).rename(root / "CASME2-coding-20140508.csv")
-    assert "not .xlsx" in rejected(root)
+    (root / trees.LABEL_FILE).rename(root / "CASME2-coding-20140508.xls")
+    assert "not .xlsx or .csv; save it as .xlsx or .csv" in rejected(root)
 
 
 @pytest.mark.parametrize("folder", [".", "Cropped"])

@@ -25,7 +25,11 @@ def test_synthme_is_read_by_the_reader_of_its_layout(tmp_path, layout, inside):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"layout": "casme3", "fps": 200}', '{"layout": "casme2", "fps": "fast"}']
+    "content",
+    [
+        *("", "{", "[]", "{}", '{"layout": "casme3", "fps": 200}', '{"layout": "casme2", "fps": "fast"}'),
+        *(f'{{"layout": "casme2", "fps": {fps}}}' for fps in ("0", "-200", "NaN", "Infinity", "-0.0", "1e999", "null")),
+    ],
 )
 def test_a_damaged_description_of_synthme(tmp_path, content):
     root = synthme(tmp_path, "casme2")

@@ -211,3 +211,16 @@ def test_a_damaged_fold_in_the_store_is_made_anew(tmp_path, caplog):
         damaged.write_bytes(content)
         pd.testing.assert_frame_equal(run_loso(SHORT, *DATA, seed=0, store=tmp_path, fit_predict=spy), whole)
         assert f"{damaged.name}: damaged" in caplog.text and read_record(damaged)["probabilities"] == sound
+
+
+def test_a_subject_that_names_a_path_stays_in_the_run_folder(tmp_path):
+    motion, labels, subjects, clips = DATA
+    renamed = [{"01": "../../../../x", "02": "CON"}.get(subject, subject) for subject in subjects]
+    store = tmp_path / "a/b/c/run"
+    table = run_loso(SHORT, motion, labels, renamed, clips, seed=0, store=store, fit_predict=spy)
+    assert table["subject"].tolist() == renamed and sorted(table.attrs["seconds"]) == sorted(set(renamed))
+    written = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(list(store.glob("fold-*.json"))) == 4 and all(path.parent == store for path in written)
+    assert len(list(store.glob("fold-03-*.json"))) == 1  # a plain name stays as it is
+    run_loso(SHORT, motion, labels, renamed, clips, seed=0, store=store, fit_predict=spy)
+    assert len(seen) == 4  # what is kept under such a name is found again

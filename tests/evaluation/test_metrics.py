@@ -112,3 +112,47 @@ def test_a_binary_file_and_a_folder_are_refused(tmp_path):
     for path, words in ((tmp_path / "p.csv", "not UTF-8 text"), (tmp_path, "cannot be read")):
         with pytest.raises(DataError, match=words):
             read_predictions(path)
+
+
+def written(tmp_path, *lines):
+    (tmp_path / "p.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_predictions(tmp_path / "p.csv")
+
+
+def test_blanks_around_cells_make_no_other_subjects_or_clips(tmp_path):
+    plain = written(tmp_path, "subject,clip,label,prediction", "01,a,0,0", "01,b,1,2")
+    padded = written(tmp_path, " Subject ,clip,label , prediction", "01 ,a, 0,0", " 01,b,1 , 2")
+    pd.testing.assert_frame_equal(plain, padded)
+    with pytest.raises(DataError, match="subject 01 clip a appears twice"):
+        written(tmp_path, "subject,clip,label,prediction", "01,a,0,0", "01 , a,1,1")
+    with pytest.raises(DataError, match="row 2 has no clip"):
+        written(tmp_path, "subject,clip,label,prediction", "01,a,0,0", "01,  ,1,1")
+
+
+def test_a_dataset_column_tells_people_apart(tmp_path):
+    rows = ["smic,06,a,0,0", "samm,06,a,1,2", "samm,06,b,1,1"]
+    read = written(tmp_path, "dataset,subject,clip,label,prediction", *rows)
+    scored = score(read)
+    assert scored["n_subjects"] == 2
+    named = written(tmp_path, "subject,clip,label,prediction", *(row.replace(",", "-", 1) for row in rows))
+    assert score(named) == scored
+    assert score(read.assign(dataset="composite", clip=list("abc")))["n_subjects"] == 1
+    with pytest.raises(DataError, match="row 2 has no dataset"):
+        written(tmp_path, "dataset,subject,clip,label,prediction", rows[0], "," + rows[1].split(",", 1)[1])
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_semicolons_and_tabs_separate_as_commas_do(tmp_path, sign):
+    (tmp_path / "p.csv").write_text(GOOD.replace(",", sign), encoding="utf-8-sig")
+    found = read_predictions(tmp_path / "p.csv")
+    assert found["subject"].tolist() == ["01", "02"] and found["prediction"].tolist() == [0, 1]
+
+
+def test_duplicate_columns_are_refused(tmp_path):
+    with pytest.raises(DataError, match="two columns are called label; remove one"):
+        written(tmp_path, "subject,clip,label,prediction,Label ", "01,a,0,0,1")
+
+
+def test_subjects_called_like_a_missing_value_are_people(tmp_path):
+    rows = [f"{name},a,0,0" for name in ("NA", "None", "nan", "null")]
+    assert score(written(tmp_path, "subject,clip,label,prediction", *rows))["n_subjects"] == 4

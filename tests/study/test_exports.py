@@ -1,7 +1,9 @@
 import pandas as pd
+import pytest
 
 from selfme_lib.evaluation.metrics import read_predictions, score
 from selfme_lib.runtime.files import write_json
+from selfme_lib.runtime.sheets import disarm, restore
 from selfme_lib.study.exports import export, write_table
 from selfme_lib.study.results import loso_record
 from selfme_lib.study.run_folder import RunFolder
@@ -46,3 +48,47 @@ def test_no_character_of_a_user_means_something_to_latex(tmp_path):
     escaped = r"\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
     assert latex.count(escaped) == 3
     assert r"\caption{" + escaped + "}" in latex
+
+
+HOSTILE = [
+    '=HYPERLINK("http://x","y")', "=cmd|' /C calc'!A0", "@SUM(1)", "+cmd", "-2+3+cmd|'x'!A0", "\t=1", " =1+1", "＝1", "'=1",
+    "''@x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_spreadsheet_would_run_is_disarmed_and_read_back(tmp_path, text):
+    run = RunFolder(tmp_path / "run")
+    clips = CLIPS.assign(clip=[f"{text} {name}" for name in "abc"])
+    write_json(
+        run.metrics,
+        {
+            "dataset": {"name": "features"},
+            "rows": [loso_record("m", clips, seed=0, settings={}, classes=3, bootstrap=5)],
+        },
+    )
+    run.save_table("05_scores", pd.DataFrame({text: [text, "+0.009", "-0.03 [-0.06, +0.01]"]}), title="Scores")
+    for path in export(run):
+        if path.suffix == ".csv":
+            cells = pd.read_csv(path, header=None, dtype=str).to_numpy().ravel()
+            assert not any(cell.lstrip()[0] in "=@＝" or ("cmd" in cell and cell[0] in "+-") for cell in cells)
+        if path.parent.name == "predictions":
+            assert read_predictions(path)["clip"].tolist() == [clip.strip() for clip in clips["clip"]]
+    assert pd.read_csv(tmp_path / "run/exports/05_scores.csv").iloc[1:, 0].tolist() == [
+        "+0.009",
+        "-0.03 [-0.06, +0.01]",
+    ]
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "plain", "'quoted'", "-1", "-", "", "a=b", "–"])
+def test_disarming_can_be_undone(text):
+    assert restore(disarm(text)) == text
+    assert (disarm(text) == text) == (text not in HOSTILE)
+
+
+def test_methods_whose_names_differ_in_signs_only_get_files_of_their_own(tmp_path):
+    run = RunFolder(tmp_path)
+    rows = [loso_record(name, CLIPS, seed=0, settings={}, classes=3, bootstrap=5) for name in ("a+b", "a b", "../a/b")]
+    write_json(run.metrics, {"dataset": {"name": "casme2"}, "rows": rows})
+    assert len({path.resolve() for path in export(run)}) == 3
+    assert {path.parent for path in tmp_path.rglob("*.csv")} == {tmp_path / "exports/predictions"}
