@@ -2,16 +2,25 @@
 
 Voilà runs a notebook and shows its outputs without its code. The notebook is written on the spot: it shows two rendered
 people, or the clips of the reader's own data set.
+
+A page runs code and shows faces that a licence may keep private, so it is for its reader alone, also on a machine that others
+use. It is served to this machine alone, to whoever knows the token, and as `localhost` only: a web page elsewhere could point a
+name of its own here. Each view of the page is a kernel of up to a gigabyte. It ends when the browser leaves the page, or after
+`IDLE` seconds without a browser.
 """
 
+import secrets
 import sys
 import tempfile
+import webbrowser
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from .extras import extra
+
+IDLE = 120  # seconds that a kernel without a browser lives
 
 TITLE = """\
 # Amplify a micro-expression
@@ -60,25 +69,40 @@ def notebook_of(dataset: str = "synthme", root: Path | None = None) -> nbformat.
     return new_notebook(cells=cells, metadata=kernel | {"title": "SelfME: amplify a micro-expression"})
 
 
-def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool) -> int:
+def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool, idle: int = IDLE) -> int:
     """Serve a notebook with Voilà until it is interrupted; returns the exit code of the server.
 
     Args:
         port: on this machine; it cannot be reached from elsewhere.
         browser: open the page in the reader's browser.
+        idle: seconds after which a kernel that no browser is connected to is shut down.
     """
     with extra("notebooks"):
         from voila.app import Voila
 
-    print(f"http://localhost:{port}/ (Ctrl-C ends it)", file=sys.stderr)
+    class Server(Voila):
+        def launch_browser(self) -> None:
+            webbrowser.open(door.as_uri())
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "explorer.ipynb")
+    token = secrets.token_urlsafe(24)
+    address = f"http://localhost:{port}/?token={token}"
+    print(f"{address} (Ctrl-C ends it)", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:  # readable by this user alone
+        path, door = Path(folder, "explorer.ipynb"), Path(folder, "explorer.html")
         nbformat.write(notebook, path)
-        options = [f"--port={port}", "--Voila.port_retries=0", "--Voila.ip=127.0.0.1"]
+        door.write_text(
+            f'<meta http-equiv="refresh" content="0; url={address}">'
+        )  # a command line shows others the token
+        options = [f"--port={port}", "--Voila.port_retries=0", "--Voila.ip=127.0.0.1", f"--Voila.token={token}"]
+        options += [f"--MappingKernelManager.cull_idle_timeout={idle}"]
+        options += [f"--MappingKernelManager.cull_interval={max(1, idle // 4)}"]
         options += ["--no-browser"] if not browser else []
+        ours = {
+            "tornado_settings": {"allow_remote_access": False},
+            "config_file_paths": [],
+        }  # and no file may say otherwise
         try:
-            Voila.launch_instance([str(path), *options])  # in this process, so that it ends with it
+            Server.launch_instance([str(path), *options], **ours)  # in this process, so that it ends with it
         except SystemExit as end:
             return int(end.code or 0)
     return 0

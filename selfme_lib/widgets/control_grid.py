@@ -77,7 +77,7 @@ class ControlGridExplorer(Explorer):
         ]
         return beside(pictures, titles), (
             f"pulled by {np.hypot(self.dx.value, self.dy.value):.1f} px, velocity at most {fastest:.1f} px · "
-            f"smallest det J {determinant.min():.2f}, {int(folded.sum())} cells fold<br>"
+            f"smallest det J {determinant.min():.2f}, {int(folded.sum())} cells fold\n"
             f"n = {n} is at most {(motion - exact).norm(dim=0).max():.2f} px from the exponential (n = {MANY})"
         )
 

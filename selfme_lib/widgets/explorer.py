@@ -5,6 +5,7 @@ carry one beside the widget, and `static` gives picture and note as a figure. `i
 """
 
 import base64
+import html
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -62,10 +63,11 @@ class Explorer(ipywidgets.VBox):
 
     Attributes:
         picture: a JPEG, drawn again whenever a control changes.
-        note: a line or two of numbers that go with it.
+        note: a line or two of numbers that go with it. Names and labels from a data set may stand in it, so it shows every
+            character as it is.
     """
 
-    _held = False
+    _held, _said = False, ""
 
     def __init__(self, *rows: list[ipywidgets.Widget]):
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "align_self": "flex-start"})
@@ -77,7 +79,7 @@ class Explorer(ipywidgets.VBox):
         super().__init__([*boxes, self.picture, self.note])
 
     def render(self) -> tuple[Picture, str]:
-        """Picture and note for the present values of the controls."""
+        """Picture and note (plain text) for the present values of the controls."""
         raise NotImplementedError
 
     @contextmanager
@@ -97,15 +99,15 @@ class Explorer(ipywidgets.VBox):
         ax = figure.subplots()
         ax.imshow(picture, interpolation="antialiased")
         ax.set_axis_off()
-        figure.supxlabel(self.note.value.replace("<br>", "\n"), fontsize=8, color=SOFT, x=0.01, ha="left")
+        figure.supxlabel(self._said, parse_math=False, fontsize=8, color=SOFT, x=0.01, ha="left")
         return figure
 
     def _draw(self, _change: object = None) -> None:
         if self._held:
             return
-        picture, note = self.render()
+        picture, self._said = self.render()
         self.picture.value = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
-        self.note.value = note
+        self.note.value = html.escape(self._said, quote=False).replace("\n", "<br>")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget's own view, and the picture for readers that cannot show widgets."""

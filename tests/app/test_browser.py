@@ -84,13 +84,17 @@ def test_the_explorer_in_jupyterlab(page, tmp_path):
         page.goto("about:blank")  # before the server goes away, which would be an error
 
 
+def address_with_token(scratch):
+    return re.search(r"http://localhost:\d+/\?token=\S+", (scratch / "server.log").read_text())[0]
+
+
 def test_the_explorer_as_a_page_of_its_own(page, tmp_path):
     """`selfme explore`, from the command line to the slider."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     errors = watch_console(page)
     arguments = ["-m", "selfme_lib.app.cli", "explore", "--no-browser", "--port", "{port}"]
-    with serve(arguments, tmp_path, tmp_path / "scratch", "/api") as address:
-        page.goto(address)
+    with serve(arguments, tmp_path, tmp_path / "scratch", "/api"):
+        page.goto(address_with_token(tmp_path / "scratch"))
         move_slider_and_see(page, "voila")
         assert page.locator("h1").inner_text().startswith("Amplify a micro-expression")
         assert page.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0, "Voilà shows no code"
