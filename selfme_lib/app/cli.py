@@ -6,6 +6,7 @@ file, what is wrong, what to do. `selfme --help` takes a third of a second becau
 and because help is plain text: `rich` takes longer to import than everything else together.
 """
 
+import gc
 import sys
 from typing import Annotated
 
@@ -29,7 +30,9 @@ app.add_typer(measure, name="bench")
 
 def main() -> None:
     """Entry point: run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # on its way out Python would search everything that PyTorch made for garbage, thrice
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,6 +1,10 @@
 """Where tasks run side by side: processes of this machine, one per GPU if it has several, or the workers of a Dask cluster.
 
 Each is a `concurrent.futures.Executor`, and a task gives the same numbers on all of them.
+
+A Dask scheduler runs whatever its clients send, as the user who started it. So a cluster of our own talks TLS with a certificate
+that exists for this run and in memory alone; a scheduler of the user's is as safe as its own certificates, which Dask finds in
+its configuration.
 """
 
 import concurrent.futures
@@ -28,7 +32,7 @@ def worker_pool(workers: int, cluster: str = "") -> Iterator[concurrent.futures.
         cluster: address of a Dask scheduler, or `local` for a Dask cluster of `workers` processes on this machine.
 
     Raises:
-        UsageError: Dask is not installed, or nothing answers at the address.
+        UsageError: Dask is not installed, or nothing answers at the address that this machine has certificates for.
     """
     gpus = torch.cuda.device_count()
     if cluster:
@@ -44,17 +48,23 @@ def worker_pool(workers: int, cluster: str = "") -> Iterator[concurrent.futures.
 @contextmanager
 def _dask(workers: int, cluster: str) -> Iterator[concurrent.futures.Executor]:
     try:
-        from distributed import Client, LocalCluster
+        import dask
+        from distributed import Client, LocalCluster, Security
+
+        security = Security.temporary() if cluster == "local" else None
     except ImportError:
         raise UsageError('--cluster needs Dask: pip install "selfme[cluster]"') from None
     if cluster == "local":
         options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-        with LocalCluster(**options) as local, Client(local) as client:
+        no_pages = {
+            f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")
+        }  # they ask for no certificate
+        with dask.config.set(no_pages), LocalCluster(**options, security=security) as local, Client(local) as client:
             yield client.get_executor()
         return
     try:
         client = Client(cluster, timeout=10)
-    except (OSError, ValueError) as error:  # nothing there; not an address
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # nothing there, not an address, no certificate
         raise UsageError(f"--cluster {cluster}: no Dask scheduler answers there ({error})") from None
     with client:
         yield client.get_executor()

@@ -16,6 +16,8 @@ from selfme_lib.app.commands.output import print_table
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.paths import NOTEBOOKS
 from selfme_lib.study.profiles import SECTIONS
 from selfme_lib.synthme import SynthConfig
 
@@ -252,6 +254,21 @@ def test_settings_that_pydantic_refuses_are_one_line_and_exit_code_2(capfd, monk
     monkeypatch.setattr("selfme_lib.evaluation.metrics.read_predictions", lambda *_, **__: int("x"))
     with pytest.raises(ValueError, match="invalid literal"):
         call(capfd, "score", "predictions.csv")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "warned"), [("tcp://there:8786", True), ("tls://there:8786", False), ("local", False)]
+)
+def test_a_cluster_that_anybody_may_use_is_warned_of(cluster, warned, capfd, monkeypatch, tmp_path):
+    def stop(*_):
+        raise UsageError("reached")
+
+    monkeypatch.setattr("selfme_lib.runtime.processes.worker_pool", stop)
+    (tmp_path / "grid.yaml").write_text("seed: [1, 2]")
+    grid = [NOTEBOOKS / "05_loso_evaluation.ipynb", tmp_path / "grid.yaml", "--out", tmp_path / "out"]
+    code, out, err = call(capfd, "sweep", *grid, "--cluster", cluster)
+    assert (code, out) == (2, "") and "reached" in err
+    assert ("can run code as you" in err) == warned
 
 
 class Terminal(io.StringIO):

@@ -1,19 +1,31 @@
 import concurrent.futures
+import copy
+import http.client
+import os
+import re
+import shutil
+import stat
 import subprocess
 import sys
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import pandas as pd
+import psutil
 import pytest
 
 from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import Experiment, run_experiments, run_fold
 from selfme_lib.runtime import processes
 from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.paths import PROJECT
 from selfme_lib.runtime.processes import worker_pool
 from toy_motion import TINY, moving_blobs
 
+distributed = pytest.importorskip("distributed", reason="no Dask: pip install -e .[cluster]")
+QUIET = {"threads_per_worker": 1, "dashboard_address": None}
 MOTION, LABELS, SUBJECTS, CLIPS = moving_blobs(3, 4)
 ROWS = [
     Experiment(
@@ -35,6 +47,69 @@ def test_a_dask_cluster_of_processes_gives_the_same_bits(tmp_path):
     assert not here[0].equals(here[1]) and not here[1].equals(here[2])
     for expected, found in zip(here, run(tmp_path / "dask", 2, "local")):
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def refused(address, **more):
+    """Whether a scheduler sends a client away."""
+    try:
+        distributed.Client(address, timeout=5, **more).close()
+    except (OSError, TypeError, RuntimeError):
+        return True
+    return False
+
+
+def listening(process):
+    return [one.laddr for one in process.net_connections() if one.status == psutil.CONN_LISTEN]
+
+
+def test_a_cluster_of_our_own_serves_nobody_else():
+    """Whoever could talk to it could run code as its user."""
+    with worker_pool(1, "local") as pool:
+        address = pool._client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:") and pool.submit(pow, 2, 5).result() == 32
+        workers = list(pool._client.scheduler_info()["workers"])
+        places = [address, *workers]
+        assert workers and all(place.startswith("tls://127.0.0.1:") for place in places)
+        for place in places:
+            assert refused(place.replace("tls://", "tcp://")) and refused(place)
+            assert refused(place, security=distributed.Security.temporary()), (
+                "a certificate of one's own is none of ours"
+            )
+        here = psutil.Process()
+        asked = [port for one in (here, *here.children(recursive=True)) for ip, port in listening(one)]
+        assert asked and not any(page_of(port) for port in asked)
+
+
+def page_of(port):
+    """Whether anybody may read the pages of a scheduler or worker, which tell names and logs."""
+    for page in ("info/main/workers.html", "json/identity.json", "metrics", "health"):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5).close()
+            return True
+        except (OSError, http.client.HTTPException):
+            pass
+    return False
+
+
+@pytest.mark.skipif(not (shutil.which("openssl") and shutil.which("bash")), reason="no openssl")
+def test_the_certificate_of_the_readme_lets_its_owner_in_and_nobody_else(tmp_path):
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (recipe,) = (block for block in re.findall(r"```bash\n(.*?)```", readme, re.DOTALL) if "openssl" in block)
+    subprocess.run(["bash", "-ec", recipe], env={**os.environ, "HOME": str(tmp_path)}, check=True, capture_output=True)
+    folder = tmp_path / ".config" / "dask"
+    assert stat.S_IMODE((folder / "key.pem").stat().st_mode) == 0o600
+    bare = copy.deepcopy(dask.config.config)
+    settings = dask.config.merge(bare, dask.config.collect(paths=[str(folder)], env={}))
+    with dask.config.set(settings), distributed.LocalCluster(1, processes=False, protocol="tls://", **QUIET) as cluster:
+        with worker_pool(1, cluster.scheduler_address) as pool:
+            assert pool.submit(pow, 2, 5).result() == 32
+        with dask.config.set(bare):
+            assert refused(cluster.scheduler_address.replace("tls://", "tcp://"))
+            with (
+                pytest.raises(UsageError, match="no Dask scheduler answers there"),
+                worker_pool(1, cluster.scheduler_address),
+            ):
+                pass
 
 
 def test_processes_share_one_file_of_motions(tmp_path):

@@ -63,6 +63,7 @@ def reproduce(
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     _check(settings, notebooks, root)
+    _warn_of(settings.evaluation.cluster)
     run = RunFolder(out or Path("runs") / settings.name)
     outcomes = run_notebooks(profiles.to_dict(settings), run, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
@@ -97,6 +98,14 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None) -> Non
         raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
 
 
+def _warn_of(cluster: str) -> None:
+    if cluster.startswith("tcp://"):
+        danger = (
+            "not encrypted, and whoever reaches this scheduler can run code as you; README.md shows how to use tls://"
+        )
+        print(f"selfme: --cluster {cluster}: {danger}", file=sys.stderr)
+
+
 def sweep(
     notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
     grid: Annotated[Path, typer.Argument(help="YAML: parameters; a list stands for alternatives.", show_default=False)],
@@ -111,6 +120,7 @@ def sweep(
     from selfme_lib.runtime.processes import worker_pool
 
     points = read_grid(grid, notebook)
+    _warn_of(cluster)
     with worker_pool(workers, cluster) as pool:
         table, outcomes = run_points(notebook, points, out, executor=pool)
     print_table(list(table), table.to_numpy().tolist())
