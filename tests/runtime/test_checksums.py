@@ -42,7 +42,7 @@ def test_an_array_comes_back_as_it_was_written(tmp_path, mapped):
     found = read_array(path, mapped=mapped)
     assert isinstance(found, np.memmap) == mapped and found.dtype == VALUES.dtype
     np.testing.assert_array_equal(found, VALUES)
-    np.testing.assert_array_equal(np.load(path), VALUES)  # to others it is a plain .npy file
+    np.testing.assert_array_equal(np.load(path, allow_pickle=False), VALUES)  # to others it is a plain .npy file
 
 
 @pytest.mark.parametrize("kind", [*OTHERS, "cut", "empty", "a bit", "text", "another's place", "without its end"])
@@ -117,7 +117,7 @@ def test_the_space_of_a_mapped_file_is_reserved(tmp_path, monkeypatch, fallocate
         assert (tmp_path / "frames.npy").stat().st_blocks * 512 >= frames.nbytes
     frames[1] = 3
     frames.flush()
-    found = np.load(tmp_path / "frames.npy")
+    found = np.load(tmp_path / "frames.npy", allow_pickle=False)
     assert found.shape == (50, 64, 64, 3) and found[1].min() == 3 and found[0].max() == 0
 
 

@@ -60,7 +60,7 @@ def test_a_damaged_file_is_made_anew(pairs, tmp_path, damaged):
 @pytest.mark.parametrize("damage", ["transposed", "cut", "a person"])
 def test_people_damaged_while_a_run_rested_are_rendered_again(pairs, tmp_path, damage):
     shutil.copy(pairs.with_suffix(".json"), tmp_path)  # everybody is finished but for the last renaming
-    frames, partial = np.load(pairs), tmp_path / "pairs.partial.npy"
+    frames, partial = np.load(pairs, allow_pickle=False), tmp_path / "pairs.partial.npy"
     if damage == "a person":
         frames[3] = 0
     np.save(partial, frames.swapaxes(0, 1) if damage == "transposed" else frames)
