@@ -1,7 +1,7 @@
 r"""The feature maps $F_{VGG}^{\iota,m}$ of the reconstruction loss (Eq 6), from whichever network is available.
 
 The paper takes VGG-19, presumably trained on ImageNet. Without a network connection there are three stand-ins; none has been
-shown to be better than another (the chapter on ablations compares them).
+shown to be better than another.
 """
 
 import importlib.util
