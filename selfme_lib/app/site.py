@@ -31,6 +31,7 @@ from sphinx.errors import SphinxError
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import NOTEBOOKS, PACKAGE, PROJECT
+from selfme_lib.study.exports import literal
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import find_appendices, find_notebooks
@@ -144,7 +145,7 @@ class _SourceTree:
             if name == PACKAGE.name:
                 entries["Reference"].append(f"api/{name}.rst")
         if self.run is not None and self.run.report.exists():
-            link = f'<a href="report.html">The report</a> of `{self.run.name}`.'
+            link = f'<a href="report.html">The report</a> of {literal(self.run.name)}.'
             self._write("run.md", f"# Report of the run\n\n{link}\n")
             entries["Reference"].append("run.md")
         with (self.root / "index.md").open("a", encoding="utf-8") as index:
@@ -222,7 +223,8 @@ class _SourceTree:
             picture = self.root / "pictures" / f"{name}.{kind.removeprefix('image/')}"
             picture.parent.mkdir(exist_ok=True)
             picture.write_bytes(base64.b64decode(data[kind]))
-            alt = re.sub(r"([\\\[\]*_`<$])", r"\\\1", output.metadata.get(kind, {}).get("alt", ""))
+            alt = " ".join(output.metadata.get(kind, {}).get("alt", "").split())
+            alt = re.sub(r"([\\\[\]*_`<&$])", r"\\\1", alt)
             output.data = {"text/markdown": f"![{alt}](/pictures/{picture.name})"}
         elif WIDGET in data:
             output.data = {"text/markdown": "*A widget: it needs a running notebook. A figure nearby shows the same.*"}

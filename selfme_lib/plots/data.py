@@ -12,7 +12,7 @@ from selfme_lib.data import THREE_CLASSES, Clip
 from selfme_lib.synthme.action_units import NAMES
 from selfme_lib.synthme.truth import Truth
 
-from .style import CLASS_COLOURS, INK, SOFT
+from .style import CLASS_COLOURS, INK, SOFT, no_formula
 
 
 def unit_intensities(truth: Truth) -> tuple[list[int], Float[Tensor, "t u"]]:
@@ -48,7 +48,7 @@ def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = THREE
     """Clips of each class for every subject, as stacked bars; a circle marks each class that a subject lacks."""
     counts = pd.crosstab([clip.subject for clip in clips], [clip.label for clip in clips])
     counts = counts.reindex(columns=range(len(classes)), fill_value=0)
-    subjects, left = counts.index, np.zeros(len(counts))
+    subjects, left = list(map(no_formula, counts.index)), np.zeros(len(counts))
     for label, name in enumerate(classes):
         number = counts[label].to_numpy()
         ax.bar(subjects, number, bottom=left, color=CLASS_COLOURS[name], width=0.75, label=f"{name} ({number.sum()})")

@@ -23,7 +23,21 @@ from selfme_lib.study.results import Result
 from selfme_lib.study.trends import Trend, corrected
 
 from .motion import show_flow, show_image, show_intervals
-from .style import BLUE, DIVERGING, FAINT, GREEN, HEAT, INK, METHOD_COLOURS, ORANGE, PURPLE, SOFT, VERMILION, name_rows
+from .style import (
+    BLUE,
+    DIVERGING,
+    FAINT,
+    GREEN,
+    HEAT,
+    INK,
+    METHOD_COLOURS,
+    ORANGE,
+    PURPLE,
+    SOFT,
+    VERMILION,
+    name_rows,
+    no_formula,
+)
 
 REGIONS = ("UL", "UR", "BL", "BR")
 REGION_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -214,6 +228,7 @@ def show_subjects(ax: Axes, result: Result, *, metric: str = "uf1") -> None:
     folds["classes"] = [int((np.sum(confusion, axis=1) > 0).sum()) for confusion in folds["confusion"]]
     subjects = folds.groupby("subject").agg(value=(metric, "mean"), classes=("classes", "first"))
     colours, of = {1: ORANGE, 2: "#89b8d8", 3: BLUE, 4: PURPLE, 5: INK}, len(result.confusion)
+    subjects.index = list(map(no_formula, subjects.index))
     ax.bar(subjects.index, subjects["value"], color=[colours[n] for n in subjects["classes"]], width=0.72)
     ax.plot(subjects.index, subjects["value"], "o", color=INK, markersize=3)  # a bar of height 0 is a result too
     pooled = ax.axhline(result.score(metric)[0], color=INK, linewidth=1.4, label="pooled over all clips")

@@ -158,6 +158,11 @@ def common_scale(*flows: Tensor) -> float:
     return max(float(np.quantile(lengths, 0.995)), 1e-3)
 
 
+def no_formula(name: str) -> str:
+    """A name from data as matplotlib shows it literally; it would set what stands between dollars as a formula."""
+    return name.replace("$", r"\$")
+
+
 def html_table(frame: pd.DataFrame, *, digits: int = 3) -> "IPython.display.HTML":
     """A table for a notebook: no index, numbers rounded, missing values left blank. Equal frames give equal bytes."""
     from IPython.display import HTML  # only notebooks need it

@@ -8,6 +8,7 @@ The label list of MEGC 2019 has one line per clip: data set, subject, clip and c
 prediction stands beside it, so anybody's script can score it. Everything else is in `metrics.json`.
 """
 
+import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,8 +74,14 @@ def csv_text(table: pd.DataFrame) -> str:
 
 def markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a table in Markdown. Not by `DataFrame.to_markdown`, whose tabulate leaves `|` inside a cell as it is."""
-    lines = [names, ["---"] * len(names), *rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+    lines = [list(map(literal, names)), ["---"] * len(names), *(list(map(literal, row)) for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def literal(text: str) -> str:
+    """Text from data within a line of Markdown: neither HTML nor another cell begins in it."""
+    text = re.sub(r"<(?=[a-z!/?])|&(?=#?\w+;)", lambda sign: html.escape(sign[0]), text, flags=re.IGNORECASE)
+    return " ".join(text.splitlines()).replace("|", "\\|")
 
 
 def latex(words: pd.DataFrame, caption: str) -> str:

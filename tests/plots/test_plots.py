@@ -136,6 +136,15 @@ def test_classes_of_each_subject_are_counted_and_missing_ones_marked():
     plt.close(figure)
 
 
+def test_a_subjects_name_is_no_formula():
+    """Half a formula would end in an error when the figure is drawn."""
+    figure, axis = plt.subplots()
+    data.show_classes(axis, [clip("$\\x$", 0), clip("$", 1)])
+    figure.canvas.draw()
+    assert [label.get_text().replace("\\$", "$") for label in axis.get_xticklabels()] == ["$", "$\\x$"]
+    plt.close(figure)
+
+
 def test_timeline_separates_labelled_units_from_the_rest():
     nothing, mask = torch.zeros(2, 4, 4), torch.ones(4, 4, dtype=torch.bool)
     intensity = torch.zeros(10, 6)

@@ -4,7 +4,7 @@ import pytest
 from selfme_lib.evaluation.metrics import read_predictions, score
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.sheets import disarm, restore
-from selfme_lib.study.exports import export, write_table
+from selfme_lib.study.exports import export, markdown, write_table
 from selfme_lib.study.results import loso_record
 from selfme_lib.study.run_folder import RunFolder
 
@@ -35,6 +35,13 @@ def test_a_table_in_three_forms(tmp_path):
     assert markdown.splitlines()[2:] == ["| a\\|b_c | 0.750 | 3 |", "| ω | – | 4 |"]
     assert r"a|b\_c & 0.750 & 3 \\" in latex and r"$\omega$ & -- & 4 \\" in latex and r"\caption{50 \%}" in latex
     assert latex.count(r"\begin") == latex.count(r"\end") == 2
+
+
+def test_no_character_of_a_user_means_something_to_markdown_or_html(tmp_path):
+    hostile = "<img src=x onerror=alert(1)>|&lt;b&gt;\n\n<script>"
+    (line,) = write_table(tmp_path / "t", pd.DataFrame({"a": [hostile]}))[1].read_text().splitlines()[2:]
+    assert line == "| &lt;img src=x onerror=alert(1)>\\|&amp;lt;b&amp;gt;  &lt;script> |"
+    assert markdown(["p < 0.05"], [["R&D"]])[0::2] == ["| p < 0.05 |", "| R&D |"], "what is harmless stays readable"
 
 
 def test_a_run_without_results_exports_nothing(tmp_path):
