@@ -28,8 +28,8 @@ from selfme_lib.runtime.files import atomic_path, read_json, write_json
 from .alignment import crop_face, find_alignment
 from .faults import Fault, FaultyData, errors_first
 from .images import read_pixels
-from .tree import list_images, walk
-from .video import VIDEOS, read_video
+from .tree import VIDEOS, list_images, walk
+from .video import read_video
 
 RECORD = "aligned.json"
 _LABELS = {".xlsx", ".csv"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from .faults import Fault, FaultyData
+from .faults import Fault, FaultyData, check_file
 
 THREE_CLASSES = ("negative", "positive", "surprise")
 """The three classes of the MEGC 2019 protocol; a clip's `label` is an index into them."""
@@ -152,7 +152,7 @@ def dataset_fingerprint(clips: Sequence[Clip]) -> str:
 def _clip_digest(clip: Clip) -> str:
     labels = [clip.dataset, clip.key, clip.onset, clip.apex, clip.offset, clip.emotion, clip.label, clip.action_units]
     labels += [clip.aligned.stem] if clip.aligned else []
-    frames = [(path.name, path.stat().st_size) for path in clip.frames]
+    frames = [(path.name, check_file(path, "an image")) for path in clip.frames]
     digest = hashlib.sha256(json.dumps([labels, clip.fps, frames]).encode())
     for path in (clip.onset_path, clip.peak_path, clip.frames[-1]):
         digest.update(path.read_bytes())

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, count_classes
+from .containers import shown_frames
 from .faults import Fault, FaultyData, Severity, errors_first, printable
 from .images import frame_size, read_pixels, several_sizes
 from .readers import class_names, read_dataset
-from .video import check_boxes
 from .voxceleb import FaceSequence, find_sequences
 
 OFFICIAL = {
@@ -152,7 +152,7 @@ def _in_words(counted: dict[str, int]) -> str:
 
 
 def _examine_voxceleb(root: Path) -> Examination:
-    """Check every image's header and end, and every video's boxes."""
+    """Check every image's header and end, and every video's container."""
     try:
         sequences = find_sequences(root)
     except FaultyData as error:
@@ -176,7 +176,7 @@ def _check_sequence(sequence: FaceSequence) -> list[Fault]:
             if sequence.names:
                 sizes[path] = frame_size(path)
             else:
-                check_boxes(path)
+                shown_frames(path)
         except FaultyData as error:
             faults.append(error.fault)
     return faults + several_sizes(sizes)

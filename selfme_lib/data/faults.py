@@ -1,5 +1,6 @@
 """What is wrong with a data set: each problem as a `Fault`, which reads as one line of an error message or a row of a table."""
 
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,23 @@ def unreadable(path: Path, error: OSError, expected: str = "a file") -> FaultyDa
     if isinstance(error, IsADirectoryError):
         return FaultyData(path, f"a folder where {expected} should be", "give one of its files")
     return FaultyData(path, f"cannot be read ({error.strerror})", "check its permissions, or copy it again")
+
+
+def check_file(path: Path, expected: str = "a file") -> int:
+    """The length of a plain file in bytes.
+
+    Raises:
+        DataError: nothing is there, or a folder, a pipe or a device, which would block or never end.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unreadable(path, error, expected) from None
+    if stat.S_ISDIR(found.st_mode):
+        raise unreadable(path, IsADirectoryError(), expected)
+    if not stat.S_ISREG(found.st_mode):
+        raise FaultyData(path, f"a pipe or a device where {expected} should be", "put a plain file there")
+    return found.st_size
 
 
 def errors_first(faults: Iterable[Fault]) -> list[Fault]:

@@ -6,6 +6,7 @@ between such frames would be meaningless, so here a frame is either whole or an 
 
 import io
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,16 +16,34 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.Image import Transpose
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 from torch import Tensor
 from tqdm import tqdm
 
 from .clips import Clip
-from .faults import Fault, FaultyData, unreadable
+from .faults import Fault, FaultyData, check_file, unreadable
 
-_FORMATS = ("JPEG", "BMP", "PNG")
+MOST_PIXELS = 2**25
+"""Larger pictures and videos are refused: nothing here needs more, and a few of them fill the memory."""
+
+_FORMATS = {b"\xff\xd8": JpegImageFile, b"\x89PNG": PngImageFile, b"BM": BmpImageFile}  # by their first bytes
 _TAIL = 1024  # bytes at the end of a file that must contain the image's end marker; some writers append a few
 _COPY_AGAIN = "copy the file again"
+_ORIENTATION = 0x0112  # EXIF: how a camera was held
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}  # orientation → what turns the picture upright
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def read_frame(path: Path, size: int | None = None) -> Float[Tensor, "3 h w"]:
@@ -45,26 +64,27 @@ def to_frame(pixels: UInt8[np.ndarray, "h w 3"], size: int | None = None) -> Flo
 
 
 def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """An RGB frame as stored in the file; shades of grey become equal channels.
+    """An RGB frame, upright as its EXIF orientation says; shades of grey become equal channels.
 
     Raises:
-        DataError: the file cannot be read, is empty, is not JPEG, BMP or PNG, or ends too early.
+        DataError: the file cannot be read, is empty, is not JPEG, BMP or PNG, ends too early, has more than 8 bits a colour
+            or more than `MOST_PIXELS`.
     """
-    content = read_content(path)
-    with _decoding(path):
-        _check_whole(path, content[:64], content[-_TAIL:], len(content))
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if image.mode[0] in "IF":  # Pillow would clip whatever exceeds 8 bits
-                raise FaultyData(path, f"more than 8 bits a colour ({image.mode})", "save it with 8 bits")
-            return np.asarray(image.convert("RGB"))
+    content = io.BytesIO(read_content(path))
+    with _decoding(path), _open(path, content) as image:
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        return np.asarray((image if turn is None else image.transpose(turn)).convert("RGB"))
 
 
 def read_content(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it cannot be read, or is too large for an image of `MOST_PIXELS`.
     """
+    length = check_file(path, "an image")
+    if length > 8 * MOST_PIXELS:
+        raise FaultyData(path, f"{length} bytes, more than any picture of {MOST_PIXELS} pixels", _COPY_AGAIN)
     try:
         return path.read_bytes()
     except OSError as error:
@@ -72,24 +92,23 @@ def read_content(path: Path) -> bytes:
 
 
 def frame_size(path: Path) -> tuple[int, int]:
-    """Width and height of a frame, from its header; the end is checked for truncation, too.
+    """Width and height of a frame, upright, from its header; the end is checked for truncation, too.
 
     Raises:
         DataError: as `read_pixels`, except for damage between header and end.
     """
+    check_file(path, "an image")
     try:
         file = path.open("rb")
     except OSError as error:
         raise unreadable(path, error, "an image") from None
-    with file, _decoding(path):
-        length = file.seek(0, os.SEEK_END)
-        file.seek(max(0, length - _TAIL))
-        tail = file.read()
-        file.seek(0)
-        _check_whole(path, file.read(64), tail, length)
-        file.seek(0)
-        with Image.open(file, formats=_FORMATS) as image:
-            return image.size
+    with file, _decoding(path), _open(path, file) as image:
+        width, height = image.size
+        tagged = isinstance(image, JpegImageFile) or any("exif" in str(key) or "xmp" in str(key) for key in image.info)
+        turned = (
+            tagged and image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        )  # asking decodes a PNG, which seldom has tags
+        return (height, width) if turned else (width, height)
 
 
 @contextmanager
@@ -97,16 +116,24 @@ def _decoding(path: Path) -> Iterator[None]:
     """Everything that Pillow's decoders raise becomes a `FaultyData`."""
     try:
         yield
-    except UnidentifiedImageError:
-        raise FaultyData(path, "not a JPEG, BMP or PNG image", _COPY_AGAIN) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise FaultyData(path, f"damaged image ({error})", _COPY_AGAIN) from None
 
 
-def _check_whole(path: Path, head: bytes, tail: bytes, length: int) -> None:
-    """Refuse a file that is empty or ends before its image does."""
-    if length == 0:
+def _open(path: Path, file: io.BytesIO | io.BufferedReader) -> ImageFile:
+    """A picture whose header has been read, and whose file ends where it should."""
+    length = file.seek(0, os.SEEK_END)
+    file.seek(max(0, length - _TAIL))
+    tail = file.read()
+    file.seek(0)
+    head = file.read(64)
+    if not length:
         raise FaultyData(path, "empty file (0 bytes)", _COPY_AGAIN)
+    decoder = next((decoder for start, decoder in _FORMATS.items() if head.startswith(start)), None)
+    if decoder is None:
+        name = _foreign(head)
+        remedy = "save it as PNG with 8 bits a colour" if name else _COPY_AGAIN
+        raise FaultyData(path, f"{name}not a JPEG, BMP or PNG image", remedy)
     cut_off = (
         (head.startswith(b"\xff\xd8") and b"\xff\xd9" not in tail)
         or (head.startswith(b"\x89PNG") and b"IEND" not in tail)
@@ -114,6 +141,23 @@ def _check_whole(path: Path, head: bytes, tail: bytes, length: int) -> None:
     )
     if cut_off:
         raise FaultyData(path, f"truncated image ({length} bytes)", _COPY_AGAIN)
+    file.seek(0)
+    image = decoder(file)  # not by `Image.open`, which prints a warning of its own about large pictures
+    if image.width * image.height > MOST_PIXELS:
+        raise FaultyData(path, f"{image.width}x{image.height} pixels, more than {MOST_PIXELS}", "make it smaller")
+    if image.mode[0] in "IF" or (decoder is PngImageFile and head[24] > 8):  # Pillow would cut off what exceeds 8 bits
+        raise FaultyData(path, f"more than 8 bits a colour ({image.mode})", "save it with 8 bits")
+    return image
+
+
+def _foreign(head: bytes) -> str:
+    """The format of a picture that is not read here, from its first 12 bytes, with a comma; empty if unknown."""
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF, "
+    if head[4:8] == b"ftyp":
+        return "AVIF, " if head[8:12] in (b"avif", b"avis") else "HEIC or a video, "
+    names = {b"WEBP": "WebP, ", b"GIF8": "GIF, ", b"jP  ": "JPEG 2000, "}
+    return next((name for sign, name in names.items() if sign in (head[:4], head[4:8], head[8:12])), "")
 
 
 def several_sizes(sizes: dict[Path, tuple[int, int]]) -> list[Fault]:

@@ -136,7 +136,7 @@ def read_labelled(
 def _find_label_file(root: Path, frames_folder: Path, layout: Layout) -> Path:
     """It lies in `root` or on the way to the frames; if `root` holds the frames, up to two levels above it."""
     if frames_folder == root:
-        places = [[root], *([folder] for folder in root.resolve().parents[:2])]
+        places = [[root], *([folder] for folder in Path(os.path.realpath(root)).parents[:2])]
     else:
         places = [[folder for folder in frames_folder.parents if folder.is_relative_to(root)] + [frames_folder]]
     for folders in places:

@@ -1,6 +1,7 @@
 """From the name of a data set and its folder to clips: `load_clips`, and what it left out."""
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -120,7 +121,7 @@ def _read_sound(dataset: str, root: Path | str, classes: int) -> DatasetContents
 
 def _read_synthme(root: Path) -> DatasetContents:
     """Read SynthME with the reader of the data set whose layout it has, and check that all its clips are there."""
-    files = [folder / "synthme.json" for folder in (root, *root.resolve().parents[:2])]
+    files = [folder / "synthme.json" for folder in (root, *Path(os.path.realpath(root)).parents[:2])]
     file = next((file for file in files if file.is_file()), None)
     if file is None:
         raise FaultyData(root, "no synthme.json in it: not SynthME", "give a folder that `selfme synth` made")

@@ -6,7 +6,7 @@ among the frames, and an archive that was unpacked twice nests its folder inside
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,19 @@ from .faults import Fault, FaultyData, unreadable
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}
 """File name suffixes of the images that can be read."""
+
+FOREIGN_IMAGES = {".tif", ".tiff", ".webp", ".heic", ".heif", ".avif", ".jp2", ".pgm", ".ppm"}
+"""Those of images that cannot, and have to be saved in another format."""
+
+VIDEOS = {".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm"}
+"""File name suffixes of the videos that can be read."""
+
+FOREIGN_VIDEOS = {".mpg", ".mpeg", ".wmv", ".asf", ".flv", ".ts", ".mts", ".m2ts", ".vob", ".ogv", ".rm"}
+"""Those of videos that cannot: most of these formats do not tell a whole file from one that was cut off."""
+
+_MAKE_FRAMES = (
+    "get the release with frames; or run `selfme align` on it, if the labels count frames from a video's first"
+)
 
 FRAME = re.compile(r"(?P<kind>(?:reg_)?(?:img|image))(?P<number>[0-9]{1,12})\.(?:jpg|jpeg|bmp|png)", re.IGNORECASE)
 """A frame of CASME II or SMIC; `kind` distinguishes cropped frames (`reg_img46.jpg`) from recorded ones (`img46.jpg`)."""
@@ -58,8 +71,11 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
     try:
         with os.scandir(folder) as entries:
             found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-        folders = [folder / entry.name for entry in found if entry.is_dir()]
-        others = [entry for entry in found if not entry.is_dir() and (entry.is_file() or entry.is_symlink())]
+        is_folder = [
+            os.path.isdir(entry) if entry.is_symlink() else entry.is_dir() for entry in found
+        ]  # a link may be a loop
+        folders = [folder / entry.name for entry, its in zip(found, is_folder) if its]
+        others = [entry for entry, its in zip(found, is_folder) if not its and (entry.is_symlink() or entry.is_file())]
         return folders, [folder / entry.name for entry in others]
     except FileNotFoundError:
         raise FaultyData(folder, "no such folder", "check the path") from None
@@ -73,14 +89,15 @@ def walk(root: Path, *, skip: Callable[[Path], bool] = lambda folder: False) -> 
     """Every folder from `root` down with the files in it; each folder once, even if links lead back to it.
 
     Raises:
-        DataError: as `list_folder`.
+        DataError: as `list_folder`, or a folder is named like an image.
     """
     seen, waiting = set(), [root]
     while waiting:
         folder = waiting.pop()
-        if folder.resolve() not in seen:
-            seen.add(folder.resolve())
+        if (place := os.path.realpath(folder)) not in seen:
+            seen.add(place)
             folders, files = list_folder(folder)
+            _refuse_folders(path for path in folders if path.suffix.lower() in IMAGES)
             yield folder, files
             waiting += [child for child in reversed(folders) if not skip(child)]
 
@@ -90,9 +107,20 @@ def by_number(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name)]
 
 
+def _refuse_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        raise unreadable(folder, IsADirectoryError(), "an image")
+
+
 def list_images(files: Collection[Path]) -> list[Path]:
-    """The images among `files`, sorted by the numbers in their names."""
-    return sorted((path for path in files if path.suffix.lower() in IMAGES), key=by_number)
+    """The images among `files`, sorted by the numbers in their names.
+
+    One in a foreign format is among them, so that whoever reads it says so, unless it lies there in another format as well.
+    """
+    known = [path for path in files if path.suffix.lower() in IMAGES]
+    stems = {path.stem for path in known}
+    foreign = [path for path in files if path.suffix.lower() in FOREIGN_IMAGES and path.stem not in stems]
+    return sorted(known + foreign, key=by_number)
 
 
 def list_frames(folder: Path, naming: re.Pattern[str] = FRAME) -> FrameFolder:
@@ -103,12 +131,15 @@ def list_frames(folder: Path, naming: re.Pattern[str] = FRAME) -> FrameFolder:
         naming: of its frames, with the groups `number` and `kind`; `kind` must be the same in all of them.
 
     Raises:
-        DataError: two frames have the same number, or raw and cropped frames are mixed.
+        DataError: two frames have the same number, raw and cropped frames are mixed, all are in a foreign format, or a folder is
+            named like a frame.
     """
     frames: dict[int, Path] = {}
     kinds: dict[str, Path] = {}
     strays = []
-    for path in list_folder(folder)[1]:
+    folders, files = list_folder(folder)
+    _refuse_folders(path for path in folders if naming.fullmatch(path.name))
+    for path in files:
         match = naming.fullmatch(path.name)
         if match is None:
             strays.append(path)
@@ -119,12 +150,24 @@ def list_frames(folder: Path, naming: re.Pattern[str] = FRAME) -> FrameFolder:
             raise FaultyData(folder, problem, "keep one of them")
         frames[number] = path
         kinds[match["kind"].lower().lstrip("0")] = path
+    if not frames and not folders:
+        _refuse_foreign(folder, strays)
     if len(kinds) > 1:  # such as raw and cropped ones
         first, second = sorted(path.name for path in kinds.values())[:2]
         raise FaultyData(folder, f"frames of two kinds are mixed ({first}, {second})", "keep those of one kind")
     numbers = tuple(sorted(frames))
     paths = tuple(frames[number] for number in numbers)
     return FrameFolder(paths=paths, numbers=numbers, strays=tuple(strays), kind=next(iter(kinds), ""))
+
+
+def _refuse_foreign(folder: Path, files: Collection[Path]) -> None:
+    """Say so if a folder holds pictures or videos instead of frames that can be read."""
+    for suffixes, kind, remedy in (
+        (FOREIGN_IMAGES, "other pictures", "save them as PNG with 8 bits a colour"),
+        (VIDEOS | FOREIGN_VIDEOS, "videos", _MAKE_FRAMES),
+    ):
+        if found := [path.name for path in files if path.suffix.lower() in suffixes]:
+            raise FaultyData(folder, f"no JPEG, BMP or PNG frames, but {len(found)} {kind}, such as {found[0]}", remedy)
 
 
 def subject_folders(folder: Path, subjects: Subjects) -> tuple[dict[str, Path], list[Path]]:
@@ -166,9 +209,9 @@ def find_frames(root: Path, subjects: Subjects) -> tuple[Path, list[Fault]]:
     A subject's clips are folders; subjects that hold only files, such as SynthME's truth, are something else.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or the subjects hold videos.
     """
-    level, found = [root], []
+    level, found, videos = [root], [], []
     for _ in range(3):
         below = []
         for folder in level:
@@ -177,14 +220,23 @@ def find_frames(root: Path, subjects: Subjects) -> tuple[Path, list[Fault]]:
             clips = (child for path in candidates for child in list_folder(path)[0])
             if any(subjects.clip is None or subjects.clip.fullmatch(child.name) for child in clips):
                 found.append(folder)
-            elif not candidates:
+            elif candidates:
+                videos += [
+                    path for child in candidates for path in list_folder(child)[1] if path.suffix.lower() in VIDEOS
+                ]
+            else:
                 below += folders
         level = below
-    suitable = [folder for folder in found if folder.resolve().name.lower() not in subjects.unwanted]
+    suitable = [
+        folder for folder in found if os.path.basename(os.path.realpath(folder)).lower() not in subjects.unwanted
+    ]
     if not suitable:
         problem = f"no folders {subjects.examples} in it or up to two levels below"
         if found:
             problem = f"only frames of another camera ({found[0].name})"
+        elif videos:
+            problem = f"{len(videos)} videos, such as {videos[0].relative_to(root)}, but no folders of frames"
+            raise FaultyData(root, problem, _MAKE_FRAMES)
         raise FaultyData(root, problem, subjects.remedy)
 
     def rank(folder: Path) -> int:
@@ -201,4 +253,6 @@ def find_frames(root: Path, subjects: Subjects) -> tuple[Path, list[Fault]]:
 
 def is_marked_cropped(folder: Path) -> bool:
     """Whether the faces are known to be cropped already: one of `MARKS` lies in the folder or up to two levels above."""
-    return any((place / mark).is_file() for place in (folder, *folder.resolve().parents[:2]) for mark in MARKS)
+    return any(
+        (place / mark).is_file() for place in (folder, *Path(os.path.realpath(folder)).parents[:2]) for mark in MARKS
+    )

@@ -9,7 +9,7 @@ It is read in the forms that people have: folders of cropped frames, or videos o
     ROOT/dev/mp4/id00012/21Uxsk56VDQ/00001.mp4                              VoxCeleb2
     ROOT/Adam/morning/…                                                     any faces of your own
 
-Every folder that directly holds at least two images is a sequence, and so is every .mp4 file. The person is named by the
+Every folder that directly holds at least two images is a sequence, and so is every video. The person is named by the
 first of these that applies: a folder or file called `id` + five digits or more (up to a `#`); the folder above one named
 like a frame rate (`1.6`); the first name below ROOT, up to a `#`, that is not the name of a split. It matters because
 training and validation must not share people.
@@ -37,9 +37,9 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.kept import is_sound, read_record, seal, write_record
 
-from .faults import FaultyData
+from .faults import Fault, FaultyData
 from .images import read_pixels, resize
-from .tree import list_images, walk
+from .tree import FOREIGN_VIDEOS, VIDEOS, list_images, walk
 from .video import read_video
 
 _SPLITS = {"train", "test", "val", "dev", "mp4", "faces", "unzippedfaces", "unzippedintervalfaces"}
@@ -70,7 +70,7 @@ class FaceSequences:
     frames: UInt8[np.ndarray, "n s s 3"]  # of all sequences, memory-mapped
     starts: tuple[int, ...]  # index of the first frame of each sequence and, last, n
     people: tuple[str, ...]  # the person in each sequence; sequences of one person lie together
-    skipped: tuple[str, ...]  # for each broken sequence that was left out, what is wrong with it
+    skipped: tuple[Fault, ...]  # the broken sequences that were left out
 
 
 def find_sequences(root: Path, frames: int | None = None) -> list[FaceSequence]:
@@ -85,9 +85,12 @@ def find_sequences(root: Path, frames: int | None = None) -> list[FaceSequence]:
         if len(images) >= 2:
             chosen = tuple(images[index].name for index in spread_evenly(len(images), frames or len(images)))
             found.append(FaceSequence(_person(root, folder), folder, chosen))
-        found += [FaceSequence(_person(root, file), file) for file in files if file.suffix.lower() == ".mp4"]
+        videos = [
+            file for file in files if file.suffix.lower() in VIDEOS | FOREIGN_VIDEOS
+        ]  # the reader says which are foreign
+        found += [FaceSequence(_person(root, file), file) for file in videos]
     if not found:
-        problem = "no folder with two or more images and no .mp4 file in it"
+        problem = "no folder with two or more images and no video in it"
         raise FaultyData(root, problem, "give the folder that holds VoxCeleb's faces")
     people = {sequence.person for sequence in found}
     if len(people) < 2:
@@ -123,7 +126,7 @@ def convert(
         path: of the `.npy` file; a `.json` beside it says which frames belong together, and whose they are.
         size: of a frame in pixels.
         frames: the most to take from each sequence.
-        skip_broken: leave out sequences that cannot be read instead of stopping at the first.
+        skip_broken: leave out sequences that cannot be read instead of stopping at the first; the `.json` lists them.
         workers: threads that read; by default one per core.
 
     Raises:
@@ -131,18 +134,27 @@ def convert(
     """
     root, path = Path(root), Path(path)
     sequences = find_sequences(root, frames)
-    request = {"sequences": _fingerprint(root, sequences), "size": size, "frames": frames, "skip_broken": skip_broken}
+    request = {"sequences": _fingerprint(root, sequences), "size": size, "frames": frames}
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):  # two runs that share a file take turns
-        record = _convert(sequences, path, request, workers)
+        record = _convert(root, sequences, path, request, skip_broken=skip_broken, workers=workers)
+    skipped = tuple(Fault("error", root / file, *words) for file, *words in record["skipped"])
     starts = np.cumsum([0, *record["lengths"]]).tolist()
     if not record["lengths"]:
-        raise FaultyData(root, "every sequence is broken", f"the first: {record['skipped'][0]}")
-    people, skipped = tuple(record["people"]), tuple(record["skipped"])
+        raise FaultyData(root, "every sequence is broken", f"the first: {skipped[0].line}")
+    people = tuple(record["people"])
     return FaceSequences(np.load(path, mmap_mode="r", allow_pickle=False), tuple(starts), people, skipped)
 
 
-def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any], workers: int | None) -> dict[str, Any]:
+def _convert(
+    root: Path,
+    sequences: list[FaceSequence],
+    path: Path,
+    request: dict[str, Any],
+    *,
+    skip_broken: bool,
+    workers: int | None,
+) -> dict[str, Any]:
     """Append sequence by sequence; the record says how many are in the file, whatever follows them there."""
     partial, record_path = path.with_suffix(".partial.npy"), path.with_suffix(".json")
     new: dict[str, Any] = {"request": request, "done": 0, "lengths": [], "people": [], "skipped": [], "sha256": ""}
@@ -150,6 +162,9 @@ def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any],
     if record["request"] != request:
         problem = f"made of other data or with other settings ({record['request']})"
         raise FaultyData(path, problem, f"choose another folder or delete it and {record_path.name}")
+    if record["skipped"] and not skip_broken:
+        file, problem, remedy = record["skipped"][0]
+        raise FaultyData(root / file, f"{problem} (left out by --skip-broken)", remedy)
     if record is not new and is_sound(path):
         return record
     size = request["size"]
@@ -164,7 +179,10 @@ def _convert(sequences: list[FaceSequence], path: Path, request: dict[str, Any],
         try:
             for sequence, frames in _read_all(sequences, record["done"], request, workers):
                 if isinstance(frames, FaultyData):
-                    record["skipped"].append(str(frames))
+                    if not skip_broken:
+                        raise frames
+                    fault = frames.fault
+                    record["skipped"].append([os.path.relpath(fault.file, root), fault.problem, fault.remedy])
                 else:
                     file.write(frames.tobytes())
                     content.update(frames.tobytes())
@@ -222,8 +240,6 @@ def _read_all(
         try:
             return read_sequence(sequence, size=request["size"], frames=request["frames"])
         except FaultyData as error:
-            if not request["skip_broken"]:
-                raise
             return error
 
     with (
@@ -273,7 +289,7 @@ def _fingerprint(root: Path, sequences: list[FaceSequence]) -> str:
 
 def _person(root: Path, source: Path) -> str:
     below = source.relative_to(root).parts
-    for part in (root.resolve().name, *below):
+    for part in (os.path.basename(os.path.realpath(root)), *below):
         if match := _PERSON.fullmatch(part):
             return match[1]
     named = [part for part in below if part.lower() not in _SPLITS] or [source.name]

@@ -67,7 +67,7 @@ def _prepare_voxceleb(
     )
     people = sorted(set(found.people))
     if len(people) < 2:
-        broken = f"{len(found.skipped)} sequences were skipped, the first: {found.skipped[0]}"
+        broken = f"{len(found.skipped)} sequences were skipped, the first: {found.skipped[0].line}"
         raise DataError(f"{source.root}: only one person, {people[0]}, can be read; {broken}")
     held_out = people[-min(config.validation_persons, max(1, len(people) // 10)) :]
     first = found.people.index(held_out[0])  # people come one after the other, sorted by name
@@ -76,7 +76,11 @@ def _prepare_voxceleb(
     chosen = [some[at] for some in theirs for at in voxceleb.spread_evenly(len(some), config.pairs)]
     frames = [found.frames[found.starts[index] : found.starts[index + 1]] for index in chosen]
     validation = FramePairs(np.concatenate(frames), np.cumsum([0, *map(len, frames)]).tolist())
-    skipped = f" ({len(found.skipped)} broken ones skipped, the first: {found.skipped[0]})" if found.skipped else ""
+    skipped = (
+        f" ({len(found.skipped)} broken ones skipped, listed in {path.with_suffix('.json').name})"
+        if found.skipped
+        else ""
+    )
     return pairs, validation, f"{len(people)} people and {len(found.people)} sequences of VoxCeleb{skipped}"
 
 

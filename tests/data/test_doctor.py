@@ -157,7 +157,7 @@ def test_voxceleb(tmp_path):
     trees.write_image(tmp_path / "id10002/abc/2.jpg", size=(9, 9))
     (tmp_path / "id10002/talk.mp4").write_bytes(b"no video")
     problems = [fault.problem for fault in examine("voxceleb", tmp_path).errors]
-    for words in ("empty file", "9x9 pixels", "not an MP4 video"):
+    for words in ("empty file", "9x9 pixels", "not an MP4, AVI"):
         assert any(words in problem for problem in problems)
     assert "no such folder" in examine("voxceleb", tmp_path / "nowhere").errors[0].problem
 

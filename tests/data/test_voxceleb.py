@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import trees
+from videos import trim, write_video
 
 from selfme_lib.data import voxceleb
 from selfme_lib.data.voxceleb import convert, find_sequences, spread_evenly
@@ -22,15 +23,6 @@ def write_folder(folder, *, names=None, size=(40, 40), seed=0):
         trees.write_image(folder / name, size=size, seed=100 * seed + index)
 
 
-def write_video(path, *, frames=12, size=(48, 40)):
-    """Frame t is grey 20 t, so that a decoded frame shows which one it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, size)
-    for number in range(frames):
-        writer.write(np.full((size[1], size[0], 3), 20 * number, np.uint8))
-    writer.release()
-
-
 @pytest.fixture
 def root(tmp_path):
     """All layouts at once: four people, five sequences."""
@@ -39,7 +31,7 @@ def root(tmp_path):
     write_folder(root / FACES, names=["0000025.jpg", "0000100.jpg", "0000050.jpg"], seed=2)
     write_folder(root / TCAE, names=[f"img_0_{number:03d}.jpg" for number in range(1, 12)], seed=3)
     write_video(root / "dev/mp4/id00012/21Uxsk56VDQ/00001.mp4")
-    write_video(root / "test/id10001#other#1#2.mp4", frames=4)
+    write_video(root / "test/id10001#other#1#2.mp4", 4)
     trees.write_image(root / "Nobody/alone/0.png")  # a single frame has no motion
     (root / "Nobody/readme.txt").write_text("not a frame")
     return root
@@ -190,7 +182,7 @@ def cut_video(root):
 
 
 def text_video(root):
-    return root / "test/id10001#other#1#2.mp4", b"<html>404</html>", "not an MP4 video"
+    return root / "test/id10001#other#1#2.mp4", b"<html>404</html>", "not an MP4, AVI"
 
 
 def damaged_video(root):
@@ -220,7 +212,7 @@ def test_what_is_broken_stops_the_conversion_or_is_skipped(root, tmp_path, damag
     assert not (tmp_path / "faces.npy").exists()
     found = convert(root, tmp_path / "other.npy", size=16, skip_broken=True)
     assert (len(found.people), len(found.skipped)) == (4, 1)
-    assert words in found.skipped[0]
+    assert words in found.skipped[0].line and found.skipped[0].file == path
 
 
 def test_what_was_repaired_is_converted(root, tmp_path):
@@ -256,3 +248,38 @@ def test_nothing_but_broken_sequences(tmp_path):
             file.write_bytes(b"")
     with pytest.raises(DataError, match="every sequence is broken"):
         convert(tmp_path, tmp_path / "faces.npy", size=16, skip_broken=True)
+
+
+def test_a_losslessly_trimmed_video_is_not_called_damaged(root, tmp_path):
+    trim(root / "dev/mp4/id00012/21Uxsk56VDQ/00001.mp4", (4, 9))
+    found = convert(root, tmp_path / "faces.npy", size=16, frames=4)
+    assert np.abs(found.frames[3:7, 8, 8, 0].astype(int) - [80, 120, 140, 180]).max() <= 4
+
+
+def test_after_a_refusal_skip_broken_goes_on_with_the_same_folder(root, tmp_path):
+    """The refused run leaves a record, which is not "made of other data"; without the option it is refused again."""
+    path, content, words = cut_video(root)
+    path.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(DataError, match=words):
+            convert(root, tmp_path / "faces.npy", size=16)
+    found = convert(root, tmp_path / "faces.npy", size=16, skip_broken=True)
+    assert (len(found.people), [fault.file for fault in found.skipped]) == (4, [path])
+    with pytest.raises(DataError, match=rf"{path.name}: {words}.*left out by --skip-broken"):
+        convert(root, tmp_path / "faces.npy", size=16)
+    again = convert(root, tmp_path / "faces.npy", size=16, skip_broken=True)
+    assert again.skipped == found.skipped
+
+
+def test_videos_and_pictures_with_other_suffixes_are_read_or_named(root, tmp_path):
+    write_video(root / "dev/mp4/id00013/a/b.avi")
+    write_video(root / "dev/mp4/id00014/a/b.mkv")
+    assert {"id00013", "id00014"} <= set(convert(root, tmp_path / "faces.npy", size=16).people)
+    (root / "dev/mp4/id00014/a/c.wmv").write_bytes(b"...")
+    (root / "id00015").mkdir()
+    for name in ("1.tif", "2.tif"):
+        cv2.imwrite(str(root / "id00015" / name), np.zeros((20, 20, 3), np.uint8))
+    found = convert(root, tmp_path / "other.npy", size=16, skip_broken=True)
+    lines = [fault.line for fault in found.skipped]
+    assert len(lines) == 2 and "c.wmv: a video in a format that is not read; save it as MP4" in lines[0]
+    assert "1.tif: TIFF, not a JPEG, BMP or PNG image; save it as PNG" in lines[1]
