@@ -85,9 +85,7 @@ def find_sequences(root: Path, frames: int | None = None) -> list[FaceSequence]:
         if len(images) >= 2:
             chosen = tuple(images[index].name for index in spread_evenly(len(images), frames or len(images)))
             found.append(FaceSequence(_person(root, folder), folder, chosen))
-        videos = [
-            file for file in files if file.suffix.lower() in VIDEOS | FOREIGN_VIDEOS
-        ]  # the reader says which are foreign
+        videos = [file for file in files if file.suffix.lower() in VIDEOS | FOREIGN_VIDEOS]  # reading refuses these
         found += [FaceSequence(_person(root, file), file) for file in videos]
     if not found:
         problem = "no folder with two or more images and no video in it"
