@@ -7,15 +7,18 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import read_json
+from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.fingerprint import code_hash, fingerprint
-from selfme_lib.runtime.paths import NOTEBOOKS, PACKAGE, PROJECT
+from selfme_lib.runtime.paths import CLONE, NOTEBOOKS, PACKAGE, PROJECT
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 BEYOND = "08"  # the first chapter that goes beyond the paper
 SHIPPED = (".npz", ".safetensors", ".csv")  # data that come with the package and can change a result
+RESTORE = "restore it, with `git checkout` if it is one of the project's"
 
 
 def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> list[Path]:
@@ -29,9 +32,7 @@ def find_notebooks(folder: Path = NOTEBOOKS, only: list[str] | None = None) -> l
     """
     notebooks = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb") if path.stem[:2] < BEYOND)
     if not notebooks:
-        raise UsageError(
-            f"no notebooks in {folder}: run selfme from a clone of the project (pip install -e '.[notebooks]')"
-        )
+        raise UsageError(f"no notebooks in {folder}: {CLONE}")
     if not only:
         return notebooks
     notebooks += find_appendices(folder)
@@ -51,6 +52,25 @@ def find_appendices(folder: Path = NOTEBOOKS) -> list[Path]:
     return sorted([*beyond, *folder.glob("A[0-9]_*.ipynb")])
 
 
+def read_notebook(path: Path, *, remedy: str) -> "NotebookNode":
+    """Read a notebook of any version.
+
+    Raises:
+        DataError: it is damaged or something else; the message ends in `remedy`.
+    """
+    import nbformat
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        return notebook
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such notebook; {remedy}") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: damaged, not a notebook ({reason[:100]}); {remedy}") from None
+
+
 def notebook_fingerprint(notebook: Path, parameters: Mapping[str, Any]) -> str:
     """A hash of everything that determines a notebook's results.
 
@@ -58,8 +78,8 @@ def notebook_fingerprint(notebook: Path, parameters: Mapping[str, Any]) -> str:
     that they build on, and the data files that come with the package.
     """
     cells = [
-        (cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", []))
-        for cell in read_json(notebook)["cells"]
+        (cell.cell_type, cell.source, list(cell.metadata.get("tags", [])))
+        for cell in read_notebook(notebook, remedy=RESTORE).cells
     ]
     modules = {name for kind, source, _ in cells if kind == "code" for name in _imported_modules(source)}
     shipped = [path for path in sorted(PACKAGE.rglob("*")) if path.suffix in SHIPPED]

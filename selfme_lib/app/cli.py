@@ -6,7 +6,10 @@ file, what is wrong, what to do. `selfme --help` takes a third of a second becau
 and because help is plain text: `rich` takes longer to import than everything else together.
 """
 
+import codecs
+import errno
 import gc
+import io
 import sys
 from typing import Annotated
 
@@ -15,6 +18,20 @@ import typer
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .commands import bench, datasets, motion, pages, runs
+
+WRITABLE = "give a place that can be written to"
+PLAIN = {
+    "…": "...",
+    "–": "-",
+    "—": "-",
+    "³": "3",
+    "×": "x",
+    "±": "+/-",
+    "°": " deg",
+    "γ": "gamma",
+    "ω": "omega",
+    "τ": "tau",
+}
 
 app = typer.Typer(
     name="selfme",
@@ -30,6 +47,10 @@ app.add_typer(measure, name="bench")
 
 def main() -> None:
     """Entry point: run the command line and exit with its code."""
+    codecs.register_error("plainly", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plainly")
     code = run(sys.argv[1:])
     gc.freeze()  # on its way out Python would search everything that PyTorch made for garbage, thrice
     sys.exit(code)
@@ -48,8 +69,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         return 1
     except OSError as error:  # a folder that cannot be written to, a full disk
-        place = error.filename or "writing failed"
-        return _complain(f"{place}: {error.strerror}; give a place that can be written to and has room", 1)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room and give the same command again: what was finished is kept" if full else WRITABLE
+        return _complain(f"{error.filename or 'writing failed'}: {error.strerror or error}; {remedy}", 1)
     except ValueError as error:
         from pydantic import ValidationError
 
@@ -68,6 +90,15 @@ def _complain(message: object, code: int) -> int:
     if line:
         print(f"selfme: {line}", file=sys.stderr)
     return code
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """Say in plain letters what the terminal's encoding does not have, such as "…" in a Western European one of Windows."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    plain = "".join(PLAIN.get(letter) or ascii(letter)[1:-1] for letter in text)
+    return plain, error.end
 
 
 def _show_version(wanted: bool) -> bool:

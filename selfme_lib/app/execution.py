@@ -1,5 +1,7 @@
 """Execute one notebook in a kernel of its own, and record how long it took and how much memory it needed."""
 
+import ast
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +16,14 @@ import psutil
 from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
-from selfme_lib.runtime.files import atomic_path, read_json
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.settings import read_shaped
+from selfme_lib.study.records import Progress
 from selfme_lib.study.run_folder import RunFolder
+
+from .chapters import RESTORE, read_notebook
+from .kernels import OwnKernel
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,26 @@ class Outcome:
     message: str = ""
 
 
-def declared_parameters(notebook: Path) -> set[str]:
-    """Names of the parameters that a notebook's cell tagged `parameters` declares."""
-    return set(papermill.inspect_notebook(notebook))
+def declared_parameters(notebook: Path) -> dict[str, Any]:
+    """The parameters that a notebook's cell tagged `parameters` declares, by name, each with its default.
+
+    Raises:
+        DataError: it is not a notebook.
+    """
+    read_notebook(notebook, remedy=RESTORE)
+    return {name: _value(found["default"]) for name, found in papermill.inspect_notebook(_literal(notebook)).items()}
+
+
+def _value(source: str) -> Any:
+    try:
+        return ast.literal_eval(source)
+    except (ValueError, SyntaxError):  # not a plain value
+        return None
+
+
+def _literal(path: Path) -> str:
+    """A path as papermill takes it, which fills in whatever stands in braces."""
+    return str(path.resolve()).replace("{", "{{").replace("}", "}}")
 
 
 def execute(notebook: Path, parameters: dict[str, Any], run: RunFolder) -> Outcome:
@@ -56,21 +81,28 @@ def execute(notebook: Path, parameters: dict[str, Any], run: RunFolder) -> Outco
     with _peak_memory() as peak, _fold_progress(run, notebook.stem):
         try:
             papermill.execute_notebook(
-                notebook.resolve(), unfinished.resolve(), parameters, kernel_name="python3", progress_bar=False,
-                cwd=notebook.parent.resolve(), extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+                _literal(notebook), _literal(unfinished), parameters, kernel_name="python3", progress_bar=False,
+                cwd=notebook.parent.resolve(), kernel_manager_class=OwnKernel,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             )  # fmt: skip
         except papermill.PapermillExecutionError as error:
             message = _explain(error, unfinished)
         except DeadKernelError:
             message = f"its kernel died, as kernels do when memory runs out; what it had done is in {unfinished}"
+        except RuntimeError as error:  # the kernel died before it had answered
+            reason = (str(error).splitlines() or ["no reason given"])[0]
+            message = f"no kernel starts ({reason}): does `{sys.executable} -m ipykernel --version` work?"
     seconds = time.monotonic() - started
+    outcome = Outcome(notebook.stem, "failed" if message else "done", seconds, round(peak[0] / 2**20), message)
+    if message and not unfinished.exists():
+        return outcome
     executed = nbformat.read(unfinished, as_version=4)
     executed.metadata.papermill.update(input_path=notebook.name, output_path=finished.name)
     with atomic_path(unfinished if message else finished) as temporary:
         nbformat.write(executed, temporary)
     if not message:
         unfinished.unlink()
-    return Outcome(notebook.stem, "failed" if message else "done", seconds, round(peak[0] / 2**20), message)
+    return outcome
 
 
 def _explain(error: papermill.PapermillExecutionError, where: Path) -> str:
@@ -131,7 +163,10 @@ def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator
     def show() -> None:
         if not path.exists() or path.stat().st_mtime < begun:
             return
-        now = read_json(path)
+        try:
+            now = read_shaped(path, Progress, remedy="")
+        except (OSError, DataError):  # it is for show
+            return
         if not bars or bars[-1].total != now["total"]:  # another evaluation of the same notebook
             bars.append(
                 tqdm(initial=now["done"], total=now["total"], desc=name, unit="fold", leave=False, disable=None)

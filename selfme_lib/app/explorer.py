@@ -96,6 +96,7 @@ def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool, idle: in
         options = [f"--port={port}", "--Voila.port_retries=0", "--Voila.ip=127.0.0.1", f"--Voila.token={token}"]
         options += [f"--MappingKernelManager.cull_idle_timeout={idle}"]
         options += [f"--MappingKernelManager.cull_interval={max(1, idle // 4)}"]
+        options += ["--VoilaConfiguration.kernel_spec_manager_class=selfme_lib.app.kernels.OwnKernels"]
         options += ["--no-browser"] if not browser else []
         ours = {
             "tornado_settings": {"allow_remote_access": False},

@@ -13,12 +13,13 @@ from pathlib import Path
 import nbformat
 
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import atomic_path, read_json
+from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import NOTEBOOKS, PROJECT
 from selfme_lib.study.exports import in_words, markdown
+from selfme_lib.study.records import read_item
 from selfme_lib.study.run_folder import RunFolder
 
-from .chapters import BEYOND, find_appendices, find_notebooks, machine_paths
+from .chapters import BEYOND, RESTORE, find_appendices, find_notebooks, machine_paths, read_notebook
 from .verify import write_published
 
 ANIMATION = "figures/00_amplification.webp"  # that the README may show
@@ -35,7 +36,7 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
     Raises:
         DataError: a notebook is missing in the run, failed, was changed since, or shows a path of this machine.
     """
-    finished = read_json(run.timings)["notebooks"] if run.timings.exists() else {}
+    finished = run.read_timings()["notebooks"]
     appendices = [path for path in find_appendices(notebooks) if finished.get(path.stem, {}).get("status") == "done"]
     sources = [*find_notebooks(notebooks), *appendices]
     published = [(source, _with_outputs(source, run)) for source in sources]  # all must pass before any is written
@@ -75,7 +76,7 @@ def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
     These are the ones that the cell passed to `save_figure`, in this order, or else its comments `# alt: …`.
     """
     names = re.findall(r"save_figure\(\s*\"(\w+)\"", cell.source)
-    saved = [read_json(run.figures / f"{name}.json")["alt"] for name in names]
+    saved = [read_item(run.figures / f"{name}.json", remedy=run.remedy)["alt"] for name in names]
     alts = saved or re.findall(r"(?m)^# alt: (.+)$", cell.source)
     kinds = ("image/png", "image/jpeg")  # of figures, of widgets
     pictures = [(output, kind) for output in cell.outputs for kind in kinds if kind in output.get("data", {})]
@@ -86,12 +87,13 @@ def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
 def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
     """A committed notebook with the outputs of its executed twin, without papermill's own cell and metadata."""
     executed = run.notebooks / source.name
-    timing = read_json(run.timings)["notebooks"].get(source.stem, {}) if run.timings.exists() else {}
+    timings = run.read_timings()
+    timing = timings["notebooks"].get(source.stem, {})
     if timing.get("status") != "done" or not executed.exists():
         raise DataError(f"{executed}: not finished in this run; run `selfme reproduce` again before publishing")
-    twin = nbformat.read(executed, as_version=4)
+    twin = read_notebook(executed, remedy=run.remedy)
     cells = [cell for cell in twin.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-    notebook = nbformat.read(source, as_version=4)
+    notebook = read_notebook(source, remedy=RESTORE)
     if [cell.source for cell in cells] != [cell.source for cell in notebook.cells]:
         raise DataError(f"{source}: changed since the run; run `selfme reproduce` again before publishing")
     count = 0
@@ -106,7 +108,7 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
                     output.execution_count = count
     if "widgets" in twin.metadata:  # so that widgets show their first state
         notebook.metadata["widgets"] = twin.metadata["widgets"]
-    notebook.metadata["selfme"] = {"profile": read_json(run.timings)["profile"], "seconds": timing["seconds"]}
+    notebook.metadata["selfme"] = {"profile": timings.get("profile", ""), "seconds": timing["seconds"]}
     if found := machine_paths(notebook):
         raise DataError(f"{executed}: shows a path of this machine ({found[0]}); change the cell that prints it")
     return notebook

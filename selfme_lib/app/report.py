@@ -8,8 +8,10 @@ from typing import Any
 import jinja2
 
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import atomic_path, read_json
+from selfme_lib.runtime.files import atomic_path
 from selfme_lib.study.run_folder import RunFolder
+
+from .chapters import read_notebook
 
 DATASET_NAMES = {
     "synthme": "SynthME (rendered faces)",
@@ -26,12 +28,15 @@ def write_report(run: RunFolder) -> Path:
     """Write `report.html` from what the notebooks saved.
 
     Raises:
-        DataError: the folder is not a run's, or holds no results.
+        DataError: the folder is not a run's, holds no results, or some of them are damaged or lost.
     """
     if not run.path.is_dir():
         raise DataError(f"{run.path}: no such folder; `selfme reproduce --out {run.path}` makes one")
     if not run.profile.exists() or not run.items():
         raise DataError(f"{run.path}: not a run with results; `selfme reproduce --out {run.path}` makes one")
+    for name, timing in run.read_timings()["notebooks"].items():
+        if timing["status"] == "done" and (lost := set(timing.get("saved", ())) - set(run.saved(name[:2]))):
+            raise DataError(f"{run.path / min(lost)}: {name} has saved it, and it is not there any more; {run.remedy}")
     with atomic_path(run.report) as temporary:
         temporary.write_text(render(run), encoding="utf-8")
     return run.report
@@ -43,9 +48,9 @@ def render(run: RunFolder) -> str:
         loader=jinja2.PackageLoader("selfme_lib.app"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= {"show": show, "clock": clock}
-    profile = read_json(run.profile)
-    metrics = read_json(run.metrics) if run.metrics.exists() else {}
-    timings = read_json(run.timings)["notebooks"] if run.timings.exists() else {}
+    profile = run.read_settings()
+    metrics = run.read_metrics() if run.metrics.exists() else {}
+    timings = run.read_timings()["notebooks"]
     records = [_prepared(record, run) for record in run.items()]
     dataset = profile["data"]["dataset"]
     return environment.get_template("report.html.j2").render(
@@ -100,7 +105,7 @@ def clock(seconds: float | int) -> str:
 def _prepared(record: dict[str, Any], run: RunFolder) -> dict[str, Any]:
     """A record ready to be shown: pictures embedded, numbers of a column with the same decimals."""
     if record["kind"] == "figure":
-        picture = base64.b64encode((run.figures / f"{record['name']}.png").read_bytes()).decode()
+        picture = base64.b64encode(run.picture(record["name"]).read_bytes()).decode()
         return {**record, "picture": f"data:image/png;base64,{picture}"}
     if record["kind"] == "table":
         return {**record, **_table(record["columns"], record["rows"])}
@@ -156,9 +161,9 @@ def _chapters(records: list[dict[str, Any]], run: RunFolder) -> list[dict[str, A
 def _title(number: str, run: RunFolder) -> str:
     """The first heading of an executed notebook."""
     for path in sorted(run.notebooks.glob(f"{number}_*.ipynb")):
-        for cell in read_json(path)["cells"]:
-            for line in "".join(cell["source"]).splitlines():
-                if cell["cell_type"] == "markdown" and line.startswith("# "):
+        for cell in read_notebook(path, remedy=run.remedy).cells:
+            for line in cell.source.splitlines():
+                if cell.cell_type == "markdown" and line.startswith("# "):
                     return line.removeprefix("# ").removeprefix(number).strip(" ·:.-–")
     return "Notebook"
 

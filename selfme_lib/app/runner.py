@@ -6,20 +6,27 @@ whatever is expensive inside a notebook resumes by itself (see `study.study`).
 """
 
 import json
-import os
+import logging
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.locks import in_use
+from selfme_lib.runtime.paths import seen_from
+from selfme_lib.runtime.settings import read_shaped
+from selfme_lib.study.records import Scored, Timings
 from selfme_lib.study.run_folder import RunFolder
 
-from .chapters import find_notebooks, notebook_fingerprint
+from .chapters import RESTORE, find_notebooks, notebook_fingerprint, read_notebook
 from .execution import Outcome, declared_parameters, execute
 from .report import clock
+
+logger = logging.getLogger(__name__)
 
 
 def reproduce(
@@ -28,6 +35,7 @@ def reproduce(
     *,
     notebooks: list[Path],
     say: Callable[[str], None] | None = None,
+    locked: bool = False,
 ) -> list[Outcome]:
     """Execute notebooks one after the other; one that fails does not stop the others.
 
@@ -36,15 +44,23 @@ def reproduce(
         run: where everything goes.
         notebooks: what to execute, in this order; all lie in one folder, which is their working directory.
         say: receives the progress, a piece of a line at a time; by default standard error.
+        locked: whether the caller has locked a folder around `run` already.
 
     Raises:
         UsageError: a notebook does not know one of the parameters, or `run` holds another profile's results and only
             some of the notebooks are asked for.
+        DataError: another process uses `run`.
     """
-    say = say or _to_stderr
-    parameters = {**parameters, "run_dir": os.path.relpath(run.path, notebooks[0].parent)}
+    parameters = {**parameters, "run_dir": seen_from(notebooks[0].parent, run.path)}
     for notebook in notebooks:
         _check_parameters(notebook, parameters)
+    with nullcontext() if locked else in_use(run.path):
+        return _reproduce(parameters, run, notebooks, say or _to_stderr)
+
+
+def _reproduce(
+    parameters: dict[str, Any], run: RunFolder, notebooks: list[Path], say: Callable[[str], None]
+) -> list[Outcome]:
     keys = {path.stem: notebook_fingerprint(path, parameters) for path in notebooks}
     expected = _expected_seconds(parameters["profile"], run, notebooks)
     _settle(parameters, run, keys, complete=len(notebooks) == len(find_notebooks(notebooks[0].parent)))
@@ -59,12 +75,13 @@ def reproduce(
             say("finished earlier\n")
         else:
             run.forget(notebook.stem[:2])
+            before = _changed(run.metrics)
             try:
                 outcome = execute(notebook, parameters, run)
             except KeyboardInterrupt:
                 say("interrupted; the same command goes on from here\n")
                 raise
-            _record(run, parameters["profile"], outcome, keys[notebook.stem])
+            _record(run, parameters["profile"], outcome, keys[notebook.stem], scored=_changed(run.metrics) != before)
             left = _time_left(expected, notebooks[position:], keys, run)
             say(
                 f"{outcome.status}: {clock(outcome.seconds)}, {outcome.peak_memory_mb} MB; "
@@ -78,7 +95,7 @@ def reproduce(
 
 
 def _check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
-    known = declared_parameters(notebook)
+    known = set(declared_parameters(notebook))
     if unknown := sorted(set(parameters) - known):  # papermill itself would only warn
         raise UsageError(
             f"{notebook.name} has no parameter {', '.join(unknown)}; "
@@ -91,8 +108,11 @@ def _settle(parameters: dict[str, Any], run: RunFolder, keys: dict[str, str], *,
 
     Fields, folds and checkpoints stay: they are stored under all that determines them.
     """
+    for path, shape in ((run.timings, Timings), (run.metrics, Scored)):
+        if path.exists() and not _sound(path, shape):
+            path.unlink()  # what it told of is not finished, then
     settings = json.loads(json.dumps({key: value for key, value in parameters.items() if key != "run_dir"}))
-    same = run.profile.exists() and read_json(run.profile) == settings
+    same = run.profile.exists() and _sound(run.profile, dict) == settings
     if run.profile.exists() and not same and not complete:
         raise UsageError(f"{run.path} holds a run with other settings: choose another --out or leave out --only")
     if complete and not any(_is_finished(name, keys, run) for name in keys):
@@ -102,16 +122,42 @@ def _settle(parameters: dict[str, Any], run: RunFolder, keys: dict[str, str], *,
     write_json(run.profile, settings)
 
 
+def _sound(path: Path, shape: Any) -> Any:
+    """The content of a JSON file; None, with a warning, if it is damaged."""
+    try:
+        return read_shaped(path, shape, remedy="it is made anew")
+    except DataError as error:
+        logger.warning("%s", error)
+        return None
+
+
 def _is_finished(name: str, keys: dict[str, str], run: RunFolder) -> bool:
-    key = _timings(run)["notebooks"].get(name, {}).get("key")
-    return key == keys[name] and (run.notebooks / f"{name}.ipynb").exists()
+    """Whether a notebook was run as it is, and everything that it saved is still there as it was saved."""
+    earlier = _timings(run)["notebooks"].get(name, {})
+    return (
+        earlier.get("key") == keys[name]
+        and _is_notebook(run.notebooks / f"{name}.ipynb")
+        and earlier.get("saved", {}).items() <= run.saved(name[:2]).items()
+        and (run.metrics.exists() or not earlier.get("scored"))
+    )
+
+
+def _is_notebook(path: Path) -> bool:
+    try:
+        return bool(read_notebook(path, remedy="it is made anew"))
+    except DataError:
+        return False
 
 
 def _timings(run: RunFolder) -> dict[str, Any]:
-    return read_json(run.timings) if run.timings.exists() else {"notebooks": {}}
+    return (_sound(run.timings, Timings) if run.timings.exists() else None) or {"notebooks": {}}
 
 
-def _record(run: RunFolder, profile: str, outcome: Outcome, key: str) -> None:
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _record(run: RunFolder, profile: str, outcome: Outcome, key: str, *, scored: bool) -> None:
     timings = _timings(run)
     timings["profile"] = profile
     timings["notebooks"][outcome.name] = {
@@ -120,6 +166,8 @@ def _record(run: RunFolder, profile: str, outcome: Outcome, key: str) -> None:
         "peak_memory_mb": outcome.peak_memory_mb,
         "key": key if outcome.status == "done" else "",
         "message": outcome.message,
+        "saved": run.saved(outcome.name[:2]),
+        "scored": scored,
     }
     timings["notebooks"] = dict(sorted(timings["notebooks"].items()))
     write_json(run.timings, timings)
@@ -128,7 +176,7 @@ def _record(run: RunFolder, profile: str, outcome: Outcome, key: str) -> None:
 def _record_total(run: RunFolder) -> None:
     """Add what the notebook that writes metrics.json cannot know yet: how long the whole run took."""
     if run.metrics.exists():
-        metrics = read_json(run.metrics)
+        metrics = read_json(run.metrics, remedy=run.remedy)
         seconds = {name: item["seconds"] for name, item in _timings(run)["notebooks"].items()}
         metrics["times"] |= {"wall_seconds": sum(seconds.values()), "notebooks": seconds}
         write_json(run.metrics, metrics)
@@ -138,12 +186,12 @@ def _expected_seconds(profile: str, run: RunFolder, notebooks: list[Path]) -> di
     """Seconds that each notebook took in the newest run with this profile, or else when it was published."""
     expected = {}
     for path in notebooks:
-        published = read_json(path)["metadata"].get("selfme", {})
+        published = read_notebook(path, remedy=RESTORE).metadata.get("selfme", {})
         if published.get("profile") == profile:
-            expected[path.stem] = published["seconds"]
+            expected[path.stem] = float(published.get("seconds", 0))
     records = sorted(run.path.parent.glob("*/timings.json"), key=lambda path: path.stat().st_mtime)
-    for timings in map(read_json, records):
-        if timings.get("profile") == profile:
+    for timings in (_sound(path, Timings) for path in records):
+        if timings and timings.get("profile") == profile:
             done = {name: item for name, item in timings["notebooks"].items() if item["status"] == "done"}
             expected |= {name: item["seconds"] for name, item in done.items()}
     return expected

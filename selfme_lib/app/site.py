@@ -11,13 +11,11 @@ Sphinx reads a source tree that is made for it in a temporary folder. The tree h
 import base64
 import importlib.resources
 import itertools
-import multiprocessing
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,10 +29,11 @@ from sphinx.errors import SphinxError
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import NOTEBOOKS, PACKAGE, PROJECT
+from selfme_lib.runtime.processes import process_pool
 from selfme_lib.study.exports import literal
 from selfme_lib.study.run_folder import RunFolder
 
-from .chapters import find_appendices, find_notebooks
+from .chapters import RESTORE, find_appendices, find_notebooks, read_notebook
 from .publish import describe_pictures
 from .student import is_solution
 
@@ -96,8 +95,7 @@ def write_site(out: Path, run: RunFolder | None = None, *, project: Path = PROJE
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
         _SourceTree(source, project, run).write()
-        alone = multiprocessing.get_context("spawn")  # autodoc imports this package a second time
-        with ProcessPoolExecutor(1, mp_context=alone) as pool:
+        with process_pool(1) as pool:  # a process of its own: autodoc imports this package a second time
             pool.submit(_build, source, out.resolve(), Path(folder, "doctrees")).result()
     if run is not None and run.report.exists():
         with atomic_path(out / "report.html") as temporary:
@@ -199,7 +197,7 @@ class _SourceTree:
         if not path.exists():
             remedy = f"run `selfme reproduce --only {source.stem[:2]}` or leave out --run"
             raise DataError(f"{path}: not in this run; {remedy}")
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read_notebook(path, remedy=RESTORE if run is None else run.remedy)
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
         notebook.metadata.pop("widgets", None)
         for number, cell in enumerate(notebook.cells):

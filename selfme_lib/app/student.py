@@ -5,7 +5,6 @@ student's copy the solutions are empty, and so are all outputs, which would give
 """
 
 import copy
-import os
 import re
 from pathlib import Path
 
@@ -13,6 +12,9 @@ import nbformat
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.paths import seen_from
+
+from .chapters import read_notebook
 
 SOLUTION = "solution"  # tag of a cell
 GIVEN = "# your turn"  # how a stub begins
@@ -34,11 +36,7 @@ def write_student_copy(source: Path, out: Path) -> Path:
     """
     if not source.is_file():
         raise DataError(f"{source}: no such notebook")
-    try:
-        teacher = nbformat.read(source, as_version=4)
-    except (ValueError, AttributeError, nbformat.ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{source}: not a notebook ({reason}); give an .ipynb file") from None
+    teacher = read_notebook(source, remedy="give an .ipynb file")
     if not any(map(is_solution, teacher.cells)):
         raise DataError(f"{source}: no cell has the tag {SOLUTION!r}; is this a student's copy already?")
     target = out / source.name if out.is_dir() or out.suffix != ".ipynb" else out
@@ -74,7 +72,7 @@ def _relinked(text: str, home: Path, place: Path) -> str:
         file, hash_, anchor = match[1].partition("#")
         if re.match(r"https?:|mailto:|attachment:", file) or not file:
             return match[0]
-        there = Path(os.path.relpath((home / file).resolve(), place.resolve())).as_posix()
-        return f"]({there}{hash_}{anchor})"
+        there = Path(seen_from(place.resolve(), (home / file).resolve()))
+        return f"]({there.as_uri() if there.is_absolute() else there.as_posix()}{hash_}{anchor})"
 
     return re.sub(r"\]\(([^)\s]+)\)", moved, text)

@@ -20,6 +20,7 @@ with the folds that it lacks.
 import concurrent.futures
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,42 +30,70 @@ import pandas as pd
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import read_json, read_yaml
+from selfme_lib.runtime.files import read_yaml, write_json
 from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.locks import in_use
 from selfme_lib.runtime.processes import run_tasks
+from selfme_lib.runtime.settings import read_shaped
+from selfme_lib.study import profiles
 from selfme_lib.study.exports import write_table
+from selfme_lib.study.limits import check_size
+from selfme_lib.study.records import Scored
 from selfme_lib.study.results import METRICS, Result
 from selfme_lib.study.rows import Row
-from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.run_folder import SHARED, RunFolder
 
 from .execution import Outcome, declared_parameters
 from .runner import reproduce
 
-SHARED = ("fields", "folds", "checkpoints")
+MOST_POINTS = 1_000
 
 
 def read_grid(path: Path, notebook: Path) -> list[dict[str, Any]]:
     """The points of a grid, in the order of its file, the last parameter changing fastest.
 
     Raises:
-        UsageError: no such file, not YAML, an empty list, or a parameter that the notebook does not declare.
+        UsageError: no such file, not YAML, an empty list, more than `MOST_POINTS`, a parameter that the notebook does not
+            declare, or a value that it could not use.
     """
     if not notebook.is_file():
         raise UsageError(f"{notebook}: no such notebook")
     if not path.is_file():
         raise UsageError(f"{path}: no such file; give a YAML file of parameters, in which lists stand for alternatives")
     grid = read_yaml(path)
-    known = declared_parameters(notebook) - {"run_dir"}
-    if unknown := sorted(set(map(str, grid)) - known):
-        raise UsageError(f"{path}: {notebook.name} has no parameter {unknown[0]}; there are {', '.join(sorted(known))}")
-    return expand(grid, where=str(path))
+    known = declared_parameters(notebook)
+    if unknown := sorted(set(map(str, grid)) - (set(known) - {"run_dir"})):
+        there = ", ".join(sorted(set(known) - {"run_dir"}))
+        raise UsageError(f"{path}: {notebook.name} has no parameter {unknown[0]}; there are {there}")
+    points = expand(grid, where=str(path))
+    for point in points:
+        try:
+            _check(point, known, notebook.parent)
+        except UsageError as error:
+            hint = "; in a grid a list stands for alternatives: a list as value is written [[a, b]]"
+            raise UsageError(f"{path}: {error}{hint if 'expected a list' in str(error) else ''}") from None
+    return points
+
+
+def _check(point: dict[str, Any], declared: dict[str, Any], folder: Path) -> None:
+    """Raise UsageError if a value is not of the kind that the notebook, which lies in `folder`, declares."""
+    for name, value in point.items():
+        if isinstance(declared[name], list) and not isinstance(value, list):
+            raise UsageError(f"{name}: expected a list, got {value!r}")
+    for name, kind, what in (("profile", str, "text"), ("seed", int, "a whole number")):
+        if name in point and type(point[name]) is not kind:
+            raise UsageError(f"{name}: expected {what}, got {point[name]!r}")
+    sections = {name: point[name] for name in profiles.SECTIONS if name in point}
+    profile = point.get("profile", "quick")
+    own = profile.endswith((".yaml", ".yml"))
+    check_size(profiles.load(str(folder / profile) if own else profile, seed=point.get("seed"), **sections))
 
 
 def expand(grid: Mapping[str, Any], *, where: str = "grid") -> list[dict[str, Any]]:
     """Every combination of a grid's alternatives, those of nested grids included.
 
     Raises:
-        UsageError: an empty list of alternatives.
+        UsageError: an empty list of alternatives, or too many points.
     """
     alternatives: list[list[Any]] = []
     for name, value in grid.items():
@@ -72,6 +101,8 @@ def expand(grid: Mapping[str, Any], *, where: str = "grid") -> list[dict[str, An
             raise UsageError(f"{where}: {name} has no alternatives; an empty list as value is written [[]]")
         nested = expand(value, where=where) if isinstance(value, Mapping) else value
         alternatives.append(nested if isinstance(nested, list) else [nested])
+    if (count := math.prod(map(len, alternatives))) > MOST_POINTS:
+        raise UsageError(f"{where}: {count:,} points, each a run of the notebook; give at most {MOST_POINTS:,}")
     return [dict(zip(grid, choice)) for choice in itertools.product(*alternatives)]
 
 
@@ -92,12 +123,12 @@ def sweep(
     names = [name_of(point, varied(points)) for point in points]
     tasks = {name: (notebook.resolve(), _alone(point), out.resolve(), name) for point, name in zip(points, names)}
     outcomes: dict[str, Outcome] = {}
-    with tqdm(total=len(tasks), desc="sweep", unit="notebook", disable=None) as bar:
+    with in_use(out), tqdm(total=len(tasks), desc="sweep", unit="notebook", disable=None) as bar:
         for name, outcome in run_tasks(run_point, tasks, executor):
             outcomes[name] = outcome
             bar.update()
-    table = collect(out, points, names)
-    write_table(out / "sweep", table, caption=f"{notebook.stem}: {', '.join(varied(points)) or 'one point'}")
+        table = collect(out, points, names)
+        write_table(out / "sweep", table, caption=f"{notebook.stem}: {', '.join(varied(points)) or 'one point'}")
     return table, [outcomes[name] for name in names]
 
 
@@ -105,11 +136,8 @@ def run_point(notebook: Path, parameters: dict[str, Any], out: Path, name: str) 
     """Execute the notebook once, into its own run folder, with what is expensive in the folder that all points share."""
     folder = out / "points" / name
     folder.mkdir(parents=True, exist_ok=True)
-    for part in SHARED:
-        (out / "shared" / part).mkdir(parents=True, exist_ok=True)
-        if not (folder / part).exists():
-            (folder / part).symlink_to(Path("..", "..", "shared", part), target_is_directory=True)
-    (outcome,) = reproduce(parameters, RunFolder(folder), notebooks=[notebook], say=lambda _: None)
+    write_json(folder / SHARED, "../../shared")
+    (outcome,) = reproduce(parameters, RunFolder(folder), notebooks=[notebook], say=lambda _: None, locked=True)
     return outcome
 
 
@@ -119,7 +147,8 @@ def collect(out: Path, points: list[dict[str, Any]], names: list[str]) -> pd.Dat
     for point, name in zip(points, names):
         metrics = out / "points" / name / "metrics.json"
         if metrics.exists():
-            lines += [{**_flat(point, varied(points)), **scores} for scores in _scores(read_json(metrics)["rows"])]
+            rows = read_shaped(metrics, Scored, remedy="give the same command again")["rows"]
+            lines += [{**_flat(point, varied(points)), **scores} for scores in _scores(rows)]
     return pd.DataFrame(lines)
 
 

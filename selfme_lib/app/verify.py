@@ -31,7 +31,9 @@ from pathlib import Path
 from typing import Any
 
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.files import write_json
+from selfme_lib.runtime.settings import read_shaped
+from selfme_lib.study.records import Published, check_widths
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import BEYOND
@@ -57,20 +59,33 @@ def key_numbers(run: RunFolder) -> dict[str, Any]:
         raise DataError(f"{run.path}: not a finished run; `selfme reproduce --out {run.path}` makes one")
     records = [item for item in run.items() if item["kind"] != "figure" and item["name"] != ENVIRONMENT]
     tables = [item for item in records if item["kind"] == "table"]
-    metrics = read_json(run.metrics)
+    metrics = run.read_metrics()
     return {
-        "profile": read_json(run.profile)["profile"],
+        "profile": run.read_settings()["profile"],
         "ran_on": {key: metrics[key] for key in ("environment", "torch", "device")},
         "tables": {item["name"]: {key: item[key] for key in ("columns", "rows")} for item in tables},
         "values": {item["name"]: item["values"] for item in records if item["kind"] == "values"},
     }
 
 
+def read_published(path: Path) -> dict[str, Any]:
+    """The numbers that are published.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    remedy = "restore it with `git checkout`, or publish again"
+    numbers = read_shaped(path, Published, remedy=remedy)
+    for table in numbers["tables"].values():
+        check_widths(table, path, remedy)
+    return numbers
+
+
 def write_published(run: RunFolder, path: Path) -> Path:
     """Keep the key numbers of a run in a file of the project; those of an appendix that the run lacks stay as they are."""
     numbers = key_numbers(run)
     if path.exists():
-        earlier, chapters = read_json(path), _chapters(numbers)
+        earlier, chapters = read_published(path), _chapters(numbers)
         for kind in KINDS:
             numbers[kind] |= {name: item for name, item in earlier[kind].items() if _is_appendix(name, chapters)}
     write_json(path, numbers)

@@ -7,11 +7,13 @@ from pydantic.dataclasses import dataclass
 
 from selfme_lib.runtime.settings import STRICT
 
-Side = Annotated[int, Field(ge=1, le=4096)]
-Count = Annotated[int, Field(ge=1, le=10**7)]
-Width = Annotated[float, Field(gt=0, le=4)]
-Rate = Annotated[float, Field(gt=0, le=10)]
-Cost = Annotated[float, Field(gt=0, le=1e12)]
+Side = Annotated[int, Field(ge=1, le=4096, description="memory grows with its square")]
+Count = Annotated[int, Field(ge=1, le=10**7, description="more take months")]
+Batch = Annotated[int, Field(ge=1, le=10**5, description="samples that are in memory at once")]
+Width = Annotated[float, Field(gt=0, le=4, description="a factor; weights grow with its square")]
+Rate = Annotated[float, Field(gt=0, le=10, description="0 learns nothing, a larger step of Adam diverges")]
+Cost = Annotated[float, Field(gt=0, le=1e12, description="of a support vector machine; beyond it libsvm never ends")]
+Photograph = Annotated[int, Field(ge=32, le=4096, description="the network halves its input five times")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -26,7 +28,7 @@ class LBPTOPConfig:
     """
 
     size: Side = 128
-    frames: Annotated[int, Field(ge=3, le=10_000)] = 15
+    frames: Annotated[int, Field(ge=3, le=10_000, description="a moment has one before and one after it")] = 15
     blocks: Side = 5
     c: Cost = 1.0
 
@@ -48,7 +50,7 @@ class BiWOOFConfig:
 
     size: Side = 128
     blocks: Side = 8
-    bins: Annotated[int, Field(ge=2, le=1000)] = 8
+    bins: Annotated[int, Field(ge=2, le=1000, description="sectors of a circle")] = 8
     c: Cost = 1e4
 
     def __post_init__(self):
@@ -71,7 +73,7 @@ class NetworkConfig:
     size: Side
     width: Width
     epochs: Count
-    batch_size: Count
+    batch_size: Batch
     lr: Rate
     pretrained: bool
 
@@ -84,7 +86,7 @@ class NetworkConfig:
 class PhotographConfig(NetworkConfig):
     """As `NetworkConfig`, for networks made for photographs, which halve their input up to five times."""
 
-    size: Annotated[int, Field(ge=32, le=4096)]
+    size: Photograph
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -98,10 +100,10 @@ class TCAEConfig:
         lr: peak of the one-cycle schedule of Adam.
     """
 
-    size: Annotated[int, Field(ge=32, le=4096)] = 256
+    size: Photograph = 256
     width: Width = 1.0
     steps: Count = 20000
-    batch_size: Annotated[int, Field(ge=2, le=10**5)] = 16
+    batch_size: Annotated[int, Field(ge=2, le=10**5, description="batch normalisation needs two")] = 16
     lr: Rate = 1e-3
 
     def __post_init__(self):

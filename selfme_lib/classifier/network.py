@@ -55,28 +55,28 @@ class ClassifierConfig:
             compiling each setting of the losses, so only long trainings gain.
     """
 
-    image_size: Annotated[int, Field(ge=2, le=4096)] = 224
-    patch_size: Annotated[int, Field(ge=1, le=512)] = 16
+    image_size: Annotated[int, Field(ge=2, le=4096, description="memory grows with its fourth power")] = 224
+    patch_size: Annotated[int, Field(ge=1, le=512, description="a side of the image holds two patches or more")] = 16
     channels: Literal[2, 3] = 2
-    depth: Annotated[int, Field(ge=1, le=64)] = 12
-    width: Annotated[int, Field(ge=1, le=4096)] = 384
-    heads: Annotated[int, Field(ge=1, le=64)] = 6
+    depth: Annotated[int, Field(ge=1, le=64, description="blocks, all in memory")] = 12
+    width: Annotated[int, Field(ge=1, le=4096, description="weights grow with its square")] = 384
+    heads: Annotated[int, Field(ge=1, le=64, description="they share the width")] = 6
     pretrained: bool = False
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 60
-    batch_size: Annotated[int, Field(ge=1, le=100_000)] = 32
-    lr: Annotated[float, Field(gt=0, le=10)] = 1e-4
+    epochs: Annotated[int, Field(ge=1, le=100_000, description="more take days")] = 60
+    batch_size: Annotated[int, Field(ge=1, le=100_000, description="samples that are in memory at once")] = 32
+    lr: Annotated[float, Field(gt=0, le=10, description="0 learns nothing, a larger step of Adam diverges")] = 1e-4
     schedule: Literal["exponential", "one-cycle"] = "exponential"
-    lr_decay: Annotated[float, Field(ge=0, le=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
-    omega: Annotated[float, Field(ge=0, le=1000)] = 0.1
-    tau: Annotated[float, Field(gt=0, le=1000)] = 0.07
+    lr_decay: Annotated[float, Field(ge=0, le=1, description="a rate that grows or changes its sign diverges")] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, le=10, description="a negative one lets weights explode")] = 0.0
+    omega: Annotated[float, Field(ge=0, le=1000, description="a weight of the loss")] = 0.1
+    tau: Annotated[float, Field(gt=0, le=1000, description="the loss divides by it")] = 0.07
     denominator: Literal["pair", "all"] = "pair"
     contrast_on: Literal["patches", "encoder"] = "patches"
     mirror: bool = False
-    input_scale: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+    input_scale: Annotated[float, Field(gt=0, le=10_000, description="0 shows the network no motion")] = 1.0
     flip: bool = False
-    shift: Annotated[float, Field(ge=0, le=4096)] = 0.0
-    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shift: Annotated[float, Field(ge=0, le=4096, description="px, up to the image's size")] = 0.0
+    zoom: Annotated[float, Field(ge=0, lt=1, description="a fraction; 1 shrinks the motion to nothing")] = 0.0
     balanced: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False

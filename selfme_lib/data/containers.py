@@ -118,9 +118,7 @@ def _ebml_element(head: bytes) -> tuple[bytes, int, int | None]:
 
 def _shown(file: BinaryIO, length: int) -> int | None:
     """The samples of the video track that are presented by one of its edits."""
-    names: set[bytes] = set()
-    movie: dict[bytes, bytes] = {}
-    tracks: list[dict[bytes, bytes]] = []
+    names, movie, tracks = set(), {}, []
     for name, start, end in _elements(file, length, _box, _BOXES):
         names.add(name)
         if name == b"trak":

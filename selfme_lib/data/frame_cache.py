@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock
 from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.kept import is_sound, new_array, read_record, seal, write_record
+from selfme_lib.runtime.locks import in_turn
 
 from .alignment import crop_face, find_alignment
 from .clips import Clip
@@ -38,8 +37,7 @@ class FrameCache:
     def with_aligned(self, clips: Sequence[Clip]) -> list[Clip]:
         """The same clips, recordings with the path of their aligned frames, which exist afterwards. Cropped clips do not change.
 
-        Frames in which no face was found are cropped like their neighbours; a warning names them, and clips that may have been
-        stored sideways.
+        Frames in which no face was found are cropped like their neighbours; a warning names them.
 
         Raises:
             DataError: a frame cannot be read, or no frame of a clip shows a face.
@@ -50,9 +48,6 @@ class FrameCache:
         if without := [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]:
             named = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
             logger.warning("no face found in %d frames: %s", len(without), named)
-        for clip in aligned:
-            if doubt := _facts(clip)["doubt"]:
-                logger.warning("%s: %s If so, turn its frames upright", clip.key, doubt)
         return aligned
 
     def fill(self, clips: Sequence[Clip]) -> list[Path]:
@@ -68,8 +63,7 @@ class FrameCache:
 
     def _entry(self, clip: Clip) -> Path:
         path = self.folder / f"{self._key(clip)}.npy"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.stem}.lock")):
+        with in_turn(path):
             if not is_sound(path) or not (clip.cropped or read_record(path.with_suffix(".json"))):
                 self._write(clip, path)
         return path
@@ -88,8 +82,7 @@ class FrameCache:
                 raise FaultyData(clip.frames[0].parent, f"no face in any of its {len(clip.frames)} frames", remedy)
             matrix = found.matrix
             without = [clip.frames[place].name for place in found.without_face]
-            facts = {"clip": clip.key, "drift": found.drift, "without_face": without, "doubt": found.doubt}
-            write_record(path.with_suffix(".json"), facts)
+            write_record(path.with_suffix(".json"), {"clip": clip.key, "drift": found.drift, "without_face": without})
         with atomic_path(path) as temporary:
             shape = (len(clip.frames), self.size, self.size, 3)
             frames = new_array(temporary, shape)
@@ -105,15 +98,10 @@ class FrameCache:
 
 def frames_without_face(clip: Clip) -> list[Path]:
     """The frames of an aligned clip in which no face was found."""
-    names = set(_facts(clip)["without_face"])
-    return [path for path in clip.frames if path.name in names]
-
-
-def _facts(clip: Clip) -> dict[str, Any]:
-    """What aligning has found out about a clip."""
     if clip.aligned is None:
-        return {"without_face": [], "doubt": ""}
+        return []
     facts = read_record(clip.aligned.with_suffix(".json"))
     if facts is None:
         raise FaultyData(clip.aligned, "no sound .json beside it", "delete the file and run the command again")
-    return facts
+    names = set(facts["without_face"])
+    return [path for path in clip.frames if path.name in names]

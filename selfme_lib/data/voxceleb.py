@@ -31,15 +31,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
 from selfme_lib.runtime.kept import is_sound, read_record, seal, write_record
+from selfme_lib.runtime.locks import in_turn
 
 from .faults import Fault, FaultyData
 from .images import read_pixels, resize
-from .tree import list_images, list_videos, walk
+from .tree import FOREIGN_VIDEOS, VIDEOS, list_images, walk
 from .video import read_video
 
 _SPLITS = {"train", "test", "val", "dev", "mp4", "faces", "unzippedfaces", "unzippedintervalfaces"}
@@ -85,7 +85,8 @@ def find_sequences(root: Path, frames: int | None = None) -> list[FaceSequence]:
         if len(images) >= 2:
             chosen = tuple(images[index].name for index in spread_evenly(len(images), frames or len(images)))
             found.append(FaceSequence(_person(root, folder), folder, chosen))
-        found += [FaceSequence(_person(root, file), file) for file in list_videos(files)]
+        videos = [file for file in files if file.suffix.lower() in VIDEOS | FOREIGN_VIDEOS]  # reading refuses these
+        found += [FaceSequence(_person(root, file), file) for file in videos]
     if not found:
         problem = "no folder with two or more images and no video in it"
         raise FaultyData(root, problem, "give the folder that holds VoxCeleb's faces")
@@ -132,8 +133,7 @@ def convert(
     root, path = Path(root), Path(path)
     sequences = find_sequences(root, frames)
     request = {"sequences": _fingerprint(root, sequences), "size": size, "frames": frames}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):  # two runs that share a file take turns
+    with in_turn(path):  # two runs that share a file take turns
         record = _convert(root, sequences, path, request, skip_broken=skip_broken, workers=workers)
     skipped = tuple(Fault("error", root / file, *words) for file, *words in record["skipped"])
     starts = np.cumsum([0, *record["lengths"]]).tolist()

@@ -20,7 +20,9 @@ from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.settings import STRICT
 
 Pair = tuple[Frames, Frames]
-Deviation = Annotated[float, Field(ge=0, le=2)]
+Deviation = Annotated[
+    float, Field(ge=0, le=2, description="a standard deviation; beyond it nothing is left of the frame")
+]
 
 
 class FramePairs:
@@ -74,13 +76,16 @@ class Augmentation:
             gain and gamma and of a gradient of light across the image; least and greatest deviation of the sensor noise.
     """
 
-    grey: Annotated[float, Field(ge=0, le=1)] = 0.3
+    grey: Annotated[float, Field(ge=0, le=1, description="a probability")] = 0.3
     light: Deviation = 0.015
     zoom: Deviation = 0.08
-    turn: Annotated[float, Field(ge=0, le=math.pi)] = 0.05
+    turn: Annotated[float, Field(ge=0, le=math.pi, description="radians")] = 0.05
     shift: Deviation = 0.05
     exposure: Deviation = 0.05
-    noise: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] = (0.003, 0.04)
+    noise: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]],
+        Field(description="shares of the range of brightness; they are drawn on a logarithmic scale"),
+    ] = (0.003, 0.04)
 
     def __call__(self, pair: Pair, generator: np.random.Generator) -> Pair:
         both = torch.stack(pair, dim=1)  # (b, 2, 3, h, w)

@@ -4,6 +4,7 @@ The people are rendered, like those behind the checkpoint that comes with the pa
 """
 
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from selfme_lib.data import voxceleb
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
+from selfme_lib.runtime.locks import in_use
 from selfme_lib.synthme.pretraining import render_pairs
 
 from . import checkpoint
@@ -34,10 +36,11 @@ def pretrain(out: Path, config: PretrainingConfig, *, fabric: Fabric, workers: i
         workers: processes that render, or threads that read; by default one per core.
 
     Raises:
-        DataError: the folder belongs to another recipe, or VoxCeleb cannot be read.
+        DataError: another process uses the folder, or it belongs to another recipe; or VoxCeleb cannot be read.
     """
-    _announce(*_prepare(out, config, workers))
-    fabric.launch(partial(_train, out=out, config=config))
+    with nullcontext() if getattr(rank_zero_only, "rank", 0) else in_use(out):  # the other processes run this, too
+        _announce(*_prepare(out, config, workers))
+        fabric.launch(partial(_train, out=out, config=config))
     return out / "motion.safetensors"
 
 

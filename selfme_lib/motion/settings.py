@@ -12,11 +12,12 @@ from selfme_lib.runtime.settings import STRICT
 from .losses import FLOOR
 from .pairs import Augmentation
 
-Side = Annotated[int, Field(ge=8, le=8192)]
-Channels = Annotated[int, Field(ge=1, le=8192)]
-Spread = Annotated[float, Field(gt=0, le=100)]
-Weight = Annotated[float, Field(ge=0, le=1e6)]
-Count = Annotated[int, Field(ge=1, le=10**7)]
+Side = Annotated[int, Field(ge=8, le=8192, description="px; memory grows with its square")]
+Channels = Annotated[int, Field(ge=1, le=8192, description="weights grow with their square")]
+Depth = Annotated[int, Field(ge=0, le=8, description="each level halves the frame")]
+Spread = Annotated[float, Field(gt=0, le=100, description="the network divides by it")]
+Weight = Annotated[float, Field(ge=0, le=1e6, description="a weight of the loss")]
+Count = Annotated[int, Field(ge=1, le=10**7, description="each is rendered or read")]
 FeatureName = Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"]
 
 
@@ -46,20 +47,20 @@ class LearnerConfig:
 
     size: Side = 128
     largest: Side = 192
-    keypoints: Annotated[int, Field(ge=1, le=10_000)] = 100
-    passes: Annotated[int, Field(ge=1, le=100)] = 3
+    keypoints: Annotated[int, Field(ge=1, le=10_000, description="each has a heatmap in memory")] = 100
+    passes: Annotated[int, Field(ge=1, le=100, description="each estimates motion once")] = 3
     width: Channels = 24
-    depth: Annotated[int, Field(ge=0, le=8)] = 3
+    depth: Depth = 3
     max_width: Channels = 96
     generator_width: Channels = 8
-    generator_depth: Annotated[int, Field(ge=0, le=8)] = 1
+    generator_depth: Depth = 1
     temperature: Spread = 0.1
     reach: Spread | None = 0.15
     heatmap_variance: Spread = 0.01
     locality: Spread = 0.09
     matching: bool = True
     contrast: bool = True
-    contrast_floor: Annotated[float, Field(ge=0, le=1)] = FLOOR
+    contrast_floor: Annotated[float, Field(ge=0, le=1, description="a share of the range of brightness")] = FLOOR
 
     def __post_init__(self):
         for size in (self.size, self.largest):
@@ -92,18 +93,20 @@ class TrainingConfig:
         seed: of weights, pairs and transformations.
     """
 
-    steps: Annotated[int, Field(ge=1, le=10**9)]
-    batch_size: Annotated[int, Field(ge=1, le=10**5)] = 8
-    lr: Annotated[float, Field(ge=0, le=10)] = 2e-3
+    steps: Annotated[int, Field(ge=1, le=10**9, description="of the optimiser; more take years")]
+    batch_size: Annotated[int, Field(ge=1, le=10**5, description="pairs that are in memory at once")] = 8
+    lr: Annotated[float, Field(ge=0, le=10, description="a larger step of Adam diverges")] = 2e-3
     schedule: Literal["one-cycle", "constant", "multistep"] = "one-cycle"
     lambda_rec: Weight = 10.0
     lambda_eqv: Weight = 10.0
     lambda_dense: Weight = 1.0
     sizes: tuple[Side, ...] = ()
-    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = (1.0, 0.5, 0.25, 0.125)
+    scales: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(description="factors on the side of a frame")
+    ] = (1.0, 0.5, 0.25, 0.125)
     perceptual: FeatureName = "contrast"
     augmentation: Augmentation | None = Augmentation()
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63, description="random generators take 63 bits")] = 0
 
     def learning_rate(self, step: int) -> float:
         """Of step 0, 1, …, steps - 1."""
@@ -126,7 +129,7 @@ class VoxCeleb:
     """
 
     root: Path
-    frames: Annotated[int, Field(ge=2, le=10**6)] = 8
+    frames: Annotated[int, Field(ge=2, le=10**6, description="motion is between two")] = 8
     skip_broken: bool = False
 
 

@@ -1,11 +1,21 @@
 """What this machine can compute with, and how many threads a computation uses."""
 
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def memory() -> float:
+    """Bytes of this machine's memory; infinite where the system does not say (Windows)."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def cpu_has_bfloat16() -> bool:

@@ -47,6 +47,11 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, path)
         if os.name == "posix":
             _sync(path.parent)
+    except OSError as error:
+        if error.filename is None:  # a full disk; NumPy says it without a number
+            reason = error.strerror or f"{error}: is the disk full?"
+            raise OSError(error.errno or errno.ENOSPC, reason, str(path)) from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -70,17 +75,21 @@ def write_json(path: Path | str, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path | str) -> Any:
+def read_json(path: Path | str, *, remedy: str = "delete it and run the command again") -> Any:
     """Read a JSON file.
 
     Raises:
-        DataError: it holds something else, as after a full disk.
+        DataError: it holds something else, as after a full disk; the message ends in `remedy`.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:  # neither UTF-8 nor JSON, or nested thousands of times
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: damaged, not JSON ({reason}); delete it and run the command again") from None
+        raise DataError(f"{path}: damaged, not JSON ({reason}); {remedy}") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 class ArchiveError(ValueError):

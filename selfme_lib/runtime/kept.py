@@ -113,11 +113,12 @@ def read_record(path: Path) -> Any | None:
 
 def write_weights(path: Path | str, weights: Mapping[str, "Tensor"], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors as safetensors with their checksum, atomically."""
-    from safetensors.torch import save_file  # imports torch, which what merely reads JSON does without
+    from safetensors.torch import save  # imports torch, which what merely reads JSON does without
 
     state = {name: value.contiguous() for name, value in weights.items()}
+    content = save(state, metadata={**(metadata or {}), "sha256": _weights_checksum(state)})
     with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata={**(metadata or {}), "sha256": _weights_checksum(state)})
+        temporary.write_bytes(content)
 
 
 def read_weights(path: Path | str, *, sealed: bool = True) -> tuple[dict[str, "Tensor"], dict[str, str]]:

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PROJECT = PACKAGE.parent
 NOTEBOOKS = PROJECT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
+CLONE = "run selfme from a clone of the project: git clone it, then pip install -e '.[notebooks]' in it"
 DATA = PROJECT / "data"  # rendered people, frames and faces that were cut out
 
 _PLAIN = re.compile(r"\w(?:[\w .+()-]*[\w+)])?")
@@ -40,3 +42,11 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
             harmless = re.sub(r"[^\w-]+", "_", name, flags=re.ASCII).strip("_-")[:40]
             safe[name] = f"{harmless}-{digest}" if harmless else digest
     return safe
+
+
+def seen_from(folder: Path, path: Path | str) -> str:
+    """`path` relative to `folder`, or absolute where no way leads there: to another drive of Windows."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return os.path.abspath(path)

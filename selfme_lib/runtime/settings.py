@@ -13,11 +13,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
-from .errors import UsageError
+from .errors import DataError, UsageError
+from .files import read_json
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -27,7 +30,9 @@ EXPECTED = {
     "bool": "true or false",
     "string": "text",
     "tuple": "a list",
+    "list": "a list",
     "dataclass": "names and values",
+    "dict": "names and values",
 }
 """What a value should be, by the first word of pydantic's error type."""
 
@@ -57,6 +62,25 @@ def from_plain(
         raise UsageError(one_line(error, kind, where=where)) from None
 
 
+def read_shaped(path: Path, shape: Any, *, remedy: str) -> Any:
+    """Read a JSON file of a known shape.
+
+    Args:
+        shape: a type that pydantic can check, such as a `TypedDict`. What it does not name may be there, too.
+
+    Raises:
+        DataError: the file is missing, damaged, or of another shape; the message ends in `remedy`.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; {remedy}")
+    value = read_json(path, remedy=remedy)
+    try:
+        _adapter(shape).validate_python(value)
+    except ValidationError as error:
+        raise DataError(f"{path}: damaged ({one_line(error)}); {remedy}") from None
+    return value
+
+
 def to_plain(settings: Any) -> dict[str, Any]:
     """Settings as plain values, as YAML and JSON know them: tuples are lists."""
     kind: Any = type(settings)
@@ -84,6 +108,7 @@ def one_line(error: ValidationError, kind: Any = None, *, where: str = "") -> st
     expected = EXPECTED.get(type_.partition("_")[0]) if type_.endswith(("_type", "_from_float", "_parsing")) else None
     hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if expected == "a number" and isinstance(value, str) else ""
     reason = f"expected {expected}" if expected else first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    reason += _why(kind, first["loc"]) if type_.startswith(("greater_than", "less_than", "finite_number")) else ""
     if type_ == "value_error":  # of a check across fields, whose message has the values that matter
         return f"{place}: {reason}" if place else reason
     shown = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:77]}…"
@@ -96,6 +121,23 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
         return ""
     near = max(known, key=lambda option: difflib.SequenceMatcher(None, option, name).ratio())
     return f"; did you mean {near}? There are {', '.join(known)}"
+
+
+def _why(kind: Any, steps: Sequence[str | int]) -> str:
+    """Why a field has a range, in brackets: the description of the innermost field on the way."""
+    why = ""
+    for step in steps:
+        kind = next((inner for inner in get_args(kind) if is_dataclass(inner)), kind)  # of one that may be None
+        field = getattr(kind, "__pydantic_fields__", {}).get(step)
+        if field is not None:
+            why, kind = reason_of(field), field.annotation
+    return f" ({why})" if why else ""
+
+
+def reason_of(field: FieldInfo) -> str:
+    """The description of a field, or of the numbers in its tuple."""
+    inner = [each for part in get_args(field.annotation) for each in getattr(part, "__metadata__", ())]
+    return next((each.description for each in (field, *inner) if getattr(each, "description", None)), "")
 
 
 def _fields_beside(kind: Any, steps: Sequence[str]) -> list[str]:

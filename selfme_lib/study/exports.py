@@ -16,10 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from selfme_lib.runtime.files import atomic_path, read_json
+from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import safe_names
+from selfme_lib.runtime.settings import read_shaped
 from selfme_lib.runtime.sheets import disarm
 
+from .records import Predictions
 from .run_folder import RunFolder
 
 LATEX = str.maketrans(
@@ -34,7 +36,7 @@ def export(run: RunFolder) -> list[Path]:
     """Write everything that a run holds into `exports/`; returns the files."""
     folder, written = run.path / "exports", []
     if run.metrics.exists():
-        metrics = read_json(run.metrics)
+        metrics = read_shaped(run.metrics, Predictions, remedy=run.remedy)
         names = {row["name"]: re.sub(r"\W+", "-", row["name"]).strip("-") for row in metrics["rows"]}
         if len(set(names.values())) < len(names):  # two methods must not share a file
             names = safe_names(names)

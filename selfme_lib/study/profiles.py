@@ -18,12 +18,12 @@ from selfme_lib.data.readers import class_names
 from selfme_lib.motion.settings import TrainingConfig
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_yaml
-from selfme_lib.runtime.paths import PROFILES
+from selfme_lib.runtime.paths import CLONE, PROFILES
 from selfme_lib.runtime.settings import STRICT, did_you_mean, from_plain, to_plain
 from selfme_lib.synthme import SynthConfig
 
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Side = Annotated[int, Field(ge=32, le=2048)]
+Seed = Annotated[int, Field(ge=0, lt=2**63, description="random generators take 63 bits")]
+Side = Annotated[int, Field(ge=32, le=2048, description="motion is measured and rendered in px; smaller shows no face")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -57,10 +57,10 @@ class DataProfile:
     apex_method: Literal["tvl1", "tvl1_fast", "farneback", "dis", "selfme"]
     apex_list: str
     layout: Literal["casme2", "smic", "samm"]
-    subjects: Annotated[int, Field(ge=2, le=10_000)]
-    clips: Annotated[int, Field(ge=1, le=1_000)]
+    subjects: Annotated[int, Field(ge=2, le=10_000, description="one is left out, and each takes a minute")]
+    clips: Annotated[int, Field(ge=1, le=1_000, description="per person; each is a second of frames")]
     render_size: Side
-    first_identity: Annotated[int, Field(ge=0, lt=2**31)]
+    first_identity: Annotated[int, Field(ge=0, lt=2**31, description="people are numbered")]
     seed: Seed
 
     @property
@@ -99,14 +99,14 @@ class MotionProfile:
     """
 
     checkpoint: str
-    steps: Annotated[int, Field(ge=0, le=10_000_000)]
+    steps: Annotated[int, Field(ge=0, le=10_000_000, description="of the optimiser; more take months")]
     frames: Literal["rendered", "clips"]
-    persons: Annotated[int, Field(ge=1, le=100_000)]
-    pairs: Annotated[int, Field(ge=1, le=10_000)]
-    batch_size: Annotated[int, Field(ge=1, le=4_096)]
-    lr: Annotated[float, Field(ge=0, le=1)]
+    persons: Annotated[int, Field(ge=1, le=100_000, description="each takes a second to draw")]
+    pairs: Annotated[int, Field(ge=1, le=10_000, description="per person, kept on disk")]
+    batch_size: Annotated[int, Field(ge=1, le=4_096, description="pairs that are in memory at once")]
+    lr: Annotated[float, Field(ge=0, le=1, description="a larger step of Adam diverges")]
     schedule: Literal["one-cycle", "constant", "multistep"]
-    gamma: Annotated[float, Field(ge=0, le=1_000)]
+    gamma: Annotated[float, Field(ge=0, le=1_000, description="beyond it the face leaves the frame")]
     bspline: bool
     methods: tuple[Literal["zero", "tvl1", "farneback", "dis", "selfme", "truth"], ...]
 
@@ -132,12 +132,12 @@ class EvaluationProfile:
         rivals: settings of the other systems in Tables 2 and 3.
     """
 
-    seeds: Annotated[int, Field(ge=1, le=1_000)]
-    bootstrap: Annotated[int, Field(ge=1, le=1_000_000)]
-    workers: Annotated[int, Field(ge=1, le=1_024)]
+    seeds: Annotated[int, Field(ge=1, le=1_000, description="each trains every fold again")]
+    bootstrap: Annotated[int, Field(ge=1, le=100_000, description="resamples are held in memory; 2,000 are usual")]
+    workers: Annotated[int, Field(ge=1, le=1_024, description="each is a process")]
     cluster: str
-    omegas: tuple[Annotated[float, Field(ge=0, le=1e6)], ...]
-    taus: tuple[Annotated[float, Field(gt=0, le=1e6)], ...]
+    omegas: Annotated[tuple[Annotated[float, Field(ge=0, le=1000)], ...], Field(description="a weight of the loss")]
+    taus: Annotated[tuple[Annotated[float, Field(gt=0, le=1000)], ...], Field(description="the loss divides by it")]
     leaks: tuple[Literal["epoch", "faces"], ...]
     rivals: RivalsConfig
 
@@ -181,8 +181,9 @@ def load(profile: str, *, seed: int | None = None, folder: Path = PROFILES, **se
     own = profile.endswith((".yaml", ".yml"))
     changes = _read_own(Path(profile), folder) if own else {"profile": profile}
     base = changes.pop("profile")
-    if base not in names(folder):
-        raise UsageError(f"profile {base} is unknown{did_you_mean(base, names(folder))}")
+    if base not in _known(folder):
+        hint = "; a file of your own has a name that ends in .yaml"
+        raise UsageError(f"profile {base} is unknown{did_you_mean(base, names(folder))}{hint}")
     values = read_yaml(folder / f"{base}.yaml")
     values["seed"] = changes.pop("seed", values["seed"]) if seed is None else seed
     for source in (changes, sections):
@@ -209,12 +210,19 @@ def _from_dict(values: dict[str, Any]) -> Profile:
     return settings
 
 
+def _known(folder: Path) -> list[str]:
+    """The profiles that exist; UsageError where there is none."""
+    if not (known := names(folder)):
+        raise UsageError(f"no profiles in {folder}, because a package installed without the project has none: {CLONE}")
+    return known
+
+
 def _read_own(path: Path, folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UsageError(f"--profile {path}: no such file")
     values = read_yaml(path)
-    if values.get("profile") not in names(folder):
-        raise UsageError(f"{path}: expected a line `profile: NAME` with one of {', '.join(names(folder))}")
+    if values.get("profile") not in (known := _known(folder)):
+        raise UsageError(f"{path}: expected a line `profile: NAME` with one of {', '.join(known)}")
     return values
 
 

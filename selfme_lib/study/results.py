@@ -225,10 +225,10 @@ def processor(described: Path = Path("/proc/cpuinfo")) -> str:
 
 def git_state(folder: Path = PACKAGE) -> dict[str, Any] | None:
     """Commit of the code in `folder`, and whether the working tree differs from it; None if git does not track it."""
-    git = partial(subprocess.check_output, cwd=folder, text=True, stderr=subprocess.DEVNULL)
+    git = partial(subprocess.check_output, cwd=folder, encoding="utf-8", errors="replace", stderr=subprocess.DEVNULL)
     try:
         tracked, commit = git(["git", "ls-files"]), git(["git", "rev-parse", "HEAD"]).strip()
         changes = git(["git", "status", "--porcelain"])
-    except (FileNotFoundError, subprocess.CalledProcessError):  # no git on this machine, no repository, no commit
+    except (OSError, subprocess.CalledProcessError):  # no git on this machine, no repository, no commit
         return None
     return {"commit": commit, "dirty": changes != ""} if tracked else None

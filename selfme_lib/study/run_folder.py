@@ -10,6 +10,7 @@
         timings.json      seconds and peak memory of every notebook
         metrics.json      the numbers, for machines
         report.html       all of it, for people
+        shared.json       of a point of a sweep: the folder that has `fields`, `folds` and `checkpoints` for all points
 
 Names begin with the number of the notebook that saves them (`05_loso`): the report sorts by name.
 """
@@ -19,13 +20,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import atomic_path, finished, read_json, write_json
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import atomic_path, finished, write_json
+from selfme_lib.runtime.fingerprint import file_hash
+from selfme_lib.runtime.settings import read_shaped
 
 if TYPE_CHECKING:  # both take a moment to import, and the command line needs neither to say what it can do
     import pandas as pd
     from matplotlib.figure import Figure
 
+SHARED = "shared.json"
 Place = Literal["headline", "chapter", "paper"]
 
 
@@ -38,14 +42,17 @@ class RunFolder:
         self.notebooks = self.path / "notebooks"
         self.results = self.path / "results"
         self.figures = self.path / "figures"
-        self.fields = self.path / "fields"
-        self.folds = self.path / "folds"
+        shared = self.path / SHARED
+        place = self.path / read_shaped(shared, str, remedy="delete it") if shared.exists() else self.path
+        self.fields = place / "fields"
+        self.folds = place / "folds"
         self.progress = self.folds / "progress.json"
-        self.checkpoints = self.path / "checkpoints"
+        self.checkpoints = place / "checkpoints"
         self.metrics = self.path / "metrics.json"
         self.timings = self.path / "timings.json"
         self.profile = self.path / "profile.json"
         self.report = self.path / "report.html"
+        self.remedy = f"`selfme reproduce --out {self.path}` with the run's other options makes it anew"
 
     def save_table(
         self, name: str, table: "pd.DataFrame", *, title: str, caption: str = "", place: Place = "chapter"
@@ -101,19 +108,56 @@ class RunFolder:
         """
         for folder in (self.results, self.figures):
             if (folder / f"{name}.json").exists():
-                return read_json(folder / f"{name}.json")
+                return self._read(folder / f"{name}.json")
         raise UsageError(f"{self.path}: no result {name!r}; the notebook that saves it has not been run")
 
     def items(self) -> list[dict[str, Any]]:
         """Every record, in the order of the notebooks and, within one, in the order in which they were saved."""
-        records = [read_json(path) for folder in (self.results, self.figures) for path in finished(folder, "*_*.json")]
+        records = [self._read(path) for folder in (self.results, self.figures) for path in finished(folder, "*_*.json")]
         return sorted(records, key=lambda record: (record["name"][:2], record["order"], record["name"]))
+
+    def read_settings(self) -> dict[str, Any]:
+        """What `profile.json` holds. This and the next two raise a DataError if the file is damaged."""
+        from .records import Settings
+
+        return read_shaped(self.profile, Settings, remedy=self.remedy)
+
+    def read_timings(self) -> dict[str, Any]:
+        """What `timings.json` holds; no notebooks if it is not there."""
+        from .records import Timings
+
+        if not self.timings.exists():
+            return {"notebooks": {}}
+        return read_shaped(self.timings, Timings, remedy=self.remedy)
+
+    def read_metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds (see `results`)."""
+        from .records import Metrics
+
+        return read_shaped(self.metrics, Metrics, remedy=self.remedy)
+
+    def picture(self, name: str) -> Path:
+        """The file of a figure; a DataError if it is not there."""
+        path = self.figures / f"{name}.png"
+        if not path.is_file():
+            raise DataError(f"{path}: no such picture beside its .json; {self.remedy}")
+        return path
+
+    def saved(self, number: str) -> dict[str, str]:
+        """Checksums of what one notebook (`05`) has saved, by the file's place in the folder."""
+        files = [path for folder in (self.results, self.figures) for path in finished(folder, f"{number}_*")]
+        return {path.relative_to(self.path).as_posix(): file_hash(path) for path in files}
 
     def forget(self, number: str = "") -> None:
         """Remove tables, values and figures of one notebook (`05`), or of all. What was expensive stays."""
         for folder in (self.results, self.figures):
             for path in folder.glob(f"{number}*"):
                 path.unlink()
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        from .records import read_item
+
+        return read_item(path, remedy=self.remedy)
 
     def _save(self, folder: Path, name: str, record: dict, title: str, caption: str, place: str) -> None:
         _check_name(name)

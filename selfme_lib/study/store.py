@@ -1,12 +1,10 @@
-"""What a study computes once and keeps: who computes it, and how it gets onto the disk whole."""
+"""What a study computes once and keeps. Rows of a sweep that need the same file take turns, and only the first makes it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
@@ -31,19 +29,12 @@ from selfme_lib.runtime.kept import (
     write_array,
     write_record,
 )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Lock `path`: rows of a sweep that need the same file take turns, and only the first creates it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        yield
+from selfme_lib.runtime.locks import in_turn
 
 
 def stored_array(path: Path, compute: Callable[[], Tensor]) -> Tensor:
     """The array in `path`, computed and saved first if it is not there or damaged."""
-    with locked(path):
+    with in_turn(path):
         values = read_array(path)
         if values is None:
             values = compute().numpy()
@@ -64,7 +55,7 @@ def stored_learner(
         config: of the training.
         origin: written into the checkpoint: how it was made.
     """
-    with locked(path):
+    with in_turn(path):
         if not _is_trained(path):
             learner, pairs = begin()
             state = path.with_suffix(".state")
@@ -79,7 +70,7 @@ def stored_learner(
 
 def stored_tcae(path: Path, config: TCAEConfig, pairs: Callable[[], FramePairs], *, seed: int) -> Path:
     """A checkpoint of TCAE, trained from random weights first if it is not there or damaged; its curve lies beside it."""
-    with locked(path):
+    with in_turn(path):
         if not _is_trained(path):
             model, curve = train_tcae(config, pairs(), seed=seed, device=DEVICE)
             write_record(path.with_suffix(".json"), curve)
@@ -94,7 +85,7 @@ def _is_trained(path: Path) -> bool:
 def stored_frames(path: Path, clips: Sequence[Clip], size: int) -> np.ndarray:
     """Every frame of the clips, one after the other: uint8 (n, size, size, 3) RGB, memory-mapped."""
     wanted = [(clip, number) for clip in clips for number in clip.frame_numbers]
-    with locked(path):
+    with in_turn(path):
         if (kept := read_array(path, mapped=True)) is not None:
             return kept
         with atomic_path(path) as temporary:

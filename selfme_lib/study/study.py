@@ -38,7 +38,7 @@ from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.runtime.files import read_json, write_json
+from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.kept import read_record
 from selfme_lib.runtime.paths import DATA
@@ -295,7 +295,7 @@ class Study:
 
     def record(self, results: Sequence[Result]) -> Path:
         """Add results to `metrics.json`; a row with the same name and seed replaces the earlier one."""
-        earlier = read_json(self.run.metrics) if self.run.metrics.exists() else None
+        earlier = self.run.read_metrics() if self.run.metrics.exists() else None
         data = {"name": self.settings.data.dataset, "fingerprint": self._clips_key}
         write_json(self.run.metrics, metrics_record(self.settings, data, results, earlier=earlier, device=DEVICE))
         return self.run.metrics

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_arrays, read_json, write_json
 from selfme_lib.runtime.kept import is_sound
+from selfme_lib.runtime.locks import in_turn
 from selfme_lib.runtime.settings import from_plain
 
 from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
@@ -52,7 +52,7 @@ def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None 
     """
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root.with_name(f".{root.name}.lock")):  # two runs that share a folder take turns
+    with in_turn(root):  # two runs that share a folder take turns
         _claim(root, config)
         for leftover in root.glob(".unfinished-*"):
             shutil.rmtree(leftover)

@@ -26,8 +26,8 @@ VERSION = "synthme-1"
 NEGATIVE_EMOTIONS = {"disgust": 0.7, "repression": 0.3}  # shares as in CASME II: 63 and 27 clips
 STREAM = {"labels": 11, "clips": 12}
 
-Count = Annotated[int, Field(ge=1)]
-Number = Annotated[int, Field(ge=0)]
+Number = Annotated[int, Field(ge=0, lt=2**63, description="random generators take 63 bits")]
+MOST_CLIPS = 100_000  # the plan of all of them is in memory at once
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
@@ -46,15 +46,23 @@ class SynthConfig:
             half of the face is hidden.
     """
 
-    subjects: Count = 12
-    clips: Count = 12
-    size: Annotated[int, Field(ge=32)] = 256
+    subjects: Annotated[int, Field(ge=1, le=10_000, description="each takes a minute")] = 12
+    clips: Annotated[int, Field(ge=1, le=1_000, description="per person; each is a second of frames")] = 12
+    size: Annotated[int, Field(ge=32, le=4096, description="px; smaller shows no face, larger takes hours a clip")] = (
+        256
+    )
     seed: Number = 0
     layout: Literal["casme2", "smic", "samm"] = "casme2"
     first_identity: Number = 0
-    fps: Count = 50
+    fps: Annotated[int, Field(ge=1, le=10_000, description="frames per second")] = 50
     difficulty: Difficulty = Difficulty()
-    yaw: Annotated[float, Field(ge=-45, le=45)] = 0.0
+    yaw: Annotated[float, Field(ge=-45, le=45, description="degrees; beyond 45 half of the face is hidden")] = 0.0
+
+    def __post_init__(self):
+        if (count := self.subjects * self.clips) > MOST_CLIPS:
+            raise ValueError(
+                f"{self.subjects} subjects with {self.clips} clips each are {count:,}, more than {MOST_CLIPS:,}"
+            )
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can say it. A yaw of 0 is left out, because folders older than that setting do not have it."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from filelock import FileLock
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.fingerprint import array_hash, fingerprint
 from selfme_lib.runtime.kept import is_sound, new_array, read_record, seal, write_record
+from selfme_lib.runtime.locks import in_turn
 from selfme_lib.runtime.processes import in_parallel
 
 from .camera import Pose
@@ -59,11 +59,10 @@ def render_pairs(
         DataError: the file was made with other arguments.
     """
     path, people = Path(path), list(identity_seeds)
-    path.parent.mkdir(parents=True, exist_ok=True)
     code, identities = fingerprint(code=__name__, head=HEAD), fingerprint(code=[], people=people)
     request: dict[str, Any] = {"code": code, "identities": identities, "persons": len(people)}
     request |= {"pairs_per_identity": pairs_per_identity, "size": size, "seed": seed}
-    with FileLock(path.with_name(f".{path.name}.lock")):  # two runs that share a file take turns
+    with in_turn(path):  # two runs that share a file take turns
         _render(path, request, people, workers)
     return path
 

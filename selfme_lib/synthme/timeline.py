@@ -6,9 +6,11 @@ has the strength of each; the noise of the camera itself is in `sensor`.
 """
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import pydantic.dataclasses
+from pydantic import Field
 
 from selfme_lib.runtime.settings import STRICT
 
@@ -19,6 +21,13 @@ from .identity import Identity
 from .render import Expression
 
 UNITS = tuple(sorted(FACE_UNITS))
+
+
+Peak = Annotated[float, Field(gt=0, le=100)]
+Range = Annotated[tuple[Peak, Peak], Field(description="px, drawn on a logarithmic scale; beyond 100 the face is torn")]
+Chance = Annotated[float, Field(ge=0, le=1, description="a probability")]
+Strength = Annotated[float, Field(ge=0, le=10, description="a strength; beyond it no face is left")]
+Quality = Annotated[int, Field(ge=1, le=100)]
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
@@ -41,20 +50,20 @@ class Difficulty:
         noise: of the sensor, standard deviation at mid-grey; jpeg_quality: range.
     """
 
-    peak: tuple[float, float] = (1.0, 3.0)
-    unit_sharing: float = 0.05
-    side_noise: float = 0.2
-    spillover: float = 0.05
-    distractor_rate: float = 0.3
-    distractor_peak: tuple[float, float] = (0.1, 0.4)
-    blink_rate: float = 0.25
-    glance: float = 0.03
-    head_turn: float = 0.0005
-    head_shift: float = 0.08
-    flicker: float = 0.006
-    light_drift: float = 0.02
-    noise: float = 0.008
-    jpeg_quality: tuple[int, int] = (88, 96)
+    peak: Range = (1.0, 3.0)
+    unit_sharing: Chance = 0.05
+    side_noise: Strength = 0.2
+    spillover: Strength = 0.05
+    distractor_rate: Strength = 0.3
+    distractor_peak: Range = (0.1, 0.4)
+    blink_rate: Chance = 0.25
+    glance: Strength = 0.03
+    head_turn: Strength = 0.0005
+    head_shift: Strength = 0.08
+    flicker: Strength = 0.006
+    light_drift: Strength = 0.02
+    noise: Strength = 0.008
+    jpeg_quality: Annotated[tuple[Quality, Quality], Field(description="as JPEG counts it")] = (88, 96)
 
 
 @dataclass(frozen=True)

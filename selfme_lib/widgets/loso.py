@@ -20,7 +20,6 @@ from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
 from selfme_lib.plots.montage import Picture, below, beside, rgb, to_bytes, write
 from selfme_lib.plots.style import CLASS_COLOURS, FAINT, INK, common_scale, flow_to_rgb
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.files import read_json
 from selfme_lib.study.inspection import kept_classifiers
 from selfme_lib.study.rows import Row
 from selfme_lib.study.study import Study
@@ -135,7 +134,7 @@ def _records(study: Study) -> dict[str, dict[str, Any]]:
     run = study.run
     if not run.metrics.exists():
         raise DataError(f"{run.metrics}: no such file; run chapter 05 into this folder first")
-    rows = read_json(run.metrics)["rows"]
+    rows = run.read_metrics()["rows"]
     if {_key(one) for record in rows for one in record["predictions"]} != {clip.key for clip in study.clips}:
         raise DataError(f"{run.metrics}: its predictions are not of these clips; run chapter 05 again")
     records = {}

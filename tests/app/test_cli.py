@@ -12,12 +12,15 @@ import pytest
 from test_runner import write_notebook
 
 from selfme_lib.app import cli
+from selfme_lib.app.chapters import find_notebooks
 from selfme_lib.app.commands.output import print_table
+from selfme_lib.app.site import write_site
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.paths import NOTEBOOKS
+from selfme_lib.study import profiles
 from selfme_lib.study.profiles import SECTIONS
 from selfme_lib.synthme import SynthConfig
 
@@ -269,6 +272,48 @@ def test_a_cluster_that_anybody_may_use_is_warned_of(cluster, warned, capfd, mon
     code, out, err = call(capfd, "sweep", *grid, "--cluster", cluster)
     assert (code, out) == (2, "") and "reached" in err
     assert ("can run code as you" in err) == warned
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "cp1252", "cp850", "ascii", "utf-8"])
+def test_a_terminal_of_any_encoding_gets_what_it_can_show(monkeypatch, encoding):
+    """CAS(ME)³, an ellipsis, a Chinese path, and a file name that is not text."""
+
+    def speak(_):
+        print("CAS(ME)³ … γ ± 脸 \udcff")
+        print("脸…", file=sys.stderr)
+        return 0
+
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding=encoding) for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    monkeypatch.setattr(cli, "run", speak)
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = {}
+    for name, stream in streams.items():
+        stream.flush()
+        said[name] = stream.buffer.getvalue().decode(encoding)
+    assert said["stdout"].startswith("CAS(ME)") and "\\udcff" in said["stdout"] and said["stderr"].strip()
+    if encoding == "ascii":
+        assert said["stdout"].startswith("CAS(ME)3 ... gamma +/- \\u8138")
+    if encoding in ("gbk", "utf-8"):
+        assert said["stderr"].strip() == "脸…"
+
+
+def test_what_needs_a_clone_says_so_where_the_package_alone_is_installed(capfd, monkeypatch, tmp_path):
+    (tmp_path / "mine.yaml").write_text("profile: quick\n")
+    nothing = tmp_path / "site-packages/notebooks"
+    for call_ in (
+        lambda: profiles.load("quick", folder=nothing),
+        lambda: profiles.load(str(tmp_path / "mine.yaml"), folder=nothing),
+        lambda: find_notebooks(nothing),
+        lambda: write_site(tmp_path / "pages", project=nothing),
+    ):
+        with pytest.raises(UsageError, match="run selfme from a clone of the project: git clone") as error:
+            call_()
+        assert "unknown" not in str(error.value)
+    monkeypatch.setattr("selfme_lib.runtime.paths.NOTEBOOKS", nothing)
+    assert "run selfme from a clone of the project" in call(capfd, "verify", tmp_path)[2]
 
 
 class Terminal(io.StringIO):

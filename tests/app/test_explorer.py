@@ -82,8 +82,11 @@ def server(tmp_path_factory):
     )
     careless = {"Voila": {"token": "", "tornado_settings": {"allow_remote_access": True}}}
     write_json(folder / "voila.json", careless)  # a folder may come with settings of its own
+    another = folder / "jupyter/kernels/python3/kernel.json"  # of an interpreter that is not ours
+    write_json(another, {"argv": ["/no/such/python", "-f", "{connection_file}"], "display_name": "Python 3"})
+    command, paths = [sys.executable, "-c", ANSWER, str(free_port())], {"JUPYTER_PATH": str(folder / "jupyter")}
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-c", ANSWER, str(free_port())], cwd=folder, stderr=log, stdout=log)
+        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **paths}, stderr=log, stdout=log)
     try:
         for _ in range(600):
             found = re.search(r"(http://localhost:\d+/)\?token=\S+", (folder / "log").read_text())

@@ -1,10 +1,13 @@
 import json
+import sys
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import KernelSpec
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from selfme_lib.app.chapters import find_appendices, find_notebooks, machine_paths, notebook_fingerprint
+from selfme_lib.app.kernels import OwnKernel
 from selfme_lib.app.runner import reproduce
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_json
@@ -73,6 +76,30 @@ def test_a_run_executes_in_order_then_resumes_then_notices_changes(project):
     _, outcomes, said = run_all(project, {**PARAMETERS, "seed": 4})
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
     assert "left" in said.splitlines()[0]  # how long the second takes is known from the run before
+
+
+@pytest.mark.notebooks
+def test_our_own_interpreter_runs_whatever_kernels_are_installed_and_braces_are_only_braces(tmp_path, monkeypatch):
+    kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps({"argv": ["/no/such/python", "-f", "{connection_file}"], "display_name": "Python 3"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    folder = tmp_path / "a {checkout}" / "notebooks"
+    folder.mkdir(parents=True)
+    write_notebook(folder / "00_first.ipynb", "import sys\nprint(sys.executable, run_dir)")
+    run = RunFolder(tmp_path / "a {checkout}" / "{out} {}")
+    (outcome,) = reproduce(PARAMETERS, run, notebooks=find_notebooks(folder), say=lambda _: None)
+    assert outcome.status == "done", outcome.message
+    (printed,) = nbformat.read(run.notebooks / "00_first.ipynb", as_version=4).cells[-1].outputs
+    assert printed.text.split(" ", 1) == [sys.executable, "../{out} {}\n"]
+
+
+def test_a_kernel_that_cannot_start_is_one_line(project, monkeypatch):
+    broken = KernelSpec(argv=[sys.executable, "-c", "raise SystemExit(1)"], resource_dir="")
+    monkeypatch.setattr(OwnKernel, "kernel_spec", broken)
+    _, (outcome, _), said = run_all(project)
+    assert outcome.status == "failed" and "no kernel starts (" in said
+    assert "-m ipykernel --version` work?" in outcome.message and "\n" not in outcome.message
 
 
 @pytest.mark.notebooks

@@ -2,6 +2,7 @@ import ast
 import builtins
 import re
 from pathlib import Path
+from urllib.request import url2pathname
 
 import nbformat
 import pytest
@@ -52,6 +53,16 @@ def test_a_copy_runs_without_its_solutions(source):
         elif isinstance(node, ast.arg):
             known.add(node.arg)
     assert {node.id for node in names if isinstance(node.ctx, ast.Load)} <= known
+
+
+def test_links_to_another_drive_are_addresses(tmp_path, monkeypatch):
+    def on_windows(path, start):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", on_windows)
+    copy = student_copy(nbformat.read(NOTEBOOKS[0], as_version=4), NOTEBOOKS[0].parent, tmp_path)
+    targets = re.findall(r"\]\((file:[^)#]+)", "\n".join(c.source for c in copy.cells if c.cell_type == "markdown"))
+    assert targets and all(Path(url2pathname(target.removeprefix("file://"))).exists() for target in targets)
 
 
 def test_the_teachers_notebook_stays_as_it_is(tmp_path):

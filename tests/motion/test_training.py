@@ -6,7 +6,7 @@ import torch
 from lightning_fabric import Fabric
 
 from selfme_lib.grids import gaussian_blur
-from selfme_lib.motion import checkpoint
+from selfme_lib.motion import checkpoint, training
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.losses import local_contrast
 from selfme_lib.motion.pairs import Augmentation, FramePairs
@@ -101,6 +101,24 @@ def test_a_damaged_state_is_named_and_never_gives_other_weights(pairs, tmp_path)
         state.write_bytes(damaged)
         with pytest.raises(DataError, match=r"state\.ckpt: damaged since it was written; delete it and start"):
             train(new_learner(), pairs, config, fabric=cpu(), state=state)
+
+
+def test_a_full_disk_leaves_the_earlier_state_sound(pairs, tmp_path, monkeypatch):
+    state, config = tmp_path / "state.ckpt", TrainingConfig(steps=3, batch_size=2)
+    whole = train(new_learner(), pairs, config, fabric=cpu(), every=1)
+    sealed = []
+
+    def full_at_the_second(file, name):
+        sealed.append(name)
+        if len(sealed) == 2:
+            raise OSError(28, "No space left on device")
+        seal(file, name)
+
+    monkeypatch.setattr(training, "seal", full_at_the_second)
+    with pytest.raises(OSError, match="No space left"):
+        train(new_learner(), pairs, config, fabric=cpu(), every=1, state=state)
+    assert train(new_learner(), pairs, config, fabric=cpu(), every=1, state=state) == whole
+    assert len(sealed) == 4, "the first step was not made again"
 
 
 class Payload:

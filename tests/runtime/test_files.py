@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from selfme_lib.app import cli
 from selfme_lib.runtime import files
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import ArchiveError, atomic_path, finished, read_arrays, read_json, read_yaml, write_json
@@ -143,3 +144,21 @@ def test_an_archive_may_unpack_to_the_limit_and_no_further(tmp_path, monkeypatch
     monkeypatch.setattr(files, "LARGEST_ARRAYS", 8127)
     with pytest.raises(ArchiveError, match="unpacks to"):
         read_arrays(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("said", [OSError(28, "No space left on device"), OSError("100 requested and 0 written")])
+def test_a_full_disk_leaves_what_was_there_and_is_told_with_the_files_name(tmp_path, monkeypatch, capfd, said):
+    path = tmp_path / "a.json"
+    write_json(path, 1)
+
+    def full():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise said
+
+    monkeypatch.setattr("selfme_lib.evaluation.metrics.read_predictions", lambda *_, **__: full())
+    assert cli.run(["score", "predictions.csv"]) == 1
+    error = capfd.readouterr().err
+    assert error.startswith(f"selfme: {path}: ") and error.count("\n") == 1
+    assert "make room and give the same command again: what was finished is kept" in error
+    assert read_json(path) == 1 and list(tmp_path.iterdir()) == [path]

@@ -1,11 +1,12 @@
 """No name from data becomes part of a path unless it is made safe, and names that are plain stay as they are."""
 
+import os
 import unicodedata
 from pathlib import Path
 
 import pytest
 
-from selfme_lib.runtime.paths import safe_names
+from selfme_lib.runtime.paths import safe_names, seen_from
 
 PLAIN = ["01", "casme2-01", "sub 1", "EP02_01f", "s1_po_01", "TV-L1+ViT", "a.b", "张三", "Zoë (2)"]
 HOSTILE = [
@@ -45,3 +46,13 @@ def test_no_two_names_share_a_file_even_where_case_does_not_count():
     alike = {unicodedata.normalize("NFC", name).casefold() for name in safe.values()}
     assert len(alike) == len(set(names)) and safe["S01"] == "S01" != safe["s01"].lower()
     assert safe_names(reversed(names)) == safe
+
+
+def test_a_path_on_another_drive_stays_absolute(tmp_path, monkeypatch):
+    assert seen_from(tmp_path / "notebooks", tmp_path / "runs/a") == os.path.join("..", "runs", "a")
+
+    def on_windows(path, start):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", on_windows)
+    assert seen_from(tmp_path / "notebooks", tmp_path / "runs/a") == str(tmp_path / "runs" / "a")

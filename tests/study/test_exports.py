@@ -4,8 +4,10 @@ import pytest
 from selfme_lib.evaluation.metrics import read_predictions, score
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.sheets import disarm, restore
+from selfme_lib.study import profiles
 from selfme_lib.study.exports import export, markdown, write_table
-from selfme_lib.study.results import loso_record
+from selfme_lib.study.results import Result, loso_record, metrics_record
+from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
 
 CLIPS = pd.DataFrame(
@@ -16,7 +18,9 @@ CLIPS = pd.DataFrame(
 def test_a_run_is_written_for_others_to_score(tmp_path):
     run = RunFolder(tmp_path / "run")
     rows = [loso_record("TV-L1+ViT", CLIPS, seed=seed, settings={}, classes=3, bootstrap=5) for seed in (0, 1)]
-    write_json(run.metrics, {"dataset": {"name": "casme2"}, "rows": rows})
+    result = Result(Row("TV-L1+ViT"), tuple(rows), ({"01": 1.0, "02": 1.0},) * 2)
+    data = {"name": "casme2", "fingerprint": "f"}
+    write_json(run.metrics, metrics_record(profiles.load("quick"), data, [result]))
     table = pd.DataFrame({"method": ["a & b"], "UF1": [0.75], "γ": [None]})
     run.save_table("05_scores", table, title="Scores")
     run.save_values("05_luck", {"x": 1}, title="Luck")

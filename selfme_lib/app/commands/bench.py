@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def bench_motion(
     root: Annotated[Path, typer.Option(help="A data set with truth in SynthME's format.", show_default=False)],
-    size: Annotated[int | None, typer.Option(min=32, help="Side at which motion is measured.")] = None,
+    size: Annotated[int | None, typer.Option(min=32, max=4096, help="Side at which motion is measured.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
     also: Annotated[
         list[str] | None,
@@ -27,8 +27,8 @@ def bench_motion(
     nuisances: Annotated[
         str, typer.Option(help="Disturbances of the frames: some of these and yaw (renders clips again); all; none.")
     ] = "light,noise,jpeg,grey,drift",
-    every: Annotated[int, typer.Option(min=1, help="Nuisances on every Nth clip of each subject.")] = 3,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that each method may use.")] = 1,
+    every: Annotated[int, typer.Option(min=1, max=10**6, help="Nuisances on every Nth clip of each subject.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads that each method may use.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder for bench.json, .csv, .md and .png.", show_default=False)
     ] = None,
@@ -80,17 +80,20 @@ def _methods(also: list[str]) -> "dict[str, FlowMethod]":
 
 def bench_train(
     profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs per measurement.")] = 20,
-    rounds: Annotated[int, typer.Option(min=1, help="Measurements, of which the fastest counts.")] = 3,
-    workers: Annotated[int, typer.Option(min=1, help="Processes side by side; 1 leaves that out.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1, max=10**5, help="Epochs per measurement.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, max=10**4, help="Measurements, of which the fastest counts.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side; 1 leaves that out.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """Speed of the classifier's training, against a plain timm loop and the machine's matrix product."""
     from selfme_lib.bench.train import bench_train as measure
     from selfme_lib.bench.train import report_text
     from selfme_lib.study import profiles
+    from selfme_lib.study.limits import check_size
 
-    measured = measure(profiles.load(profile).classifier, epochs=epochs, rounds=rounds, workers=workers)
+    settings = profiles.load(profile)
+    check_size(settings)
+    measured = measure(settings.classifier, epochs=epochs, rounds=rounds, workers=workers)
     if as_json:
         print_json(measured)
         return

@@ -19,13 +19,13 @@ def synth(
     layout: Annotated[
         Literal["casme2", "smic", "samm"], typer.Option(help="Data set whose files and labels are imitated.")
     ] = "casme2",
-    subjects: Annotated[int, typer.Option(min=1, help="Number of people.")] = 12,
-    clips: Annotated[int, typer.Option(min=1, help="Labelled clips per person.")] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
-    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 256,
+    subjects: Annotated[int, typer.Option(min=1, max=10_000, help="Number of people.")] = 12,
+    clips: Annotated[int, typer.Option(min=1, max=1_000, help="Labelled clips per person.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same bytes.")] = 0,
+    size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the frames in pixels.")] = 256,
     yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
     first_identity: Annotated[
-        int, typer.Option(min=0, help="Number of the first person; other numbers are other people.")
+        int, typer.Option(min=0, max=2**31 - 1, help="Number of the first person; other numbers are other people.")
     ] = 0,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
@@ -63,7 +63,7 @@ def doctor(
 def align(
     source: Annotated[Path, typer.Argument(help="Folder of recorded frames, or a video.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="Folder to create.", show_default=False)],
-    size: Annotated[int, typer.Option(min=32, help="Side of the crops in pixels.")] = 256,
+    size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")] = 256,
 ) -> None:
     """Cut faces out of recordings. Each folder or video is cropped at one fixed place; the same command resumes."""
     from selfme_lib.data.align_tree import align_tree

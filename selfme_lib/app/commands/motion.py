@@ -2,6 +2,7 @@
 
 import gc
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +18,7 @@ def motion(
         Path, typer.Argument(help="Image of the same face when it has moved farthest.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="File to write: float32, 2 x H x W, pixels.", show_default=False)],
-    gamma: Annotated[float, typer.Option(help="Motion amplification.")] = 1.0,
+    gamma: Annotated[float, typer.Option(min=-1000, max=1000, help="Motion amplification.")] = 1.0,
     png: Annotated[Path | None, typer.Option(help="Also draw the motion, into this file.", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
@@ -64,21 +65,27 @@ def pretrain(
     ] = None,
     persons: Annotated[
         int | None,
-        typer.Option(min=17, help="Rendered people, 16 of them for validation.", show_default="200"),
+        typer.Option(min=17, max=10**7, help="Rendered people, 16 of them for validation.", show_default="200"),
     ] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames per rendered person.")] = 10,
-    frames: Annotated[int, typer.Option(min=2, help="VoxCeleb: at most this many frames of each sequence.")] = 8,
+    pairs: Annotated[int, typer.Option(min=1, max=10_000, help="Pairs of frames per rendered person.")] = 10,
+    frames: Annotated[
+        int, typer.Option(min=2, max=10**6, help="VoxCeleb: at most this many frames of each sequence.")
+    ] = 8,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="VoxCeleb: skip files that cannot be read.")
     ] = False,
     form: Annotated[Literal["selfme", "first-order"], typer.Option(help="Form of the networks and losses.")] = "selfme",
-    size: Annotated[int, typer.Option(min=32, help="Largest side of the frames in pixels.")] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1200,
-    batch: Annotated[int, typer.Option(min=1, help="Pairs per step and process; fewer of large frames.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, faces and batches.")] = 0,
+    size: Annotated[int, typer.Option(min=32, max=4096, help="Largest side of the frames in pixels.")] = 256,
+    steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps.")] = 1200,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Pairs per step and process; fewer of large frames.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, faces and batches.")] = 0,
     accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Device.")] = "auto",
-    devices: Annotated[int, typer.Option(min=0, help="Processes, one per device; 0: all GPUs, or 1 on a CPU.")] = 0,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines; start the command on each, as with torchrun.")] = 1,
+    devices: Annotated[
+        int, typer.Option(min=0, max=1024, help="Processes, one per device; 0: all GPUs, or 1 on a CPU.")
+    ] = 0,
+    nodes: Annotated[
+        int, typer.Option(min=1, max=1024, help="Machines; start the command on each, as with torchrun.")
+    ] = 1,
     precision: Annotated[
         Literal["32-true", "bf16-mixed", "16-mixed"], typer.Option(help="Precision of the networks.")
     ] = "32-true",
@@ -92,6 +99,7 @@ def pretrain(
         raise UsageError(f"--persons {persons}: counts rendered people; with VoxCeleb, everyone in --root is used")
     from dataclasses import replace
 
+    import torch
     from lightning_fabric import Fabric
 
     from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
@@ -110,6 +118,11 @@ def pretrain(
     config = PretrainingConfig(
         persons=persons or PretrainingConfig.persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
     )
+    if devices > (cores := os.cpu_count() or 1) and (accelerator == "cpu" or not torch.cuda.is_available()):
+        raise UsageError(f"--devices {devices}: on a CPU each is a process, and this machine has {cores} cores")
+    if nodes > 1 and not any(name in os.environ for name in ("MASTER_ADDR", "SLURM_JOB_ID", "NODE_RANK")):
+        start = f"torchrun --nnodes {nodes} --rdzv-endpoint HOST:PORT -m selfme_lib.app.cli pretrain …"
+        raise UsageError(f"--nodes {nodes}: would wait for the other machines for ever; start it on each with {start}")
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
     except (RuntimeError, ValueError) as error:  # a device that this machine lacks

@@ -1,6 +1,5 @@
 """Commands that run notebooks, and that look at what a run left."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,7 +39,7 @@ def reproduce(
         from selfme_lib.app.runner import reproduce as run_notebooks
     from selfme_lib.app.chapters import find_notebooks
     from selfme_lib.app.report import write_report
-    from selfme_lib.runtime.paths import NOTEBOOKS
+    from selfme_lib.runtime.paths import NOTEBOOKS, seen_from
     from selfme_lib.study import profiles
     from selfme_lib.study.exports import export
     from selfme_lib.study.run_folder import RunFolder
@@ -53,13 +52,13 @@ def reproduce(
     elif apex:
         if not Path(apex).is_file():
             raise UsageError(f"--apex {apex}: expected label, middle, largest or a CSV file that exists")
-        data |= {"apex_rule": "list", "apex_list": os.path.relpath(apex, NOTEBOOKS)}
+        data |= {"apex_rule": "list", "apex_list": seen_from(NOTEBOOKS, apex)}
     elif dataset in ("smic", "composite"):
         data["apex_rule"] = "middle"  # SMIC labels none
     if root is not None:
         if not root.is_dir():
             raise DataError(f"--root {root}: no such folder; give the folder of the data set")
-        data["root"] = os.path.relpath(root, NOTEBOOKS)  # the notebooks' working directory
+        data["root"] = seen_from(NOTEBOOKS, root)  # the notebooks' working directory
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     _check(settings, notebooks, root)
@@ -83,7 +82,9 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None) -> Non
     """
     from selfme_lib.data import examine
     from selfme_lib.runtime.paths import NOTEBOOKS
+    from selfme_lib.study.limits import check_size
 
+    check_size(settings)
     data = settings.data
     if data.dataset != "synthme" and not data.root:
         raise UsageError(f"{data.dataset} does not come with this project: say where it is with --root DIR")
@@ -110,7 +111,7 @@ def sweep(
     notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
     grid: Annotated[Path, typer.Argument(help="YAML: parameters; a list stands for alternatives.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
-    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run side by side.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Notebooks that run side by side.")] = 2,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
 ) -> None:
     """Run a notebook at every point of a grid and collect one table. The same command resumes."""
@@ -158,15 +159,15 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a fresh run.", show_default=False)],
 ) -> None:
     """Compare a fresh run with the published numbers. Exit code 1 if one differs by more than its tolerance."""
-    from selfme_lib.app.verify import compare, key_numbers, same_machine
-    from selfme_lib.runtime.files import read_json
-    from selfme_lib.runtime.paths import NOTEBOOKS
+    from selfme_lib.app.verify import compare, key_numbers, read_published, same_machine
+    from selfme_lib.runtime.paths import CLONE, NOTEBOOKS
     from selfme_lib.study.run_folder import RunFolder
 
     published = NOTEBOOKS / "published.json"
     if not published.exists():
-        raise DataError(f"{published}: no such file; `selfme report RUN --publish` writes it")
-    before, after = read_json(published), key_numbers(RunFolder(folder))
+        writes = "`selfme report RUN --publish` writes it" if NOTEBOOKS.is_dir() else CLONE
+        raise DataError(f"{published}: no such file; {writes}")
+    before, after = read_published(published), key_numbers(RunFolder(folder))
     faults = compare(before, after)
     for fault in faults:
         print(fault)
@@ -178,7 +179,7 @@ def verify(
 
 def score(
     predictions: Annotated[Path, typer.Argument(help="CSV: subject, clip, label, prediction.", show_default=False)],
-    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 3,
+    classes: Annotated[int, typer.Option(min=2, max=1000, help="Number of classes.")] = 3,
 ) -> None:
     """Pooled and per-fold scores of predictions, as JSON."""
     from selfme_lib.evaluation import metrics

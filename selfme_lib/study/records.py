@@ -1,0 +1,202 @@
+"""What the JSON files of a run folder must look like. One that was damaged or edited is named in one line when it is read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import NotRequired, TypedDict  # pydantic cannot use typing's before Python 3.12
+
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.settings import read_shaped
+
+Matrix = list[list[int]]
+Interval = Annotated[list[float | None], Field(min_length=2, max_length=2)]
+
+
+class Described(TypedDict):
+    name: Annotated[str, Field(pattern=r"^(\d\d|A\d)_[a-z0-9_]+$")]
+    order: int
+    title: str
+    caption: str
+    place: Literal["headline", "chapter", "paper"]
+
+
+class Table(Described):
+    kind: Literal["table"]
+    columns: Annotated[list[str], Field(min_length=1)]
+    rows: list[list[Any]]
+
+
+class Values(Described):
+    kind: Literal["values"]
+    values: dict[str, Any]
+
+
+class Figure(Described):
+    kind: Literal["figure"]
+    alt: str
+
+
+Item = Annotated[Table | Values | Figure, Field(discriminator="kind")]
+
+
+class Timing(TypedDict):
+    status: Literal["done", "failed"]
+    seconds: float
+    peak_memory_mb: int
+    key: str
+    message: str
+    saved: NotRequired[dict[str, str]]  # what the notebook saved: checksum by the file's place in the run folder
+    scored: NotRequired[bool]  # whether it added to metrics.json
+
+
+class Timings(TypedDict):
+    profile: NotRequired[str]
+    notebooks: dict[str, Timing]
+
+
+class Progress(TypedDict):
+    done: int
+    total: int
+
+
+class _Data(TypedDict):
+    dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "composite", "features"]
+    apex_rule: str
+
+
+class _Motion(TypedDict):
+    steps: int
+    frames: str
+
+
+class Settings(TypedDict):
+    profile: str
+    seed: int
+    data: _Data
+    motion: _Motion
+
+
+class _Pooled(TypedDict):
+    uf1: float
+    uar: float
+    accuracy: float
+
+
+class _Fold(TypedDict):
+    confusion: Matrix
+
+
+class ScoredRow(TypedDict):
+    name: str
+    seed: int
+    pooled: _Pooled
+    folds: Annotated[list[_Fold], Field(min_length=1)]
+
+
+class Scored(TypedDict):
+    rows: list[ScoredRow]
+    times: dict[str, Any]
+
+
+class _Prediction(TypedDict):
+    subject: str
+    clip: str
+    label: int
+    prediction: int
+
+
+class _Intervals(TypedDict):
+    uf1: Interval
+    uar: Interval
+
+
+class _FoldMean(TypedDict):
+    uf1: float
+
+
+class Row(ScoredRow):
+    settings: dict[str, Any]
+    confusion: Matrix
+    n_subjects: int
+    fold_mean: _FoldMean
+    intervals: _Intervals
+    predictions: list[_Prediction]
+
+
+class _DataSet(TypedDict):
+    name: str
+    fingerprint: str
+
+
+class _Git(TypedDict):
+    commit: str
+    dirty: bool
+
+
+class _Environment(TypedDict):
+    packages: dict[str, str]
+
+
+class _Times(TypedDict):
+    rows: list[dict[str, float]]
+
+
+class Metrics(TypedDict):
+    dataset: _DataSet
+    git: _Git | None
+    environment: _Environment
+    torch: str
+    device: str
+    rows: Annotated[list[Row], Field(min_length=1)]
+    times: _Times
+
+
+class _Predicted(TypedDict):
+    name: str
+    seed: int
+    predictions: list[_Prediction]
+
+
+class _Named(TypedDict):
+    name: str
+
+
+class Predictions(TypedDict):
+    dataset: _Named
+    rows: list[_Predicted]
+
+
+class _Columns(TypedDict):
+    columns: Annotated[list[str], Field(min_length=1)]
+    rows: list[list[Any]]
+
+
+class Published(TypedDict):
+    profile: str
+    ran_on: dict[str, Any]
+    tables: dict[str, _Columns]
+    values: dict[str, dict[str, Any]]
+
+
+def read_item(path: Path, *, remedy: str) -> dict[str, Any]:
+    """The record of a table, of values or of a figure.
+
+    Raises:
+        DataError: it is damaged; the message ends in `remedy`.
+    """
+    item = read_shaped(path, Item, remedy=remedy)
+    if item["name"] != path.stem:
+        raise DataError(f"{path}: damaged (it is the record of {item['name']}); {remedy}")
+    if item["kind"] == "table":
+        check_widths(item, path, remedy)
+    return item
+
+
+def check_widths(table: Mapping[str, Any], path: Path, remedy: str) -> None:
+    """Raise a DataError if a row has not as many cells as the table has columns."""
+    for number, row in enumerate(table["rows"]):
+        if len(row) != len(table["columns"]):
+            problem = f"row {number} has {len(row)} cells, the table {len(table['columns'])} columns"
+            raise DataError(f"{path}: damaged ({problem}); {remedy}")
