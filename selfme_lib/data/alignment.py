@@ -27,6 +27,8 @@ from .faces import FaceDetector
 TEMPLATE = np.array([(0.365, 0.426), (0.675, 0.427), (0.520, 0.619), (0.397, 0.789), (0.648, 0.786)])
 """Where the five points go, as fractions of the crop's side: the mean over 24 neutral faces."""
 
+_TURNED = 30.0  # degrees: nobody holds the head so while looking into a camera
+
 Similarity = Float[np.ndarray, "2 3"]
 
 
@@ -38,7 +40,25 @@ class Alignment:
     without_face: tuple[
         int, ...
     ]  # positions of the frames in which no face was found; they are cropped like the others
+    frames: int  # how many frames there are
     drift: float  # largest distance of the face's centre from its median place, in distances of the eyes
+
+    @property
+    def turn(self) -> float:
+        """Degrees by which the face is turned in the recording, clockwise."""
+        return -math.degrees(math.atan2(self.matrix[1, 0], self.matrix[0, 0]))
+
+    @property
+    def doubt(self) -> str:
+        """Why the recording may have been stored sideways, without a tag that says so; empty if nothing suggests it.
+
+        On a sideways face the detector finds nothing, or points in wrong places.
+        """
+        if abs(self.turn) > _TURNED:
+            return f"the face is turned by {abs(self.turn):.0f}°; is it stored sideways?"
+        if len(self.without_face) >= self.frames / 2:
+            return f"no face in {len(self.without_face)} of {self.frames} frames; is it stored sideways?"
+        return ""
 
 
 def find_alignment(
@@ -58,7 +78,8 @@ def find_alignment(
     median = np.median(points, axis=0)  # (5, 2)
     between_eyes = np.linalg.norm(median[1] - median[0])
     drift = np.linalg.norm(np.mean(points, axis=1) - median.mean(0), axis=1).max() / between_eyes
-    return Alignment(fit_similarity(median, TEMPLATE), tuple(without_face), float(drift))
+    count = len(points) + len(without_face)
+    return Alignment(fit_similarity(median, TEMPLATE), tuple(without_face), count, float(drift))
 
 
 def fit_similarity(source: Float[np.ndarray, "k 2"], target: Float[np.ndarray, "k 2"]) -> Similarity:

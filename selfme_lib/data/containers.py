@@ -118,7 +118,9 @@ def _ebml_element(head: bytes) -> tuple[bytes, int, int | None]:
 
 def _shown(file: BinaryIO, length: int) -> int | None:
     """The samples of the video track that are presented by one of its edits."""
-    names, movie, tracks = set(), {}, []
+    names: set[bytes] = set()
+    movie: dict[bytes, bytes] = {}
+    tracks: list[dict[bytes, bytes]] = []
     for name, start, end in _elements(file, length, _box, _BOXES):
         names.add(name)
         if name == b"trak":

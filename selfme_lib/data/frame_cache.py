@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -37,7 +38,8 @@ class FrameCache:
     def with_aligned(self, clips: Sequence[Clip]) -> list[Clip]:
         """The same clips, recordings with the path of their aligned frames, which exist afterwards. Cropped clips do not change.
 
-        Frames in which no face was found are cropped like their neighbours; a warning names them.
+        Frames in which no face was found are cropped like their neighbours; a warning names them, and clips that may have been
+        stored sideways.
 
         Raises:
             DataError: a frame cannot be read, or no frame of a clip shows a face.
@@ -48,6 +50,9 @@ class FrameCache:
         if without := [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]:
             named = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
             logger.warning("no face found in %d frames: %s", len(without), named)
+        for clip in aligned:
+            if doubt := _facts(clip)["doubt"]:
+                logger.warning("%s: %s If so, turn its frames upright", clip.key, doubt)
         return aligned
 
     def fill(self, clips: Sequence[Clip]) -> list[Path]:
@@ -82,7 +87,8 @@ class FrameCache:
                 raise FaultyData(clip.frames[0].parent, f"no face in any of its {len(clip.frames)} frames", remedy)
             matrix = found.matrix
             without = [clip.frames[place].name for place in found.without_face]
-            write_record(path.with_suffix(".json"), {"clip": clip.key, "drift": found.drift, "without_face": without})
+            facts = {"clip": clip.key, "drift": found.drift, "without_face": without, "doubt": found.doubt}
+            write_record(path.with_suffix(".json"), facts)
         with atomic_path(path) as temporary:
             shape = (len(clip.frames), self.size, self.size, 3)
             frames = new_array(temporary, shape)
@@ -98,10 +104,15 @@ class FrameCache:
 
 def frames_without_face(clip: Clip) -> list[Path]:
     """The frames of an aligned clip in which no face was found."""
+    names = set(_facts(clip)["without_face"])
+    return [path for path in clip.frames if path.name in names]
+
+
+def _facts(clip: Clip) -> dict[str, Any]:
+    """What aligning has found out about a clip."""
     if clip.aligned is None:
-        return []
+        return {"without_face": [], "doubt": ""}
     facts = read_record(clip.aligned.with_suffix(".json"))
     if facts is None:
         raise FaultyData(clip.aligned, "no sound .json beside it", "delete the file and run the command again")
-    names = set(facts["without_face"])
-    return [path for path in clip.frames if path.name in names]
+    return facts

@@ -7,7 +7,7 @@ between such frames would be meaningless, so here a frame is either whole or an 
 import io
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +30,11 @@ from .faults import Fault, FaultyData, check_file, unreadable
 MOST_PIXELS = 2**25
 """Larger pictures and videos are refused: nothing here needs more, and a few of them fill the memory."""
 
-_FORMATS = {b"\xff\xd8": JpegImageFile, b"\x89PNG": PngImageFile, b"BM": BmpImageFile}  # by their first bytes
+_FORMATS: dict[bytes, Callable[..., ImageFile]] = {
+    b"\xff\xd8": JpegImageFile,
+    b"\x89PNG": PngImageFile,
+    b"BM": BmpImageFile,
+}  # by their first bytes
 _TAIL = 1024  # bytes at the end of a file that must contain the image's end marker; some writers append a few
 _COPY_AGAIN = "copy the file again"
 _ORIENTATION = 0x0112  # EXIF: how a camera was held
@@ -72,7 +76,7 @@ def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """
     content = io.BytesIO(read_content(path))
     with _decoding(path), _open(path, content) as image:
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
         return np.asarray((image if turn is None else image.transpose(turn)).convert("RGB"))
 
 

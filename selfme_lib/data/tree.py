@@ -117,10 +117,19 @@ def list_images(files: Collection[Path]) -> list[Path]:
 
     One in a foreign format is among them, so that whoever reads it says so, unless it lies there in another format as well.
     """
-    known = [path for path in files if path.suffix.lower() in IMAGES]
-    stems = {path.stem for path in known}
-    foreign = [path for path in files if path.suffix.lower() in FOREIGN_IMAGES and path.stem not in stems]
-    return sorted(known + foreign, key=by_number)
+    return _list(files, IMAGES, FOREIGN_IMAGES)
+
+
+def list_videos(files: Collection[Path]) -> list[Path]:
+    """The videos among `files`, likewise."""
+    return _list(files, VIDEOS, FOREIGN_VIDEOS)
+
+
+def _list(files: Collection[Path], known: Collection[str], foreign: Collection[str]) -> list[Path]:
+    found = [path for path in files if path.suffix.lower() in known]
+    stems = {path.stem for path in found}
+    others = [path for path in files if path.suffix.lower() in foreign and path.stem not in stems]
+    return sorted(found + others, key=by_number)
 
 
 def list_frames(folder: Path, naming: re.Pattern[str] = FRAME) -> FrameFolder:

@@ -39,7 +39,7 @@ from selfme_lib.runtime.locks import in_turn
 
 from .faults import Fault, FaultyData
 from .images import read_pixels, resize
-from .tree import FOREIGN_VIDEOS, VIDEOS, list_images, walk
+from .tree import list_images, list_videos, walk
 from .video import read_video
 
 _SPLITS = {"train", "test", "val", "dev", "mp4", "faces", "unzippedfaces", "unzippedintervalfaces"}
@@ -85,8 +85,7 @@ def find_sequences(root: Path, frames: int | None = None) -> list[FaceSequence]:
         if len(images) >= 2:
             chosen = tuple(images[index].name for index in spread_evenly(len(images), frames or len(images)))
             found.append(FaceSequence(_person(root, folder), folder, chosen))
-        videos = [file for file in files if file.suffix.lower() in VIDEOS | FOREIGN_VIDEOS]  # reading refuses these
-        found += [FaceSequence(_person(root, file), file) for file in videos]
+        found += [FaceSequence(_person(root, file), file) for file in list_videos(files)]
     if not found:
         problem = "no folder with two or more images and no video in it"
         raise FaultyData(root, problem, "give the folder that holds VoxCeleb's faces")
