@@ -19,9 +19,13 @@ tolerances, stated here and nowhere else:
 | extremes over clips | anything, on another machine |
 | in chapters that train classifiers, estimates with an interval | what both intervals allow, on another machine |
 | – verdicts | there, undecided may become decided and the other way round; never the opposite |
-| – p, and numbers of one person or one training | there, anything |
+| – p | there, anything from 0 to 1 |
+| – numbers of one person, class or training | there, .5, and 50 % above 1; on average over n rows, .5 / √n |
+| – how many rows or seeds did something | there, 3, or half of the larger |
+| – what is given, such as the paper's numbers and how many clips there are | there, too, nothing |
 
-Two intervals allow the root of the sum of squares of their half-widths.
+Two intervals allow the root of the sum of squares of their half-widths. "Another machine" is one whose record of what it ran on
+differs in anything: packages, number of cores, kind of processor. Records made before kinds of processors were told apart differ.
 """
 
 import json
@@ -32,6 +36,7 @@ from typing import Any
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
+from selfme_lib.runtime.fingerprint import code_hash
 from selfme_lib.runtime.settings import read_shaped
 from selfme_lib.study.records import Published, check_widths
 from selfme_lib.study.run_folder import RunFolder
@@ -45,6 +50,12 @@ UNCOUNTED = re.compile(r"\bms\b|seconds|minutes|\bs a |time", re.IGNORECASE)  # 
 ENVIRONMENT = "00_environment"
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 CLASSIFIERS = ("04", "05", "06", "07", "08", "A2")  # chapters that train them
+LONE = 0.5  # a number of one person, class or training
+UNTRAINED = "γ|clips|folds|number|numbers a clip"
+GIVEN = re.compile(rf"paper|printed|CASME|SMIC|parameters|flops|^(?:{UNTRAINED})$")  # columns that no training changes
+STATISTICS = ("selfme_lib.evaluation.intervals", "selfme_lib.evaluation.paired")
+COUNTS = re.compile(r"(\d+)/(\d+)")
+VERDICTS = re.compile(r"(?:(\d+) )?(confirmed|contradicted|found|undecided)")
 EXTREME = re.compile(r"smallest|at most|clips that fold")  # columns that a single clip decides
 ESTIMATE = re.compile(rf"({NUMBER.pattern})(?: ± [\d.]+)? \[({NUMBER.pattern}), ({NUMBER.pattern})\]")
 
@@ -63,6 +74,7 @@ def key_numbers(run: RunFolder) -> dict[str, Any]:
     return {
         "profile": run.read_settings()["profile"],
         "ran_on": {key: metrics[key] for key in ("environment", "torch", "device")},
+        "statistics": code_hash(*STATISTICS),
         "tables": {item["name"]: {key: item[key] for key in ("columns", "rows")} for item in tables},
         "values": {item["name"]: item["values"] for item in records if item["kind"] == "values"},
     }
@@ -106,6 +118,17 @@ def same_machine(published: dict[str, Any], fresh: dict[str, Any]) -> bool:
     return published["ran_on"] == fresh["ran_on"]
 
 
+def difference_of_kind(published: dict[str, Any], fresh: dict[str, Any]) -> str:
+    """Why two sets of numbers need not be equal, in words; empty if they must."""
+    if published.get("statistics") != fresh["statistics"]:
+        return "intervals and tests are computed in another way since these numbers were published; publish a run again"
+    if same_machine(published, fresh):
+        return ""
+    if "processor_kind" not in published["ran_on"]["environment"]:
+        return "the published record does not say which kind of processor it ran on, so this counts as another machine"
+    return "within the tolerances for another machine"
+
+
 def compare(published: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     """What differs by more than its tolerance, one line each."""
     if published["profile"] != fresh["profile"]:
@@ -132,6 +155,11 @@ def _compare_tables(name: str, published: dict[str, Any], fresh: dict[str, Any],
     faults = []
     for old, new in zip(before, after):
         faults += _compare_values(f"{name}, {old[0]}", dict(zip(columns, old)), dict(zip(columns, new)), elsewhere)
+    for column, old, new in zip(columns, zip(*before), zip(*after)) if elsewhere and len(before) > 1 else ():
+        if not UNCOUNTED.search(column) and not EXTREME.search(column) and all(map(_is_float, [*old, *new])):
+            means, room = (sum(old) / len(old), sum(new) / len(new)), LONE / math.sqrt(len(old))
+            if abs(means[0] - means[1]) > room * max(1, *map(abs, means)):
+                faults.append(f"{name}, mean of {column}: published {_word(means[0])}, now {_word(means[1])}")
     return faults
 
 
@@ -155,10 +183,39 @@ def _by_chance(name: str, column: str, published: Any, fresh: Any) -> bool:
         return False
     if column == "verdict":
         return "undecided" in (published, fresh)
+    if GIVEN.search(column):
+        return False
     before, after = (_estimate(value) for value in (published, fresh))
     if before and after:
         return abs(before[0] - after[0]) <= math.hypot(before[1], after[1])
-    return all(_holds_number(value) for value in (published, fresh)) and not before and not after
+    if re.match(r"p\b", column):
+        return all(NUMBER.fullmatch(str(value)) and 0 <= float(value) <= 1 for value in (published, fresh))
+    return not before and not after and _near(published, fresh)
+
+
+def _near(published: Any, fresh: Any) -> bool:
+    """Whether two numbers of one person, class or training may come from two trainings; also in lists and texts."""
+    if isinstance(published, list) and isinstance(fresh, list):
+        return len(published) == len(fresh) and all(map(_near, published, fresh))
+    if _is_float(published) and _is_float(fresh):
+        return abs(published - fresh) <= LONE * max(1, abs(published), abs(fresh))
+    if type(published) is int and type(fresh) is int:  # how many rows or seeds did something
+        return abs(published - fresh) <= max(3, LONE * max(published, fresh))
+    if isinstance(published, str) and isinstance(fresh, str):
+        counts = [COUNTS.fullmatch(text) for text in (published, fresh)]
+        if counts[0] and counts[1]:  # "8/12", of as many
+            return counts[0][2] == counts[1][2] and _near(*(int(found[1]) / int(found[2]) for found in counts if found))
+        if VERDICTS.match(published) and VERDICTS.match(fresh):  # "4 undecided, 1 confirmed", of as many
+            totals = [sum(int(count or 1) for count, _ in VERDICTS.findall(text)) for text in (published, fresh)]
+            return totals[0] == totals[1]
+        words = [NUMBER.sub("#", text) for text in (published, fresh)]
+        numbers = [[float(number) for number in NUMBER.findall(text)] for text in (published, fresh)]
+        return words[0] == words[1] and _near(*numbers)
+    return False
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _estimate(value: Any) -> tuple[float, float] | None:
@@ -168,15 +225,6 @@ def _estimate(value: Any) -> tuple[float, float] | None:
         return None
     number, low, high = map(float, found.groups())
     return number, (high - low) / 2
-
-
-def _holds_number(value: Any) -> bool:
-    """Whether something is a number, text with a digit, or a list of such."""
-    if isinstance(value, list):
-        return all(_holds_number(part) for part in value)
-    if isinstance(value, str):
-        return any(character.isdigit() for character in value)
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _agree(column: str, published: Any, fresh: Any) -> bool:

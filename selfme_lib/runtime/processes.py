@@ -56,9 +56,8 @@ def _dask(workers: int, cluster: str) -> Iterator[concurrent.futures.Executor]:
         raise UsageError('--cluster needs Dask: pip install "selfme[cluster]"') from None
     if cluster == "local":
         options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-        no_pages = {
-            f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")
-        }  # they ask for no certificate
+        # pages ask for no certificate
+        no_pages: dict[str, list] = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
         with dask.config.set(no_pages), LocalCluster(**options, security=security) as local, Client(local) as client:
             yield client.get_executor()
         return

@@ -5,7 +5,7 @@
     dataset         {"name", "fingerprint"}
     seed            of the experiment
     git             {"commit", "dirty"}; null outside a git working tree
-    environment     {"python", "platform", "processor", "cpu_count", "packages": {name: version}}
+    environment     {"python", "platform", "processor", "processor_kind", "cpu_count", "packages": {name: version}}
     torch, device   version, and "cpu" or the name of the GPU
     rows            one per method and seed: see `loso_record`
     times           {"wall_seconds", "rows": [seconds by fold, in the order of rows]}
@@ -14,10 +14,12 @@ Everything that depends on a clock is under `times`; without it, two runs of the
 Nothing reveals where on a machine a run was made, or on whose.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -209,18 +211,46 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
+        "processor_kind": processor_kind(),
         "cpu_count": os.cpu_count(),
         "packages": {name: importlib.metadata.version(name) for name in names},
     }
 
 
 def processor(described: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's own name, where the system knows it; rounding, and so every training, depends on it."""
+    """The processor's own name, where the system knows it."""
     if described.exists():
         for line in described.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
+
+
+def processor_kind(described: Path = Path("/proc/cpuinfo")) -> str:
+    """What rounding, and so every training, depends on: family, model, stepping, instructions, and which of them PyTorch uses.
+
+    The processor's name is not enough: "AMD EPYC" and "Intel Xeon Processor" are all that virtual machines say of many kinds.
+    """
+    if described.exists():  # Linux: of x86 and of Arm
+        lines = described.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines()
+        found = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        wanted = ["vendor_id", "cpu family", "model", "stepping"]
+        wanted += ["CPU implementer", "CPU architecture", "CPU variant", "CPU part", "CPU revision"]
+        flags = " ".join(sorted((found.get("flags") or found.get("Features") or "").split()))
+        kind = [*(found[name] for name in wanted if name in found), hashlib.sha256(flags.encode()).hexdigest()[:12]]
+    elif sys.platform == "darwin":
+        names = ("brand_string", "family", "model", "stepping", "features", "leaf7_features")
+        asked = [
+            "/usr/sbin/sysctl",
+            "-n",
+            *(f"machdep.cpu.{name}" for name in names),
+            "hw.cpufamily",
+            "hw.cpusubfamily",
+        ]
+        kind = subprocess.run(asked, capture_output=True, text=True).stdout.split("\n")  # less what this kind lacks
+    else:
+        kind = [platform.processor()]  # on Windows: "Intel64 Family 6 Model 167 Stepping 1, GenuineIntel"
+    return " ".join([*filter(None, kind), torch.backends.cpu.get_cpu_capability()])
 
 
 def git_state(folder: Path = PACKAGE) -> dict[str, Any] | None:

@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from selfme_lib.app import cli
-from selfme_lib.app.verify import LEAST, SCORES, SHARE, compare, key_numbers, write_published
+from selfme_lib.app.verify import (
+    LEAST,
+    SCORES,
+    SHARE,
+    compare,
+    difference_of_kind,
+    key_numbers,
+    same_machine,
+    write_published,
+)
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.paths import NOTEBOOKS
@@ -38,7 +47,18 @@ def run(tmp_path):
     )
     run.save_table("02_errors", table, title="Errors")
     scores = {"method": ["ours"], "UF1 [95 %]": ["0.600 [0.500, 0.660]"], "p": ["0.200"], "verdict": ["undecided"]}
-    run.save_table("05_scores", pd.DataFrame(scores | {"precision": [0.5], "clips": [12]}), title="Scores")
+    lone = {
+        "precision": [0.5],
+        "clips": [12],
+        "loss": [12.0],
+        "right": ["8/12"],
+        "each": ["-0.010 to +0.020"],
+        "won": [2],
+    }
+    lone |= {"UF1 paper": [0.88], "verdicts": ["4 undecided, 1 confirmed"]}
+    run.save_table("05_scores", pd.DataFrame(scores | lone), title="Scores")
+    people = {"subject": [f"{n:02d}" for n in range(16)], "ours": [0.5] * 16}
+    run.save_table("05_people", pd.DataFrame(people), title="People")
     run.save_values("05_luck", {"UF1 with each seed": [0.70, 0.75], "seconds": 3.0}, title="Luck")
     run.save_values("00_environment", {"python": "3.11"}, title="Ran on")
     return run
@@ -69,7 +89,7 @@ def test_numbers_of_an_appendix_that_the_run_has_not_stay_published_and_others_g
     write_json(path, earlier)
     run.save_table("A2_luck", pd.DataFrame({"method": ["ours"]}), title="A2 was run, and has no such table any more")
     stored = json.loads(write_published(run, path).read_text())
-    assert set(stored["tables"]) == {"02_errors", "05_scores", "08_scores", "A2_luck"}
+    assert set(stored["tables"]) == {"02_errors", "05_people", "05_scores", "08_scores", "A2_luck"}
 
 
 @pytest.mark.parametrize(
@@ -95,10 +115,20 @@ def test_each_kind_of_number_has_its_tolerance(run, column, near, far):
     [
         ("UF1 [95 %]", "0.710 [0.640, 0.800]", "0.720 [0.640, 0.800]"),  # √(.08² + .08²) = .113
         ("UF1 [95 %]", "0.590 ± 0.040 [0.500, 0.660]", "0.480 [0.480, 0.480]"),
-        ("p", "0.001", None),
-        ("precision", 0.1, None),
+        ("p", "0.001", "1.001"),
+        ("p", "1.000", None),
+        ("precision", 0.01, -0.01),
+        ("precision", 1.0, 1.01),
         ("precision", 0.9, "none"),
-        ("clips", 1, True),
+        ("precision", 0.9, None),
+        ("loss", 23.9, 24.1),
+        ("right", "2/12", "1/12"),
+        ("right", "12/12", "8/13"),
+        ("each", "-0.500 to +0.500", "-0.511 to +0.020"),
+        ("each", "-0.500 to +0.500", "-0.010 and +0.020"),
+        ("won", 5, 6),
+        ("won", 0, True),
+        ("verdicts", "2 undecided, 3 contradicted", "4 undecided, 2 confirmed"),
     ],
 )
 def test_on_another_machine_trainings_may_differ_as_their_intervals_allow(run, column, near, far):
@@ -107,6 +137,37 @@ def test_on_another_machine_trainings_may_differ_as_their_intervals_allow(run, c
     assert compare(numbers, changed(numbers, column, near, **options)) == []
     assert len(compare(numbers, changed(numbers, column, far, **options))) == 1
     assert len(compare(numbers, changed(numbers, column, near, name="05_scores"))) == 1, "here nothing may differ"
+
+
+@pytest.mark.parametrize(("column", "value"), [("clips", 11), ("clips", 13), ("UF1 paper", 0.7)])
+def test_on_another_machine_what_is_given_must_be_the_same(run, column, value):
+    numbers = key_numbers(run)
+    (fault,) = compare(numbers, changed(numbers, column, value, name="05_scores", elsewhere=True))
+    assert fault.startswith(f"05_scores, ours, {column}: published")
+
+
+def test_on_another_machine_many_lone_numbers_must_agree_on_average(run):
+    """Each of the sixteen may differ by half, their mean by an eighth."""
+    numbers = key_numbers(run)
+    other = changed(numbers, "ours", 0.95, name="05_people", elsewhere=True)
+    assert compare(numbers, other) == []
+    for row in other["tables"]["05_people"]["rows"][:5]:
+        row[1] = 0.95
+    (fault,) = compare(numbers, other)
+    assert fault == "05_people, mean of ours: published 0.5, now 0.6406"
+
+
+def test_where_and_how_the_published_numbers_were_made_is_said(run):
+    numbers = key_numbers(run)
+    assert difference_of_kind(numbers, numbers) == "" and same_machine(numbers, numbers)
+    other = copy.deepcopy(numbers)
+    other["ran_on"]["environment"]["processor_kind"] = "another stepping"
+    assert not same_machine(other, numbers) and "another machine" in difference_of_kind(other, numbers)
+    del other["ran_on"]["environment"]["processor_kind"]
+    assert not same_machine(other, numbers), "made before kinds were told apart"
+    assert "does not say which kind of processor" in difference_of_kind(other, numbers)
+    del other["statistics"]
+    assert "computed in another way" in difference_of_kind(other, numbers)
 
 
 def test_on_another_machine_a_verdict_may_not_turn_round(run):

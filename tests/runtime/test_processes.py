@@ -1,3 +1,4 @@
+import asyncio
 import concurrent.futures
 import copy
 import http.client
@@ -49,10 +50,16 @@ def test_a_dask_cluster_of_processes_gives_the_same_bits(tmp_path):
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def refused(address, **more):
-    """Whether a scheduler sends a client away."""
+def refused(address, security=None):
+    """Whether a scheduler or worker sends someone away who talks as a client does."""
+    given = security.get_connection_args("client") if security else {}
+
+    async def call():
+        comm = await distributed.comm.connect(address, timeout=5, **given)
+        comm.abort()
+
     try:
-        distributed.Client(address, timeout=5, **more).close()
+        asyncio.run(call())
     except (OSError, TypeError, RuntimeError):
         return True
     return False

@@ -18,6 +18,8 @@ from selfme_lib.study.results import (
     git_state,
     loso_record,
     metrics_record,
+    processor,
+    processor_kind,
 )
 from selfme_lib.study.rows import Row
 
@@ -109,3 +111,41 @@ def test_git_state(tmp_path, monkeypatch):
     assert git_state(tmp_path) == {"commit": state["commit"], "dirty": True}
     monkeypatch.setenv("PATH", "")
     assert git_state(tmp_path) is None  # no git
+
+
+CPU = """processor\t: 0
+vendor_id\t: AuthenticAMD
+cpu family\t: 25
+model\t\t: {model}
+model name\t: AMD EPYC
+stepping\t: {stepping}
+microcode\t: 0x{core}
+flags\t\t: fpu {flags}
+"""
+
+
+def kind_of(path, *, cores=2, model=1, stepping=1, flags="avx avx2"):
+    texts = [CPU.format(model=model, stepping=stepping, flags=flags, core=core) for core in range(cores)]
+    path.write_text("\n".join(texts))
+    return processor_kind(path)
+
+
+@pytest.mark.parametrize("change", [{"model": 17}, {"stepping": 2}, {"flags": "avx avx2 avx512f"}])
+def test_processors_of_one_name_that_round_differently_are_told_apart(tmp_path, change):
+    path = tmp_path / "cpuinfo"
+    kind = kind_of(path)
+    assert kind.startswith("AuthenticAMD 25 1 1 ")
+    assert kind == kind_of(path, cores=8) == kind_of(path, flags="avx2 avx"), "the same processor"
+    assert kind_of(path, **change) != kind and processor(path) == "AMD EPYC"
+
+
+def test_a_processor_of_arm_is_described_too(tmp_path):
+    (tmp_path / "cpuinfo").write_text("processor : 0\nFeatures : fp asimd\nCPU implementer : 0x41\nCPU part : 0xd0c\n")
+    kind = processor_kind(tmp_path / "cpuinfo")
+    assert kind.startswith("0x41 0xd0c ")
+    (tmp_path / "cpuinfo").write_text("processor : 0\nFeatures : fp sve\nCPU implementer : 0x41\nCPU part : 0xd0c\n")
+    assert processor_kind(tmp_path / "cpuinfo") != kind
+
+
+def test_the_record_says_which_processor_it_was():
+    assert environment()["processor_kind"] == processor_kind() != ""

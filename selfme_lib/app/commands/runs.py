@@ -159,7 +159,7 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a fresh run.", show_default=False)],
 ) -> None:
     """Compare a fresh run with the published numbers. Exit code 1 if one differs by more than its tolerance."""
-    from selfme_lib.app.verify import compare, key_numbers, read_published, same_machine
+    from selfme_lib.app.verify import compare, difference_of_kind, key_numbers, read_published
     from selfme_lib.runtime.paths import CLONE, NOTEBOOKS
     from selfme_lib.study.run_folder import RunFolder
 
@@ -168,13 +168,15 @@ def verify(
         writes = "`selfme report RUN --publish` writes it" if NOTEBOOKS.is_dir() else CLONE
         raise DataError(f"{published}: no such file; {writes}")
     before, after = read_published(published), key_numbers(RunFolder(folder))
-    faults = compare(before, after)
+    faults, kind = compare(before, after), difference_of_kind(before, after)
     for fault in faults:
         print(fault)
     if faults:
-        raise DataError(f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which")
-    where = "" if same_machine(before, after) else ", within the tolerances for another machine"
-    print(f"{folder}: agrees with every published number{where}")
+        why = f" ({kind})" if kind else ""
+        raise DataError(
+            f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which{why}"
+        )
+    print(f"{folder}: agrees with every published number{f' ({kind})' if kind else ''}")
 
 
 def score(
