@@ -124,7 +124,7 @@ def difference_of_kind(published: dict[str, Any], fresh: dict[str, Any]) -> str:
         return "intervals and tests are computed in another way since these numbers were published; publish a run again"
     if same_machine(published, fresh):
         return ""
-    if "processor_kind" not in published["ran_on"]["environment"]:
+    if "processor_kind" not in published["ran_on"].get("environment", {}):
         return "the published record does not say which kind of processor it ran on, so this counts as another machine"
     return "within the tolerances for another machine"
 

@@ -176,6 +176,7 @@ class _Columns(TypedDict):
 class Published(TypedDict):
     profile: str
     ran_on: dict[str, Any]
+    statistics: NotRequired[str]  # hash of the code of intervals and tests
     tables: dict[str, _Columns]
     values: dict[str, dict[str, Any]]
 

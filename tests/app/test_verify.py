@@ -12,6 +12,7 @@ from selfme_lib.app.verify import (
     compare,
     difference_of_kind,
     key_numbers,
+    read_published,
     same_machine,
     write_published,
 )
@@ -78,6 +79,7 @@ def test_a_run_agrees_with_itself_and_with_its_published_numbers(run, tmp_path):
     assert compare(numbers, numbers) == []
     stored = json.loads(write_published(run, tmp_path / "published.json").read_text())
     assert compare(stored, numbers) == []
+    assert difference_of_kind(read_published(tmp_path / "published.json"), numbers) == ""
     assert set(stored["values"]) == {"05_luck"}, "what it ran on is no result"
 
 
