@@ -27,6 +27,13 @@ Flow = Float[Tensor, "b 2 h w"]
 Points = Float[Tensor, "b k 2"]
 
 
+@functools.lru_cache(maxsize=256)
+@torch.inference_mode(False)  # what is cached in inference mode could not be used in training
+def constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Float[Tensor, "n"]:
+    """Numbers on a device, to which they are copied once. Not to be changed, and not for code that is compiled."""
+    return torch.tensor(values, device=device, dtype=dtype)
+
+
 def identity_grid(height: int, width: int, *, device=None, dtype=torch.float32) -> Float[Tensor, "2 h w"]:
     """Pixel coordinates of a lattice, x first."""
     y, x = torch.meshgrid(
@@ -42,12 +49,12 @@ def normalised_grid(height: int, width: int, *, device=None) -> Float[Tensor, "h
 
 def to_normalised(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[Tensor, "*b 2"]:
     """Pixel coordinates (x, y) to normalised ones, with the corners at ±1."""
-    return 2 * points / points.new_tensor([width - 1, height - 1]) - 1
+    return 2 * points / constant((width - 1, height - 1), points.device, points.dtype) - 1
 
 
 def to_pixels(points: Float[Tensor, "*b 2"], height: int, width: int) -> Float[Tensor, "*b 2"]:
     """Normalised coordinates (x, y) to pixels: the inverse of `to_normalised`."""
-    return (points + 1) / 2 * points.new_tensor([width - 1, height - 1])
+    return (points + 1) / 2 * constant((width - 1, height - 1), points.device, points.dtype)
 
 
 def warp(image: Images, flow: Float[Tensor, "_ 2 _ _"]) -> Images:
@@ -84,12 +91,14 @@ def sample(flow: Flow, points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]
     """The flow at normalised points, itself in normalised units (the lattice is 2 units wide)."""
     values = F.grid_sample(flow, points[:, None].to(flow.dtype), padding_mode="border", align_corners=True)
     height, width = flow.shape[-2:]
-    return values[:, :, 0].mT * 2 / flow.new_tensor([width - 1, height - 1])  # from (b, 2, 1, n)
+    return values[:, :, 0].mT * 2 / constant((width - 1, height - 1), flow.device, flow.dtype)  # from (b, 2, 1, n)
 
 
 @functools.lru_cache(maxsize=64)
-@torch.inference_mode(False)  # a matrix cached in inference mode could not be used in training
-def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "places size"]:
+@torch.inference_mode(False)
+def _gaussian_matrix(
+    size: int, places: int, sigma: float, device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "places size"]:
     """Gaussian weights of `size` pixels at each of `places` evenly spaced places; the border pixel is replicated."""
     centres = torch.linspace(0, size - 1, places, dtype=torch.float64)
     radius = math.ceil(4 * sigma)
@@ -97,7 +106,7 @@ def _gaussian_matrix(size: int, places: int, sigma: float) -> Float[Tensor, "pla
     weights = torch.exp(-(taps - centres[:, None]).square() / (2 * sigma**2))
     weights = weights / weights.sum(1, keepdim=True)
     matrix = torch.zeros(places, size, dtype=torch.float64)
-    return matrix.scatter_add_(1, taps.clamp(0, size - 1).long(), weights).float()
+    return matrix.scatter_add_(1, taps.clamp(0, size - 1).long(), weights).float().to(device, dtype)
 
 
 def _resample(image: Tensor, size: tuple[int, int], sigma: tuple[float, float]) -> Tensor:
@@ -106,8 +115,8 @@ def _resample(image: Tensor, size: tuple[int, int], sigma: tuple[float, float]) 
     Written here because its backward pass is many times faster than that of a convolution such as kornia's. It keeps the
     image's own precision under autocast: the changes that matter here are below the resolution of bfloat16.
     """
-    rows = _gaussian_matrix(image.shape[-2], size[0], sigma[0]).to(image)
-    columns = _gaussian_matrix(image.shape[-1], size[1], sigma[1]).to(image)
+    rows = _gaussian_matrix(image.shape[-2], size[0], sigma[0], image.device, image.dtype)
+    columns = _gaussian_matrix(image.shape[-1], size[1], sigma[1], image.device, image.dtype)
     with torch.autocast(device_type=image.device.type, enabled=False):
         return rows @ image @ columns.T
 
@@ -140,7 +149,8 @@ def resize_flow(flow: Flow, size: tuple[int, int]) -> Float[Tensor, "b 2 h2 w2"]
 def pixel_ratio(flow: Flow, size: tuple[int, int]) -> Float[Tensor, "2 1 1"]:
     """How many pixels of a lattice of `size` (height, width) one pixel of the flow's lattice spans, along x and y."""
     height, width = flow.shape[-2:]
-    return flow.new_tensor([(size[1] - 1) / (width - 1), (size[0] - 1) / (height - 1)])[:, None, None]
+    ratio = ((size[1] - 1) / (width - 1), (size[0] - 1) / (height - 1))
+    return constant(ratio, flow.device, flow.dtype)[:, None, None]
 
 
 def compose(first: Flow, second: Flow) -> Flow:

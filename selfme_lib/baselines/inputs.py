@@ -52,11 +52,10 @@ def bi_woof_inputs(flow: Float[Tensor, "n 3 h w"], *, blocks: int, bins: int) ->
 
 def action_vectors(model: TCAE, clips: Sequence[Clip], *, batch: int = 32) -> Float[Tensor, "n d 1 1"]:
     """TCAE's action vectors of onset and apex of every clip."""
-    device = next(model.parameters()).device
     found = []
     for begin in range(0, len(clips), batch):
         onset, apex = load_onset_apex(clips[begin : begin + batch], model.config.size)
-        found.append(model.vectors(onset.to(device), apex.to(device)).cpu())
+        found.append(model.vectors(onset, apex))
     return torch.cat(found)
 
 

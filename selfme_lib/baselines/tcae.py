@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from selfme_lib.grids import Flow, Frames, resize_flow, resize_image
 from selfme_lib.motion import checkpoint
+from selfme_lib.runtime.device import device_of
 from selfme_lib.runtime.errors import DataError
 
 from .settings import TCAEConfig
@@ -87,20 +88,20 @@ class TCAE(nn.Module):
         return Displacements(action, pose, share[:, :1] * action + share[:, 1:] * pose)
 
     def encode_resized(self, frames: Frames) -> Code:
-        """`encode` for frames of any size."""
-        return self.encode(resize_image(frames, (self.config.size, self.config.size)))
+        """`encode` for frames of any size, on any device; the vectors stay on the network's."""
+        return self.encode(resize_image(frames.to(device_of(self)), (self.config.size, self.config.size)))
 
     @torch.inference_mode()
     def flow(self, onset: Frames, apex: Frames) -> Flow:
-        """The motion from onset to apex, called like the classical methods; frames may have any size."""
+        """The motion from onset to apex, called like the classical methods; frames may have any size, on any device."""
         height, width = onset.shape[-2:]
         found = self.displacements(self.encode_resized(onset), self.encode_resized(apex))
-        return resize_flow(found.both, (height, width))
+        return resize_flow(found.both, (height, width)).to(onset.device)
 
     @torch.inference_mode()
     def vectors(self, onset: Frames, apex: Frames) -> Float[Tensor, "b d2 1 1"]:
-        """The action vectors of onset and apex, concatenated."""
-        return torch.cat([self.encode_resized(frame)[0] for frame in (onset, apex)], dim=1)
+        """The action vectors of onset and apex, concatenated, where the frames are."""
+        return torch.cat([self.encode_resized(frame)[0] for frame in (onset, apex)], dim=1).to(onset.device)
 
 
 class TCAEHead(Network):

@@ -14,13 +14,15 @@ from captum.attr import LayerAttribution, LayerGradCam
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from selfme_lib.runtime.device import device_of
+
 from .network import SCViT
 
 
 def grad_cam(model: SCViT, motion: Float[Tensor, "b 2 h w"], target: Int[Tensor, "b"] | int) -> Float[Tensor, "b h w"]:
     """What in the motion speaks for class `target` (one for all, or one each); at least 0, not normalised.
 
-    A map may be zero everywhere: then nothing that the last block attends to speaks for that class.
+    The model may be on another device than the motion; the map comes back to the motion's. A map may be zero everywhere: then nothing that the last block attends to speaks for that class.
     """
     as_map = nn.Identity()  # is given the patch tokens as captum expects them: (b, d, rows, columns)
     prefix = model.vit.num_prefix_tokens
@@ -30,11 +32,13 @@ def grad_cam(model: SCViT, motion: Float[Tensor, "b 2 h w"], target: Int[Tensor,
         return torch.cat([tokens[:, :prefix], as_map(grid).flatten(2).transpose(1, 2)], dim=1)
 
     hook = model.vit.blocks[-1].get_submodule("norm1").register_forward_hook(through_map)
+    device = device_of(model)
+    chosen = target.to(device) if isinstance(target, Tensor) else target
     try:
-        heat = LayerGradCam(model, as_map).attribute(motion, target=target, relu_attributions=True)  # (b, 1, …)
+        heat = LayerGradCam(model, as_map).attribute(motion.to(device), target=chosen, relu_attributions=True)  # (b, 1, …)
     finally:
         hook.remove()
-    return LayerAttribution.interpolate(heat, motion.shape[-2:], "bilinear").squeeze(1).detach()
+    return LayerAttribution.interpolate(heat, motion.shape[-2:], "bilinear").squeeze(1).detach().to(motion.device)
 
 
 def symmetric_attention_index(heat: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:

@@ -45,7 +45,7 @@ def region_embeddings(patches: Float[Tensor, "b n d"]) -> Float[Tensor, "b 4 d"]
 
 def flip_motion(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
     """The motion of the mirrored face: flipped left to right, with dx negated."""
-    return motion.flip(-1) * motion.new_tensor([-1, 1])[:, None, None]
+    return torch.cat([-motion[:, :1], motion[:, 1:]], dim=1).flip(-1)
 
 
 def mirror_right_half(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
@@ -56,10 +56,6 @@ def mirror_right_half(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h 
     """
     left, right = motion.chunk(2, dim=-1)
     return torch.cat([left, flip_motion(right)], dim=-1)
-
-
-_LEFT_RIGHT = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
-_PAIRS = [(region, other) for region in range(4) for other in (region, _LEFT_RIGHT[region])]
 
 
 def symmetric_contrastive_loss(
@@ -84,9 +80,11 @@ def symmetric_contrastive_loss(
         unit = unit.flatten(0, 1)  # (4b, d)
         similarity = unit @ unit.T / tau  # (4b, 4b)
         candidate = ~torch.eye(4 * batch, dtype=torch.bool, device=device)
-        group = (2 * labels[:, None] + torch.tensor([0, 0, 1, 1], device=device)).flatten()  # label and half, (4b,)
+        half = torch.arange(4, device=device) // 2
+        group = (2 * labels[:, None] + half).flatten()  # label and half, (4b,)
         return contrast(similarity, positive=candidate & (group[:, None] == group), candidate=candidate)
-    alpha, beta = torch.tensor(_PAIRS, device=device).T
+    pair = torch.arange(8, device=device)  # each region with itself, then with the one across the face
+    alpha, beta = pair // 2, (pair // 2) ^ (pair % 2)
     similarity = torch.einsum("ird,jrd->rij", unit[:, alpha], unit[:, beta]) / tau  # (8, b, b)
     itself = torch.eye(batch, dtype=torch.bool, device=device) & (alpha == beta)[:, None, None]
     return contrast(similarity, positive=~itself & (labels[:, None] == labels), candidate=~itself)

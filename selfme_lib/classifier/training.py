@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
-from selfme_lib.runtime.device import cpu_has_bfloat16, has_compiler, one_thread
+from selfme_lib.runtime.device import cpu_has_bfloat16, device_of, has_compiler, one_thread
 
 from .augmentation import augment
 from .imagenet import pretrained_weights
@@ -159,7 +159,7 @@ def compiled_classification_loss() -> Callable[..., Float[Tensor, ""]]:
 @torch.inference_mode()
 def predict(model: SCViT, motion: Float[Tensor, "n 2 h w"], *, batch_size: int = 64) -> Float[Tensor, "n k"]:
     """Class probabilities, on the CPU."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     return torch.cat([model(batch.to(device)).float().softmax(-1).cpu() for batch in motion.split(batch_size)])
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfme_lib.grids import Flow, Images, Points, resize_image, translate
+from selfme_lib.grids import Flow, Images, Points, constant, resize_image, translate
 
 from .hourglass import Hourglass
 from .lucas_kanade import WINDOWS, matching_errors, matching_forms
@@ -52,7 +52,7 @@ def weighted_motion(weights: Float[Tensor, "b k h w"], motions: Points) -> Flow:
     Always in float32: bfloat16 cannot resolve fractions of a pixel.
     """
     height, width = weights.shape[-2:]
-    pixels = motions * motions.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    pixels = motions * constant(((width - 1) / 2, (height - 1) / 2), motions.device, motions.dtype)
     with torch.autocast(device_type=weights.device.type, enabled=False):
         return torch.einsum("bkhw,bkc->bchw", weights, pixels)
 

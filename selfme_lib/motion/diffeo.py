@@ -25,11 +25,13 @@ def cubic_bspline(t: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 
 @functools.lru_cache(maxsize=32)
 @torch.inference_mode(False)  # a matrix cached in inference mode could not be used in training
-def _expansion_matrix(points: int, size: int) -> Float[Tensor, "places controls"]:
+def _expansion_matrix(
+    points: int, size: int, device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "places controls"]:
     """Weights of the control points, padded by one at each end, at `size` places; the corners of both lattices coincide."""
     places = torch.linspace(0, points - 1, size, dtype=torch.float64)  # in units of the control grid
     controls = torch.arange(-1, points + 1, dtype=torch.float64)
-    return cubic_bspline(places[:, None] - controls[None, :]).float()
+    return cubic_bspline(places[:, None] - controls[None, :]).float().to(device, dtype)
 
 
 def expand_bspline(motion: Flow, size: tuple[int, int]) -> Float[Tensor, "b 2 H W"]:
@@ -46,8 +48,8 @@ def expand_bspline(motion: Flow, size: tuple[int, int]) -> Float[Tensor, "b 2 H 
         size: (height, width) of the result, which is in pixels of that size.
     """
     height, width = motion.shape[-2:]
-    rows = _expansion_matrix(height, size[0]).to(motion)
-    columns = _expansion_matrix(width, size[1]).to(motion)
+    rows = _expansion_matrix(height, size[0], motion.device, motion.dtype)
+    columns = _expansion_matrix(width, size[1], motion.device, motion.dtype)
     padded = F.pad(motion, (1, 1, 1, 1), mode="replicate")  # (b, 2, h+2, w+2)
     return rows @ padded @ columns.T * pixel_ratio(motion, size)
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfme_lib.grids import Flow, Frames, Images, Points, compose, resize_flow, resize_image, sample, warp
+from selfme_lib.runtime.device import device_of
 
 from .dense_motion import DenseMotion, weighted_motion
 from .generator import Generator
@@ -35,11 +36,17 @@ class Motion:
         """Φ̃ after the last pass."""
         return self.found[-1]
 
+    def to(self, device: torch.device) -> "Motion":
+        """The same on another device."""
+        found = tuple(flow.to(device) for flow in self.found)
+        keypoints = self.keypoints_source.to(device), self.keypoints_target.to(device)
+        return Motion(*keypoints, self.local.to(device), self.weights.to(device), found)
+
 
 class MotionLearner(nn.Module):
     """Keypoint detector, dense motion and generator.
 
-    When a clip's motion is extracted, the source is the onset and the target the apex; in training they are any two frames.
+    Frames may be on another device than the model; what is found in them comes back to theirs. When a clip's motion is extracted, the source is the onset and the target the apex; in training they are any two frames.
     """
 
     def __init__(self, config: LearnerConfig = LearnerConfig()):
@@ -66,7 +73,8 @@ class MotionLearner(nn.Module):
 
     def forward_keypoints(self, image: Frames) -> Points:
         """Eq 1, in normalised coordinates."""
-        return self.detector(self.detail(resize_image(image, self.working_size(image))))
+        resized = resize_image(image.to(device_of(self)), self.working_size(image))
+        return self.detector(self.detail(resized)).to(image.device)
 
     def forward_motion(self, source: Frames, target: Frames, *, passes: int = 1) -> Motion:
         """Eq 1 to 5, repeated with further passes for the motion that remains.
@@ -75,8 +83,8 @@ class MotionLearner(nn.Module):
         hourglass's output from the first: running it again costs several times as much as the rest of a pass and finds
         nothing more.
         """
-        size = self.working_size(source)
-        frames = resize_image(torch.cat([source, target]), size)
+        size, place = self.working_size(source), source.device
+        frames = resize_image(torch.cat([source, target]).to(device_of(self)), size)
         details = self.detail(frames)
         source, target_detail = frames[: len(source)], details[len(source) :]
         keypoints_source, keypoints_target = self.detector(details).split(len(source))
@@ -88,13 +96,15 @@ class MotionLearner(nn.Module):
             moved = keypoints_source - sample(found[-1], keypoints_target)  # the source's keypoints in the warped frame
             later = self.dense(warped, target_detail, moved, keypoints_target, context)
             found.append(compose(weighted_motion(later.weights, later.motions), found[-1]))
-        return Motion(keypoints_source, keypoints_target, first.motions, first.weights, tuple(found))
+        return Motion(keypoints_source, keypoints_target, first.motions, first.weights, tuple(found)).to(place)
 
     def forward(self, source: Frames, target: Frames) -> tuple[Frames, Motion]:
         r"""The estimated target frame $\hat X_t$ and the motion behind it."""
         motion = self.forward_motion(source, target, passes=self.config.passes)
         height, width = source.shape[-2:]
-        return self.generator(source, resize_flow(motion.dense, (height, width))), motion
+        device = device_of(self)
+        prediction = self.generator(source.to(device), resize_flow(motion.dense, (height, width)).to(device))
+        return prediction.to(source.device), motion
 
     @torch.inference_mode()
     def dense_motion(self, onset: Frames, apex: Frames) -> Float[Tensor, "b 2 s s"]:

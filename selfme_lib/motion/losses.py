@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.grids import Frames, gaussian_blur, resize_image
+from selfme_lib.grids import Frames, constant, gaussian_blur, resize_image
 
 Features = Callable[[Frames], list[Tensor]]
 
@@ -15,7 +15,8 @@ FLOOR = 1e-3  # in squared grey values, which are in [0, 1]
 
 def brightness(image: Frames) -> Float[Tensor, "b 1 h w"]:
     """Luma of ITU-R BT.601."""
-    return (image * image.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    weights = constant((0.299, 0.587, 0.114), image.device, image.dtype)
+    return (image * weights[:, None, None]).sum(1, keepdim=True)
 
 
 def local_contrast(image: Frames, sigma: float = 2.0, floor: float = FLOOR) -> Float[Tensor, "b 1 h w"]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from selfme_lib.grids import Flow, Frames, resize_flow, resize_image, warp
+from selfme_lib.runtime.device import device_of
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.kept import is_sealed, seal
@@ -205,7 +206,7 @@ def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) 
 @torch.no_grad()
 def validation_loss(learner: MotionLearner, maps: Features, pairs: FramePairs, config: TrainingConfig) -> float:
     """Mean reconstruction loss over all sequences of `pairs`, with one fixed pair of frames from each."""
-    device = next(learner.parameters()).device
+    device = device_of(learner)
     learner.eval()
     total = 0.0
     for begin in range(0, len(pairs), config.batch_size):
@@ -214,7 +215,8 @@ def validation_loss(learner: MotionLearner, maps: Features, pairs: FramePairs, c
         if config.sizes:
             size = (config.sizes[0], config.sizes[0])
             source, target = resize_image(source, size), resize_image(target, size)
-        prediction, _ = learner(source.to(device), target.to(device))
-        total += reconstruction_loss(maps, prediction, target.to(device), config.scales).item() * len(sequences)
+        target = target.to(device)
+        prediction, _ = learner(source.to(device), target)
+        total += reconstruction_loss(maps, prediction, target, config.scales).item() * len(sequences)
     learner.train()
     return config.lambda_rec * total / len(pairs)

@@ -79,7 +79,5 @@ def motion_since(
     if learner is None:
         flow = CLASSICAL[method](first, later)  # (n, 2, s, s)
     else:
-        device = next(learner.parameters()).device
-        dense = learner.dense_motion(first.to(device), later.to(device)).cpu()
-        flow = resize_flow(dense, (later.shape[-2], later.shape[-1]))
+        flow = resize_flow(learner.dense_motion(first, later), (later.shape[-2], later.shape[-1]))
     return (flow - flow.mean((2, 3), keepdim=True)).norm(dim=1).mean((1, 2))

@@ -14,6 +14,7 @@ from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import resize_flow
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.runtime.device import device_of
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme.truth import load_truth
 
@@ -68,7 +69,7 @@ def _measure(
     if method == "selfme":
         if learner is None:
             raise UsageError("motion method 'selfme' needs a motion learner")
-        device = next(learner.parameters()).device
+        device = device_of(learner)  # spline and exponential are computed there too
 
         def learned(onset: Tensor, apex: Tensor) -> Tensor:
             motion = learner.dense_motion(onset.to(device), apex.to(device))
@@ -78,8 +79,7 @@ def _measure(
     if method == "tcae":
         if tcae is None:
             raise UsageError("motion method 'tcae' needs a trained TCAE")
-        place = next(tcae.parameters()).device
-        return lambda onset, apex: gamma * tcae.flow(onset.to(place), apex.to(place)).cpu()
+        return lambda onset, apex: gamma * tcae.flow(onset, apex)
     return lambda onset, apex: gamma * CLASSICAL[method](onset, apex)
 
 

@@ -103,9 +103,8 @@ class AmplificationExplorer(Explorer):
         )
 
     def _dense_motion(self, name: str) -> Float[Tensor, "1 2 h w"]:
-        device = next(self._learner.parameters()).device
-        onset, apex = (frame[None].to(device) for frame in self._frames(name))
-        return self._learner.dense_motion(onset, apex).cpu()
+        onset, apex = (frame[None] for frame in self._frames(name))
+        return self._learner.dense_motion(onset, apex)
 
 
 def draw_view(view: str, onset: Float[Tensor, "3 h w"], motion: Float[Tensor, "2 h w"], zoom: int) -> Picture:

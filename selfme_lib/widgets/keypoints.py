@@ -52,7 +52,7 @@ class KeypointViewer(Explorer):
         """Of each keypoint, from onset to apex, in px of the frame."""
         height, width = self._frames(self.clip.value)[0].shape[-2:]
         motion = self._motion(self.clip.value)
-        points = motion.keypoints_source[0].cpu(), motion.keypoints_target[0].cpu()
+        points = motion.keypoints_source[0], motion.keypoints_target[0]
         start, end = (to_pixels(some, height, width) for some in points)
         return end - start
 
@@ -61,17 +61,17 @@ class KeypointViewer(Explorer):
         height, width = onset.shape[-2:]
         motion, k = self._motion(self.clip.value), self.keypoint.value - 1
         zoom = zoom_for(width)
-        starts, steps = to_pixels(motion.keypoints_source[0].cpu(), height, width), self.displacements()
+        starts, steps = to_pixels(motion.keypoints_source[0], height, width), self.displacements()
         sticks = torch.stack([starts, starts + self.magnify.value * steps], dim=1)  # (k, 2, 2)
         face = draw_lines(enlarge(pale(onset, 0.35), zoom), list(sticks), zoom, VERMILION, 2)
         draw_dots(face, starts, zoom, "#ffffff")
-        weights = motion.weights[0].cpu()
+        weights = motion.weights[0]
         weight = resize_image(weights[k][None, None], (height, width))[0, 0]
         shown = enlarge(0.3 * pale(onset, 0.0) + 0.7 * colours(weight, 0.0, 1.0), zoom)
         chosen = starts[k : k + 1]  # none for standing still
         draw_dots(face, chosen, zoom, YELLOW, 5.0)
         draw_dots(shown, chosen, zoom, YELLOW, 4.0)
-        dense = resize_flow(motion.dense.cpu(), (height, width))[0]
+        dense = resize_flow(motion.dense, (height, width))[0]
         still = k == len(starts)
         name = "standing still" if still else f"keypoint {k + 1}"
         titles = [f"keypoints, displacement × {self.magnify.value}", f"weight of {name}", "dense motion: their sum"]
@@ -83,5 +83,4 @@ class KeypointViewer(Explorer):
 
     @torch.inference_mode()
     def _forward(self, name: str) -> Motion:
-        device = next(self._learner.parameters()).device
-        return self._learner.forward_motion(*(frame[None].to(device) for frame in self._frames(name)))
+        return self._learner.forward_motion(*(frame[None] for frame in self._frames(name)))
