@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from selfme_lib.grids import resize_image, warp
 from selfme_lib.motion.pairs import Augmentation, FramePairs
+from selfme_lib.runtime.finite import require_finite
 
 from .settings import TCAEConfig
 from .tcae import TCAE
@@ -66,7 +67,7 @@ def losses(model: TCAE, source: Float[Tensor, "b 3 s s"], target: Float[Tensor, 
     back_p = model.decode(model.decode_pose, pose_p, pose_s)[0]
     closed = [warp(acted.detach(), back_a), warp(turned.detach(), back_p)]
     return Losses(
-        reconstruction=(both - target).abs().mean(),
+        reconstruction=(both - target).abs().mean() + 0 * found.both.detach().sum(),  # warping hides a flow of NaN
         embeddings=torch.stack([(got - should).square().mean() for got, should in wanted]).sum(),
         cycles=torch.stack([(face - source).abs().mean() for face in closed]).sum(),
         sparsity=found.action.abs().mean() * 2 / (size - 1),  # as a fraction of half the image
@@ -81,6 +82,9 @@ def train_tcae(config: TCAEConfig, pairs: FramePairs, *, seed: int = 0, device: 
 
     Returns:
         The model in `eval` mode, and its curve: `step` and the terms of the objective, about twenty times.
+
+    Raises:
+        DataError: the training diverges.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -94,10 +98,13 @@ def train_tcae(config: TCAEConfig, pairs: FramePairs, *, seed: int = 0, device: 
         frames = augment(pairs.draw(config.batch_size, generator), generator)
         source, target = (resize_image(frame, (config.size, config.size)).to(device) for frame in frames)
         parts = losses(model, source, target)
+        if step % every == 0 or device == "cpu":  # on a CPU, the backward pass of warping crashes if a flow is NaN
+            require_finite(f"TCAE, step {step}", [parts.total])
         optimiser.zero_grad()
         parts.total.backward()
         optimiser.step()
         schedule.step()
         if step % every == 0:
             curve.append({"step": step, **{name: value.item() for name, value in vars(parts).items()}})
+    require_finite("TCAE", model.state_dict().values())
     return model.eval(), curve

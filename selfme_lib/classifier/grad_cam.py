@@ -22,7 +22,8 @@ from .network import SCViT
 def grad_cam(model: SCViT, motion: Float[Tensor, "b 2 h w"], target: Int[Tensor, "b"] | int) -> Float[Tensor, "b h w"]:
     """What in the motion speaks for class `target` (one for all, or one each); at least 0, not normalised.
 
-    The model may be on another device than the motion; the map comes back to the motion's. A map may be zero everywhere: then nothing that the last block attends to speaks for that class.
+    A map may be zero everywhere: then nothing that the last block attends to speaks for that class. The model may be on
+    another device than the motion; the maps come back to the motion's.
     """
     as_map = nn.Identity()  # is given the patch tokens as captum expects them: (b, d, rows, columns)
     prefix = model.vit.num_prefix_tokens
@@ -35,7 +36,9 @@ def grad_cam(model: SCViT, motion: Float[Tensor, "b 2 h w"], target: Int[Tensor,
     device = device_of(model)
     chosen = target.to(device) if isinstance(target, Tensor) else target
     try:
-        heat = LayerGradCam(model, as_map).attribute(motion.to(device), target=chosen, relu_attributions=True)  # (b, 1, …)
+        heat = LayerGradCam(model, as_map).attribute(
+            motion.to(device), target=chosen, relu_attributions=True
+        )  # (b, 1, …)
     finally:
         hook.remove()
     return LayerAttribution.interpolate(heat, motion.shape[-2:], "bilinear").squeeze(1).detach().to(motion.device)

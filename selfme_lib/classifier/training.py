@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
 from selfme_lib.runtime.device import cpu_has_bfloat16, device_of, has_compiler, one_thread
+from selfme_lib.runtime.errors import DataError
 
 from .augmentation import augment
 from .imagenet import pretrained_weights
@@ -25,7 +26,7 @@ from .network import ClassifierConfig, SCViT, build_classifier
 from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastive_loss
 
 
-def resolve_for_device(config: ClassifierConfig, *, device: str = "cpu") -> ClassifierConfig:
+def resolve_for_device(config: ClassifierConfig, device: str = "cpu") -> ClassifierConfig:
     """The same settings without what this machine lacks, with a line on stderr for each change.
 
     Random weights if the ImageNet weights are out of reach; float32 on a CPU without bfloat16 arithmetic, which would emulate
@@ -40,6 +41,8 @@ def resolve_for_device(config: ClassifierConfig, *, device: str = "cpu") -> Clas
     if config.pretrained:
         try:
             pretrained_weights()
+        except DataError:  # they are there, and damaged
+            raise
         except Exception as error:  # the classes of network errors differ between versions of the client
             reason = str(error).splitlines()[0]
             print(f"no ImageNet weights of ViT-S/16 ({reason}): starting from random weights", file=sys.stderr)

@@ -11,7 +11,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
+from selfme_lib.runtime.device import device_name
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.fingerprint import array_hash, fingerprint
@@ -68,7 +69,8 @@ def run_experiments(
 
     Returns:
         For each experiment a row per clip: subject, clip, label, prediction, and p0, p1, … (the class probabilities).
-        `.attrs["seconds"]` holds the seconds that each fold took, by subject.
+        `.attrs["seconds"]` holds the seconds that each fold took, by subject; `.attrs["used"]` the settings that the folds
+        followed, which are those that were asked for as far as the machine allowed, and the devices that they ran on.
     """
     results = run_folds(experiments, store=store, executor=executor, device=device, title=title)
     return [predictions(experiment, folds) for experiment, folds in zip(experiments, results)]
@@ -88,7 +90,7 @@ def run_folds(
         store: folder for finished folds and, with an executor, for the motions: processes on one machine share them in memory;
             on a cluster all workers must see the folder.
         executor: where folds run, side by side; None: here, one after the other.
-        device: for `fit_predict`.
+        device: for `fit_predict`; `processes.ask(executor, local_device)` says what is there.
         title: of the progress bar, which counts the folds of all experiments. `progress.json` in the store holds the same count,
             for other processes to watch.
 
@@ -129,6 +131,8 @@ def predictions(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
     for column, values in enumerate(probabilities.T):
         table[f"p{column}"] = values
     table.attrs["seconds"] = {name: folds[name]["seconds"] for name in sorted(folds)}
+    devices = sorted({fold["device"] for fold in folds.values() if "device" in fold})
+    table.attrs["used"] = {"devices": devices, "classifier": asdict(experiment.config)}
     return table
 
 
@@ -208,7 +212,13 @@ def run_fold(
     )
     if not torch.isfinite(probabilities).all():
         raise DataError(f"the training without subject {held_out} diverged; lower the classifier's learning rate")
-    return {"subject": held_out, "probabilities": probabilities.tolist(), "seconds": time.perf_counter() - start}
+    seconds = time.perf_counter() - start
+    return {
+        "subject": held_out,
+        "probabilities": probabilities.tolist(),
+        "seconds": seconds,
+        "device": device_name(device),
+    }
 
 
 def fold_seed(seed: int, subject: str) -> int:

@@ -51,12 +51,14 @@ def load_network(build: Callable[[Any], Network], settings: type, path: Path | s
         what: the network's name in an error message.
 
     Raises:
-        DataError: the file holds something else, or settings out of range.
+        DataError: the file holds something else, settings out of range, or weights that are not finite.
     """
     try:
         weights, metadata = read_weights(path, sealed=False)
         network = build(from_plain(settings, json.loads(metadata["config"])))
         network.load_state_dict(weights)
+        if broken := [name for name, value in weights.items() if not value.isfinite().all()]:
+            raise ValueError(f"{broken[0]} holds numbers that are not finite")
     except (DataError, KeyError, ValueError, RuntimeError, UsageError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
         reason = f"no {reason} in its metadata" if isinstance(error, KeyError) else reason

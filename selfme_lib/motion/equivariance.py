@@ -5,6 +5,8 @@ too: between a frame and its deformed self, the motion has to be the map.
 """
 
 import math
+from collections.abc import Callable
+from copy import copy
 
 import torch
 import torch.nn.functional as F
@@ -59,11 +61,19 @@ class RandomTransform:
         origin = to_pixels(self(lattice), *size).mT.reshape(batch, 2, *size)
         return warp(image, resize_flow(origin - grid, (height, width)))
 
-    def to(self, device: torch.device) -> "RandomTransform":
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> "RandomTransform":
         """The same map on another device."""
+        return self._changed(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "RandomTransform":
+        """The same map in memory from which a GPU copies while it computes."""
+        return self._changed(Tensor.pin_memory)
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> "RandomTransform":
+        other = copy(self)
         for name, value in vars(self).items():
-            setattr(self, name, value.to(device))
-        return self
+            setattr(other, name, change(value))
+        return other
 
 
 def equivariance_loss(

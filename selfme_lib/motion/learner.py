@@ -46,7 +46,8 @@ class Motion:
 class MotionLearner(nn.Module):
     """Keypoint detector, dense motion and generator.
 
-    Frames may be on another device than the model; what is found in them comes back to theirs. When a clip's motion is extracted, the source is the onset and the target the apex; in training they are any two frames.
+    When a clip's motion is extracted, the source is the onset and the target the apex; in training they are any two frames.
+    Frames may be on another device than the model; what is found in them comes back to theirs.
     """
 
     def __init__(self, config: LearnerConfig = LearnerConfig()):

@@ -15,7 +15,7 @@ from .pairs import Augmentation
 Side = Annotated[int, Field(ge=8, le=8192, description="px; memory grows with its square")]
 Channels = Annotated[int, Field(ge=1, le=8192, description="weights grow with their square")]
 Depth = Annotated[int, Field(ge=0, le=8, description="each level halves the frame")]
-Spread = Annotated[float, Field(gt=0, le=100, description="the network divides by it")]
+Spread = Annotated[float, Field(ge=1e-3, le=100, description="the network divides by its square")]
 Weight = Annotated[float, Field(ge=0, le=1e6, description="a weight of the loss")]
 Count = Annotated[int, Field(ge=1, le=10**7, description="each is rendered or read")]
 FeatureName = Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"]
@@ -60,7 +60,7 @@ class LearnerConfig:
     locality: Spread = 0.09
     matching: bool = True
     contrast: bool = True
-    contrast_floor: Annotated[float, Field(ge=0, le=1, description="a share of the range of brightness")] = FLOOR
+    contrast_floor: Annotated[float, Field(ge=1e-9, le=1, description="without it flat skin gives 0/0")] = FLOOR
 
     def __post_init__(self):
         for size in (self.size, self.largest):

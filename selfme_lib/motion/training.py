@@ -5,6 +5,9 @@ seeded with (seed, n, rank), so a resumed run sees what an uninterrupted one wou
 """
 
 import json
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +26,7 @@ from selfme_lib.grids import Flow, Frames, resize_flow, resize_image, warp
 from selfme_lib.runtime.device import device_of
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
+from selfme_lib.runtime.finite import require_finite
 from selfme_lib.runtime.kept import is_sealed, seal
 
 from .equivariance import RandomTransform, dense_equivariance_loss, equivariance_loss, random_displacement
@@ -31,6 +35,8 @@ from .losses import Features, reconstruction_loss
 from .pairs import FramePairs
 from .perceptual import features
 from .settings import TrainingConfig
+
+AHEAD = 4  # batches that are drawn while a GPU works
 
 
 class Batch(SimpleNamespace):
@@ -50,7 +56,11 @@ class Batch(SimpleNamespace):
     displacement: Flow  # by this flow, in pixels
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+    def pinned(self) -> "Batch":
+        """In memory from which a GPU copies while it computes."""
+        return Batch(**{name: value.pin_memory() for name, value in vars(self).items()})
 
 
 class Objective(nn.Module):
@@ -76,6 +86,7 @@ class Objective(nn.Module):
         flow = resize_flow(motion.dense, (height, width))
         prediction = learner.generator(batch.source, flow[:pairs])
         reconstruction = reconstruction_loss(self.features, prediction, batch.target, config.scales)
+        reconstruction = reconstruction + 0 * flow.detach().sum()  # a frame that is warped by NaN does not show it
         keypoints = learner.forward_keypoints(batch.bent)
         equivariance = equivariance_loss(keypoints, motion.keypoints_target[:pairs], batch.transform)
         losses = {
@@ -114,7 +125,7 @@ def train(
         The training curve: step, reconstruction, equivariance, dense (means since the last record), validation.
 
     Raises:
-        DataError: `state` belongs to another training, or is damaged.
+        DataError: the training diverges (`state` is then the last sound one), or `state` belongs to another one, or is damaged.
     """
     torch.manual_seed(config.seed)
     objective = Objective(learner, config)
@@ -127,21 +138,26 @@ def train(
     if state and state.is_file():
         begin, curve = _resume(fabric, state, learner, optimiser, identity)
     learner.train()
-    recent: list[dict[str, float]] = []
+    recent: list[Tensor] = []  # losses since the last record
+    late = int(fabric.device.type != "cpu")  # steps until they are looked at: a GPU need not wait for that
+    steps = range(begin, config.steps)
     quiet = None if progress and fabric.is_global_zero else True
-    for step in tqdm(range(begin, config.steps), initial=begin, total=config.steps, desc="motion", disable=quiet):
+    bar = tqdm(steps, initial=begin, total=config.steps, desc="motion", disable=quiet)
+    for step, batch in zip(bar, batches(pairs, config, steps, fabric)):
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate(step)
-        batch = draw_batch(pairs, config, step, fabric.global_rank).to(fabric.device)
         optimiser.zero_grad(set_to_none=True)
         losses = objective(batch)
+        recent.append(torch.stack([loss.detach() for loss in losses.values()]))
+        if len(recent) > late:  # before the backward pass: on a CPU, that of warping crashes if a flow is NaN
+            require_finite(f"motion learner, step {step + 1 - late}", [recent[-1 - late]])
         fabric.backward(sum(losses.values()))
-        fabric.clip_gradients(objective, optimiser, max_norm=1.0)
+        fabric.clip_gradients(objective, optimiser, max_norm=1.0, error_if_nonfinite=False)
         optimiser.step()
-        recent.append({name: loss.item() for name, loss in losses.items()})
         if (step + 1) % every == 0 or step + 1 == config.steps:
-            means = {name: float(np.mean([losses[name] for losses in recent])) for name in recent[0]}
-            record = {"step": step + 1, **means}
+            require_finite(f"motion learner, step {step + 1}", [*recent, *learner.state_dict().values()])
+            means = torch.stack(recent, dim=1).double().cpu().numpy().mean(1).tolist()
+            record = {"step": step + 1, **dict(zip(losses, means))}
             if validation is not None:
                 record["validation"] = validation_loss(learner, maps, validation, config)
             curve.append(record)
@@ -177,6 +193,28 @@ def _resume(
     except (UnpicklingError, EOFError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{path}: damaged ({reason}); {remedy}") from None
+
+
+def batches(pairs: FramePairs, config: TrainingConfig, steps: range, fabric: Fabric) -> Iterator[Batch]:
+    """The batches of these steps on the fabric's device. For a GPU, threads draw the next few while it works."""
+
+    def draw(step: int) -> Batch:
+        batch = draw_batch(pairs, config, step, fabric.global_rank)
+        return batch.pinned() if fabric.device.type == "cuda" else batch
+
+    if fabric.device.type == "cpu":  # whose cores are busy with the training itself
+        yield from map(draw, steps)
+        return
+    with ThreadPoolExecutor(AHEAD) as threads:
+        waiting = deque(threads.submit(draw, step) for step in steps[:AHEAD])
+        try:
+            for step in steps:
+                batch = waiting.popleft().result()
+                if step + AHEAD in steps:
+                    waiting.append(threads.submit(draw, step + AHEAD))
+                yield batch.to(fabric.device)
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
 def draw_batch(pairs: FramePairs, config: TrainingConfig, step: int, rank: int) -> Batch:

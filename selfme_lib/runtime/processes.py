@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import torch
 
+from .device import DEVICE
 from .errors import UsageError
 
 Key = TypeVar("Key", bound=Hashable)
@@ -28,21 +29,34 @@ def worker_pool(workers: int, cluster: str = "") -> Iterator[concurrent.futures.
     """The workers that a user asks for; None stands for this process.
 
     Args:
-        workers: processes of one thread each; 1 stays in this process. With several GPUs there is one process per GPU.
+        workers: processes of one thread each; 1 stays in this process. Of more, there is one per GPU if there are several GPUs.
         cluster: address of a Dask scheduler, or `local` for a Dask cluster of `workers` processes on this machine.
 
     Raises:
-        UsageError: Dask is not installed, or nothing answers at the address that this machine has certificates for.
+        UsageError: Dask is not installed, nothing answers at the address that this machine has certificates for, or only some
+            of the workers there have a GPU.
     """
-    gpus = torch.cuda.device_count()
+    gpus = torch.cuda.device_count() if workers > 1 else 0
     if cluster:
         with _dask(workers, cluster) as pool:
             yield pool
-    elif workers > 1 or gpus > 1:
+    elif workers > 1:
         with process_pool(gpus if gpus > 1 else workers, gpus=gpus) as pool:
             yield pool
     else:
         yield None
+
+
+def ask(pool: concurrent.futures.Executor | None, function: Callable[..., Result], *arguments: object) -> Result:
+    """What a function says where the tasks of a pool run: here, unless they run on other machines."""
+    if pool is None or isinstance(pool, concurrent.futures.ProcessPoolExecutor):
+        return function(*arguments)
+    return pool.submit(function, *arguments).result()
+
+
+def local_device() -> str:
+    """What this machine computes with. `ask(pool, local_device)`: a login node without a GPU must not decide for its cluster."""
+    return DEVICE
 
 
 @contextmanager
@@ -66,6 +80,8 @@ def _dask(workers: int, cluster: str) -> Iterator[concurrent.futures.Executor]:
     except (OSError, ValueError, TypeError, RuntimeError) as error:  # nothing there, not an address, no certificate
         raise UsageError(f"--cluster {cluster}: no Dask scheduler answers there ({error})") from None
     with client:
+        if len(set(client.run(local_device).values())) > 1:
+            raise UsageError(f"--cluster {cluster}: some workers have a GPU and some have none; start them all alike")
         yield client.get_executor()
 
 
@@ -86,9 +102,13 @@ def process_pool(workers: int, *, gpus: int = 0) -> concurrent.futures.ProcessPo
 
 
 def _start_worker(gpus: "multiprocessing.SimpleQueue | None") -> None:
-    """Take a GPU, and exit when the parent is killed: an orphaned worker would wait for tasks for ever."""
+    """Take a GPU, for notebooks started from here too, and exit when the parent is killed: an orphan would wait for ever."""
     if gpus is not None:
-        torch.cuda.set_device(gpus.get())
+        number = gpus.get()
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(number)
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[number] if visible else str(number)
     parent = multiprocessing.parent_process()
     assert parent is not None, "a worker is started by another process"
 

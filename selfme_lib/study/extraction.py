@@ -47,7 +47,7 @@ def extract(
 
     Raises:
         UsageError: there is no such method, or it lacks its argument.
-        DataError: a frame cannot be read, or a clip has no truth.
+        DataError: a frame cannot be read, a clip has no truth, or its motion is not finite.
     """
     if method not in MOTION_METHODS:
         raise UsageError(f"motion method {method!r} is not one of {', '.join(MOTION_METHODS)}")
@@ -59,6 +59,9 @@ def extract(
     flows = []
     for begin in tqdm(range(0, len(clips), BATCH), desc=f"{method} motion", unit="batch", disable=None):
         flows.append(measure(*load_onset_apex(clips[begin : begin + BATCH], size)))
+        for clip, flow in zip(clips[begin:], flows[-1]):
+            if not flow.isfinite().all():
+                raise DataError(f"{clip.key}: {method} finds a motion that is not finite; amplify less, or train anew")
     return torch.cat(flows)
 
 

@@ -5,6 +5,7 @@ trained again, which gives the same weights, and are kept.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import torch
@@ -20,9 +21,10 @@ from selfme_lib.evaluation.loso import fold_seed
 from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.fingerprint import fingerprint
+from selfme_lib.runtime.finite import require_finite
 from selfme_lib.runtime.kept import are_sound_weights, read_weights, write_weights
 from selfme_lib.runtime.paths import safe_names
-from selfme_lib.runtime.processes import run_tasks, worker_pool
+from selfme_lib.runtime.processes import ask, local_device, run_tasks, worker_pool
 
 from .rows import Row
 from .study import Study
@@ -40,7 +42,7 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
     """The networks behind the predictions of some folds, by the row's name and the held-out subject.
 
     Each is trained with the seed and the clips of its fold in `Study.evaluate` (for the profile's first seed), so on a CPU it is
-    the very network that predicted the subject. They are kept in `run.checkpoints`.
+    the very network that predicted the subject. They are kept in `run.checkpoints`; those returned are on the CPU.
 
     Raises:
         DataError: a subject without clips.
@@ -49,43 +51,54 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
     if unknown:
         raise DataError(f"subject {unknown[0]} has no clips; choose among those that do")
     missing: dict[Path, tuple] = {}
-    for row in rows:
-        config, motion = _config(study, row), study.inputs(row)
-        for subject, path in _files(study, config, motion, subjects).items():
-            if not are_sound_weights(path):
-                known = torch.from_numpy(study.subjects != subject)
-                labels = torch.from_numpy(study.labels)[known]
-                seed = fold_seed(study.settings.seed, subject)
-                missing[path] = (config, motion[known], labels, len(study.classes), seed, path)
+    networks = {}
     with worker_pool(study.settings.evaluation.workers, study.settings.evaluation.cluster) as pool:
+        device = ask(pool, local_device)
+        for row in rows:
+            config, motion = _config(study, row, pool), study.inputs(row)
+            for subject, path in _files(study, config, motion, subjects, device).items():
+                networks[row.name, subject] = config, path
+                if not are_sound_weights(path):
+                    known = torch.from_numpy(study.subjects != subject)
+                    labels = torch.from_numpy(study.labels)[known]
+                    seed = fold_seed(study.settings.seed, subject)
+                    missing[path] = (config, motion[known], labels, len(study.classes), seed, device, path)
         trained = run_tasks(_train_fold, missing, pool)
         for _ in tqdm(trained, total=len(missing), desc="classifiers", unit="fold", disable=None):
             pass
-    kept = {row.name: kept_classifiers(study, row) for row in rows}
-    return {(row.name, subject): kept[row.name][subject] for row in rows for subject in subjects}
+    return {key: _load(config, path, len(study.classes)) for key, (config, path) in networks.items()}
 
 
 def kept_classifiers(study: Study, row: Row) -> dict[str, SCViT]:
-    """The networks of a row that `fold_classifiers` has left in the run folder, by held-out subject; none is trained."""
-    config, motion = _config(study, row), study.inputs(row)
+    """The networks of a row that `fold_classifiers` has left in the run folder, by held-out subject; none is trained.
+
+    It does not matter on which device they were trained, which need not be here.
+    """
+    config, motion, people = _config(study, row), study.inputs(row), sorted(set(study.subjects.tolist()))
     networks = {}
-    for subject, path in _files(study, config, motion, sorted(set(study.subjects.tolist()))).items():
-        if are_sound_weights(path):
-            network = build_classifier(config, classes=len(study.classes))
-            network.load_state_dict(read_weights(path)[0])
-            networks[subject] = network.eval().to(DEVICE)
+    for device in (*{"cpu", "cuda"} - {DEVICE}, DEVICE):  # those made here count most
+        for subject, path in _files(study, config, motion, people, device).items():
+            if are_sound_weights(path):
+                networks[subject] = _load(config, path, len(study.classes))
     return networks
 
 
-def _config(study: Study, row: Row) -> ClassifierConfig:
-    return resolve_for_device(row.classifier(study.settings.classifier), device=DEVICE)
+def _config(study: Study, row: Row, pool: Executor | None = None) -> ClassifierConfig:
+    return ask(pool, resolve_for_device, row.classifier(study.settings.classifier), ask(pool, local_device))
+
+
+def _load(config: ClassifierConfig, path: Path, classes: int) -> SCViT:
+    """On the CPU, whose tensors the chapters compare it with; looking at a network needs no GPU."""
+    network = build_classifier(config, classes=classes)
+    network.load_state_dict(read_weights(path)[0])
+    return network.eval()
 
 
 def _files(
-    study: Study, config: ClassifierConfig, motion: Float[Tensor, "n 2 h w"], subjects: Sequence[str]
+    study: Study, config: ClassifierConfig, motion: Float[Tensor, "n 2 h w"], subjects: Sequence[str], device: str
 ) -> dict[str, Path]:
     """Where the network of each held-out subject is kept."""
-    cause = {"config": config, "clips": dataset_fingerprint(study.clips), "motion": motion, "device": DEVICE}
+    cause = {"config": config, "clips": dataset_fingerprint(study.clips), "motion": motion, "device": device}
     key = fingerprint(code=training, seed=study.settings.seed, **cause)
     safe = safe_names(study.subjects.tolist())
     return {name: study.run.checkpoints / f"classifier-{safe[name]}-{key}.safetensors" for name in subjects}
@@ -97,8 +110,10 @@ def _train_fold(
     labels: Int[Tensor, "n"],
     classes: int,
     seed: int,
+    device: str,
     path: Path,
 ) -> None:
     """Train on the clips of one fold and keep the network; runs in any process that sees the run folder."""
-    network = train_classifier(config, motion, labels, classes=classes, seed=seed, device=DEVICE, progress=False)
-    write_weights(path, network.state_dict())
+    network = train_classifier(config, motion, labels, classes=classes, seed=seed, device=device, progress=False)
+    require_finite(f"classifier of the fold {path.name}", network.parameters())
+    write_weights(path, network.cpu().state_dict())

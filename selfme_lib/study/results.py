@@ -6,7 +6,7 @@
     seed            of the experiment
     git             {"commit", "dirty"}; null outside a git working tree
     environment     {"python", "platform", "processor", "processor_kind", "cpu_count", "packages": {name: version}}
-    torch, device   version, and "cpu" or the name of the GPU
+    torch, device   version, and what the folds ran on: "cpu" or the name of the GPU
     rows            one per method and seed: see `loso_record`
     times           {"wall_seconds", "rows": [seconds by fold, in the order of rows]}
 
@@ -142,7 +142,7 @@ def loso_record(
     Returns:
         name, seed, settings, all of `metrics.score`, `intervals` {"uf1": [low, high], "uar": [low, high]}, `folds`
         (each with subject, n_clips, uf1, uar, accuracy, confusion) and `predictions` (each with subject, clip, label,
-        prediction, probabilities).
+        prediction, probabilities), and `used`: the settings and devices of the folds, as `evaluation.loso` found them.
     """
     columns = [column for column in predictions.columns if column.removeprefix("p").isdigit()]
     folds = fold_confusions(predictions, classes=classes)
@@ -166,6 +166,7 @@ def loso_record(
             for subject, confusion in folds.items()
         ],
         "predictions": clips.to_dict("records"),
+        "used": predictions.attrs.get("used", {}),
     }
 
 
@@ -175,7 +176,6 @@ def metrics_record(
     results: Sequence[Result],
     *,
     earlier: dict[str, Any] | None = None,
-    device: str = "cpu",
 ) -> dict[str, Any]:
     """What `metrics.json` holds, as the docstring of this module lists it.
 
@@ -184,12 +184,12 @@ def metrics_record(
         dataset: name and fingerprint of the clips.
         results: a row with the same name and seed replaces the one in `earlier`.
         earlier: the record so far.
-        device: on which the classifier was trained.
     """
     old = zip(earlier["rows"], earlier["times"]["rows"]) if earlier else ()
     new = (pair for result in results for pair in zip(result.records, result.fold_seconds))
     latest = {(row["name"], row["seed"]): (row, seconds) for row, seconds in (*old, *new)}
     seconds = [folds for _, folds in latest.values()]
+    devices = {device for row, _ in latest.values() for device in row.get("used", {}).get("devices", ())}
     return {
         "schema_version": SCHEMA_VERSION,
         "profile": to_dict(settings),
@@ -198,7 +198,7 @@ def metrics_record(
         "git": git_state(),
         "environment": environment(),
         "torch": torch.__version__,
-        "device": torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else "cpu",
+        "device": ", ".join(sorted(devices)) or "cpu",
         "rows": [row for row, _ in latest.values()],
         "times": {"wall_seconds": sum(sum(folds.values()) for folds in seconds), "rows": seconds},
     }

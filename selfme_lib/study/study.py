@@ -12,6 +12,7 @@ folder of the run, under a fingerprint of everything that determines it, and is 
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +43,7 @@ from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.kept import read_record
 from selfme_lib.runtime.paths import DATA
-from selfme_lib.runtime.processes import worker_pool
+from selfme_lib.runtime.processes import ask, local_device, worker_pool
 from selfme_lib.synthme import fingerprint as synthme_fingerprint
 from selfme_lib.synthme import pretraining as synthme_faces
 from selfme_lib.synthme import render_pairs, write_dataset
@@ -228,20 +229,21 @@ class Study:
         motion = study.motion(row.motion, bspline=row.bspline, gamma=row.gamma)
         return resize_flow(motion, (side, side)) if row.rival is None else rival_inputs.from_motion(row.rival, motion)
 
-    def experiments(self, row: Row, *, every_epoch: bool = False) -> list[Experiment]:
+    def experiments(self, row: Row, *, pool: Executor | None = None, every_epoch: bool = False) -> list[Experiment]:
         """A row for `evaluation.loso`, one experiment per seed.
 
         Args:
+            pool: where the folds will run; the settings are resolved for what is there.
             every_epoch: the folds predict after each epoch (ViT and SCViT only).
         """
         settings = self.settings
         config: Any
         predict: Callable[..., Tensor]
         if row.rival is None:  # resolved once: all folds start alike
-            config = resolve_for_device(row.classifier(settings.classifier), device=DEVICE)
+            config = ask(pool, resolve_for_device, row.classifier(settings.classifier), ask(pool, local_device))
             predict = fit_predict_every_epoch if every_epoch else fit_predict
         else:
-            config, predict = rivals.with_available_weights(row.rival), rivals.fit_predict
+            config, predict = ask(pool, rivals.with_available_weights, row.rival), rivals.fit_predict
         seen, labels = self.inputs(row), self.labels.tolist()
         people, names = self.subjects.tolist(), [clip.name for clip in self.clips]
         return [
@@ -261,9 +263,10 @@ class Study:
             rows = [replace(row, name=f"LEAKING ({leaks}): {row.name}") for row in rows]
         if "epoch" in evaluation.leaks:
             return [self.result(row, list(map(choose_epoch_on_test_subject, *self.every_epoch(row)))) for row in rows]
-        trials = [trial for row in rows for trial in self.experiments(row)]
         with worker_pool(evaluation.workers, evaluation.cluster) as pool:
-            tables = run_experiments(trials, store=self.run.folds, executor=pool, device=DEVICE, title="all folds")
+            trials = [trial for row in rows for trial in self.experiments(row, pool=pool)]
+            device = ask(pool, local_device)
+            tables = run_experiments(trials, store=self.run.folds, executor=pool, device=device, title="all folds")
         found = iter(tables)
         return [self.result(row, [next(found) for _ in range(evaluation.seeds)]) for row in rows]
 
@@ -273,9 +276,9 @@ class Study:
             raise UsageError(
                 f"evaluation.leaks: epoch is for ViT and SCViT, not for {row.name}; leave it out for chapter 08"
             )
-        trials = self.experiments(row, every_epoch=True)
         with worker_pool(self.settings.evaluation.workers, self.settings.evaluation.cluster) as pool:
-            return trials, run_folds(trials, store=self.run.folds, executor=pool, device=DEVICE, title=row.name)
+            trials, device = self.experiments(row, pool=pool, every_epoch=True), ask(pool, local_device)
+            return trials, run_folds(trials, store=self.run.folds, executor=pool, device=device, title=row.name)
 
     def majority(self) -> Result:
         """The lower bound: always the class that is most frequent among the other subjects."""
@@ -297,7 +300,7 @@ class Study:
         """Add results to `metrics.json`; a row with the same name and seed replaces the earlier one."""
         earlier = self.run.read_metrics() if self.run.metrics.exists() else None
         data = {"name": self.settings.data.dataset, "fingerprint": self._clips_key}
-        write_json(self.run.metrics, metrics_record(self.settings, data, results, earlier=earlier, device=DEVICE))
+        write_json(self.run.metrics, metrics_record(self.settings, data, results, earlier=earlier))
         return self.run.metrics
 
     @cached_property

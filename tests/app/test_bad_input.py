@@ -122,6 +122,7 @@ def test_motion_of_what_is_no_image(call, image, words):
         (["--out", "file/flow.npy", *LEARNER], 1, "file: File exists"),
         (["--out", "empty", *LEARNER], 1, "empty: a folder where a file is to be written"),
         (["--out", "flow.npy", "--gamma", "nan", *LEARNER], 2, "--gamma"),
+        (["--out", "flow.npy", "--gamma", "1e300", *LEARNER], 2, "--gamma"),
         (["--out", "flow.npy", "--gamma", "two", *LEARNER], 2, "--gamma"),
         (["--out", "flow.npy", "--checkpoint", "missing"], 1, "missing: no such checkpoint"),
         (["--out", "flow.npy", "--checkpoint", "file"], 1, "file: not a checkpoint"),

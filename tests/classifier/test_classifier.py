@@ -1,3 +1,4 @@
+import hashlib
 import time
 from copy import deepcopy
 from dataclasses import replace
@@ -25,6 +26,7 @@ from selfme_lib.classifier.training import (
     train_classifier,
 )
 from selfme_lib.grids import identity_grid, optical_strain
+from selfme_lib.runtime.errors import DataError
 from toy_motion import TINY, moving_blobs
 
 SMALL = ClassifierConfig(image_size=64, depth=2, width=24, heads=2)
@@ -236,14 +238,38 @@ def test_exponential_schedule_decays_after_each_epoch():
     assert not torch.equal(one, weights(train_classifier(tiny(epochs=3, **decaying), motion, labels, seed=0)))
 
 
-@pytest.mark.parametrize(
-    "changes", [{"omega": 0.0}, {"denominator": "all"}, {"tau": 0.5}, {"channels": 3}, {"balanced": True}]
-)
-def test_options_change_the_training(changes):
+OPTIONS = {
+    "omega": (0.0, {}),
+    "denominator": ("all", {}),
+    "tau": (0.5, {}),
+    "contrast_on": ("encoder", {}),
+    "mirror": (True, {}),
+    "channels": (3, {}),
+    "balanced": (True, {}),
+    "flip": (True, {}),
+    "shift": (3.0, {}),
+    "zoom": (0.2, {}),
+    "input_scale": (2.0, {}),
+    "weight_decay": (1.0, {}),
+    "schedule": ("exponential", {}),
+    "lr_decay": (0.1, {"schedule": "exponential", "epochs": 2}),
+}
+"""Another value of each option, and what else it needs to count."""
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_changes_the_training_by_far_more_than_rounding_does(name):
+    """Rounding changes less than 1e-6; a second training of the same settings changes nothing at all."""
+    value, needed = OPTIONS[name]
     motion, labels, *_ = moving_blobs(2, 6)
-    plain = train_classifier(tiny(epochs=1), motion, labels, seed=0)
-    changed = train_classifier(tiny(epochs=1, **changes), motion, labels, seed=0)
-    assert (predict(plain, motion) - predict(changed, motion)).abs().max() > 1e-6
+    config = tiny(**{"epochs": 1, **needed})
+
+    def answer(config):
+        return predict(train_classifier(config, motion, labels, seed=0), motion)
+
+    plain = answer(config)
+    assert torch.equal(answer(config), plain)
+    assert (answer(replace(config, **{name: value})) - plain).abs().max() > 3e-4
 
 
 def test_bfloat16_trains_to_nearly_the_same_answer():
@@ -305,7 +331,7 @@ def test_without_network_random_weights_and_one_line(monkeypatch, capsys):
     def unreachable(*_args, **_kwargs):
         raise OSError("Name or service not known")
 
-    monkeypatch.setattr(imagenet, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(imagenet, "try_to_load_from_cache", lambda *_, **__: None)
     monkeypatch.setattr(imagenet, "get_hf_file_metadata", unreachable)
     start = time.perf_counter()
     assert resolve_for_device(ClassifierConfig(pretrained=True)) == ClassifierConfig(pretrained=False)
@@ -313,6 +339,23 @@ def test_without_network_random_weights_and_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "no ImageNet weights of ViT-S/16 (Name or service not known): starting from random weights"
     ]
+
+
+def test_weights_are_those_of_one_revision_and_hash(monkeypatch, tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"other weights")
+    asked = []
+
+    def cached(repository, name, revision):
+        asked.append(f"{repository}/{name}@{revision}")
+        return str(file)
+
+    monkeypatch.setattr(imagenet, "try_to_load_from_cache", cached)
+    with pytest.raises(DataError, match=r"model\.safetensors: not timm's ImageNet weights \(SHA-256 [0-9a-f]{12}…\)"):
+        resolve_for_device(ClassifierConfig(pretrained=True))  # not random weights instead
+    assert asked == [f"timm/{imagenet.VIT_SMALL_WEIGHTS}/model.safetensors@{imagenet.REVISION}"]
+    monkeypatch.setattr(imagenet, "SHA256", hashlib.sha256(b"other weights").hexdigest())
+    assert imagenet.pretrained_weights() == file
 
 
 def test_a_training_follows_its_settings_or_fails(monkeypatch):

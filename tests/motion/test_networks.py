@@ -267,6 +267,12 @@ def test_a_checkpoint_gives_the_same_motion_back(tmp_path):
     [
         ({"keypoints": 0}, "keypoints: should be greater than or equal to 1, got 0"),
         ({"temperature": float("nan")}, "temperature: "),
+        ({"size": 0}, "size: "),
+        ({"passes": 0}, "passes: "),
+        ({"passes": 10**9}, "passes: "),
+        ({"temperature": 0.0}, "temperature: "),
+        ({"reach": 1e-200}, "reach: "),
+        ({"contrast_floor": 0.0}, "contrast_floor: "),
         ({"size": 36}, "size 36 of a motion learner is not a multiple of 8"),
         ({"keypoint": 3}, "keypoint is unknown; did you mean keypoints?"),
     ],
@@ -278,6 +284,17 @@ def test_bad_settings_in_a_checkpoint_are_one_clear_line(change, words, tmp_path
         checkpoint.load(path)
     line = str(caught.value)
     assert f"{path}: not a checkpoint of a motion learner (" in line and words in line and "\n" not in line
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_one_weight_that_is_not_finite_spoils_a_checkpoint(tmp_path, value):
+    path, learner = tmp_path / "learner.safetensors", MotionLearner(TINY)
+    learner.detector.head.weight.data[0, 0, 1, 1] = value
+    checkpoint.save(learner, path)
+    with pytest.raises(
+        DataError, match=r"not a checkpoint .*\(detector\.head\.weight holds numbers that are not finite\)"
+    ):
+        checkpoint.load(path)
 
 
 def test_dense_motion_resized_is_in_pixels_of_the_image():

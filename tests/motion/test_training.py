@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from card import card_fabric
 from selfme_lib.grids import gaussian_blur
 from selfme_lib.motion import checkpoint, training
 from selfme_lib.motion.learner import MotionLearner
@@ -13,6 +15,7 @@ from selfme_lib.motion.pairs import Augmentation, FramePairs
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.motion.training import train
 from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.finite import all_finite
 from selfme_lib.runtime.kept import seal
 
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=1, max_width=8, generator_width=4)
@@ -63,8 +66,6 @@ def test_a_killed_training_goes_on_to_the_same_weights(pairs, tmp_path, monkeypa
     config, state = TrainingConfig(steps=6, batch_size=2), tmp_path / "state.ckpt"
     whole = new_learner()
     whole_curve = train(whole, pairs, config, fabric=cpu(), every=2)
-
-    from selfme_lib.motion import training
 
     original, calls = training.draw_batch, []
 
@@ -216,3 +217,43 @@ def test_exposures_of_one_scene_have_noise_of_one_strength_and_no_noise_in_commo
     torch.testing.assert_close(other.std(1), strengths, rtol=0.03, atol=0)
     assert strengths.min() >= 0.003 * 0.97 and strengths.max() <= 0.04 * 1.03 and strengths.std() > 0.003
     assert torch.nn.functional.cosine_similarity(one, other).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("lambda_dense", [0.0, 1.0])
+def test_a_training_that_diverges_stops_in_one_line_and_keeps_the_last_sound_state(pairs, tmp_path, lambda_dense):
+    """Not by a crash of the process, which the backward pass of `grid_sample` has in store for a flow of NaN."""
+    state, config = tmp_path / "state.ckpt", TrainingConfig(steps=40, batch_size=4, lr=10, schedule="constant")
+    with pytest.raises(DataError, match=r"motion learner, step \d+: the training diverged; lower its learning rate"):
+        train(new_learner(), pairs, replace(config, lambda_dense=lambda_dense), fabric=cpu(), state=state, every=1)
+    if state.exists():
+        saved = torch.load(state, weights_only=True)
+        assert all_finite(saved["learner"].values()) and np.isfinite(saved["curve"][-1]["reconstruction"])
+
+
+@pytest.mark.parametrize("broken", ["weights", "losses"])
+def test_what_is_not_finite_in_the_last_step_is_not_kept_either(pairs, tmp_path, monkeypatch, broken):
+    learner, state = new_learner(), tmp_path / "state.ckpt"
+
+    def spoil(*_, **__):
+        next(learner.parameters()).data.fill_(float("nan"))
+
+    if broken == "weights":
+        monkeypatch.setattr(Fabric, "clip_gradients", spoil)
+    else:
+        monkeypatch.setattr(training, "reconstruction_loss", lambda *_: torch.tensor(float("inf"), requires_grad=True))
+    with pytest.raises(DataError, match="step 1: the training diverged"):
+        train(learner, pairs, TrainingConfig(steps=1, batch_size=2), fabric=cpu(), state=state)
+    assert not state.exists()
+
+
+def test_batches_drawn_ahead_are_those_of_their_steps(pairs):
+    config, here = TrainingConfig(steps=9, batch_size=2), cpu()
+    drawn = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.Batch, "to", lambda self, device: self)
+        drawn += training.batches(pairs, config, range(2, 9), card_fabric())
+    assert len(drawn) == 7
+    for step, batch in zip(range(2, 9), drawn):
+        expected = training.draw_batch(pairs, config, step, 0)
+        assert torch.equal(batch.exposed_target, expected.exposed_target) and torch.equal(batch.warped, expected.warped)
+    assert next(iter(training.batches(pairs, config, range(1), here))).source.device.type == "cpu"

@@ -1,5 +1,6 @@
 import asyncio
 import concurrent.futures
+import contextlib
 import copy
 import http.client
 import os
@@ -8,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +18,18 @@ import dask
 import pandas as pd
 import psutil
 import pytest
+import torch
 
 from selfme_lib.classifier.training import fit_predict
+from selfme_lib.data import Clip
 from selfme_lib.evaluation.loso import Experiment, run_experiments, run_fold
 from selfme_lib.runtime import processes
 from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import read_json
 from selfme_lib.runtime.paths import PROJECT
-from selfme_lib.runtime.processes import worker_pool
+from selfme_lib.runtime.processes import local_device, worker_pool
+from selfme_lib.study.rows import Row
+from selfme_lib.study.study import Study
 from toy_motion import TINY, moving_blobs
 
 distributed = pytest.importorskip("distributed", reason="no Dask: pip install -e .[cluster]")
@@ -160,27 +167,70 @@ def test_the_bar_counts_the_folds_of_all_rows(tmp_path, monkeypatch):
     assert [(bar.options["total"], bar.options["initial"], bar.updates) for bar in bars] == [(3, 0, 3), (9, 3, 6)]
 
 
-def test_every_worker_takes_a_gpu_of_its_own(monkeypatch):
-    taken = []
-    monkeypatch.setattr(processes.torch.cuda, "set_device", taken.append)
+def seen_gpus(folder: Path, everybody: int) -> str:
+    """The GPUs that this process, and a notebook that it starts, may use; waits until all workers have come to say so."""
+    (folder / str(os.getpid())).touch()
+    patience = time.monotonic() + 60
+    while len(list(folder.iterdir())) < everybody and time.monotonic() < patience:
+        time.sleep(0.01)
+    show = [sys.executable, "-c", "import os; print(os.environ['CUDA_VISIBLE_DEVICES'], end='')"]
+    return subprocess.run(show, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(("visible", "expected"), [("", {"0", "1"}), ("GPU-4e,GPU-7a", {"GPU-4e", "GPU-7a"})])
+def test_every_worker_and_what_it_starts_has_a_gpu_of_its_own(tmp_path, monkeypatch, visible, expected):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with processes.process_pool(2, gpus=2) as pool:
+        assert set(pool.map(seen_gpus, [tmp_path] * 2, [2] * 2)) == expected
+
+
+def test_a_point_of_a_sweep_starts_no_pool_of_its_own_on_several_gpus(monkeypatch):
+    """Its folds run one after the other (`workers: 1`), on the GPU of the process that runs the point."""
     monkeypatch.setattr(processes.torch.cuda, "device_count", lambda: 3)
-    monkeypatch.setattr(processes.multiprocessing, "parent_process", lambda: NeverEnding)
+    with worker_pool(1) as alone, worker_pool(2) as pool:
+        assert alone is None and pool._max_workers == 3
 
-    class Watching(concurrent.futures.ProcessPoolExecutor):
-        def __init__(self, workers, *, mp_context, initializer, initargs):
-            self.start = [lambda: initializer(*initargs)] * workers
 
-        __enter__ = lambda self: self  # noqa: E731
-        __exit__ = lambda *_: None  # noqa: E731
+class Cluster(concurrent.futures.ThreadPoolExecutor):
+    """Workers that are not on this machine, for all that `ask` knows."""
 
-    class NeverEnding:
-        join = staticmethod(processes.threading.Event().wait)
+    def __init__(self, device):
+        super().__init__(1)
+        self.device = device
 
-    monkeypatch.setattr(processes.concurrent.futures, "ProcessPoolExecutor", Watching)
-    with worker_pool(2) as pool:
-        for start in pool.start:
-            start()
-    assert taken == [0, 1, 2]
+    def submit(self, function, *arguments):
+        return super().submit(lambda: self.device if function is local_device else function(*arguments))
+
+
+def test_the_workers_decide_on_which_device_folds_run(tmp_path, monkeypatch):
+    """A login node without a GPU must not keep a cluster's GPUs idle, nor write down that it computed the folds."""
+    asked, used = [], []
+
+    def resolve(config, device="cpu"):
+        asked.append(device)
+        return config
+
+    def fit_predict(config, motion, labels, test_motion, *, classes, seed, device):
+        used.append(device)
+        return torch.full((len(test_motion), classes), 1 / classes)
+
+    monkeypatch.setattr("selfme_lib.study.study.resolve_for_device", resolve)
+    monkeypatch.setattr("selfme_lib.study.study.fit_predict", fit_predict)
+    monkeypatch.setattr("selfme_lib.study.study.worker_pool", lambda *_: contextlib.nullcontext(Cluster("meta")))
+    monkeypatch.setattr("selfme_lib.evaluation.loso.device_name", "the GPU of {}".format)
+    monkeypatch.setattr(Study, "inputs", lambda *_: MOTION)
+    study = Study.open("smoke", tmp_path)
+    moments = {"frames": (), "frame_numbers": (), "onset": 1, "apex": 2, "offset": 3, "fps": 200.0}
+    words = {"dataset": "synthme", "emotion": "", "action_units": ""}
+    study.__dict__["_clips_key"] = "toy"
+    study.__dict__["clips"] = [
+        Clip(subject=who, name=name, label=label, **moments, **words)
+        for who, name, label in zip(SUBJECTS, CLIPS, LABELS.tolist())
+    ]
+    (result,) = study.evaluate([Row("toy")])
+    assert asked == ["meta"] and used == ["meta"] * 3
+    assert result.records[0]["used"]["devices"] == ["the GPU of meta"]
+    assert read_json(study.record([result]))["device"] == "the GPU of meta"
 
 
 def test_a_scheduler_that_is_not_there_is_named():

@@ -67,7 +67,7 @@ def folds(study: Study, monkeypatch) -> str:
 def classifier(study: Study, _) -> str:
     row = table_3(study.settings)[0]
     config = row.classifier(study.settings.classifier)
-    return str(inspection._files(study, config, torch.zeros(2, 2, 4, 4), ["01"]))
+    return str(inspection._files(study, config, torch.zeros(2, 2, 4, 4), ["01"], inspection.DEVICE))
 
 
 KEPT = {

@@ -166,6 +166,22 @@ def test_leaking_faces_are_those_of_the_clips(open_study, monkeypatch):
         open_study(evaluation={"leaks": ["faces"]}).inputs(row)
 
 
+def test_the_record_says_what_was_used_and_not_what_was_asked(open_study, monkeypatch, capsys):
+    """Without network, `pretrained: true` starts from random weights."""
+
+    def unreachable():
+        raise OSError("no network")
+
+    monkeypatch.setattr("selfme_lib.classifier.training.pretrained_weights", unreachable)
+    asked = {"image_size": 32, "patch_size": 16, "depth": 12, "width": 384, "heads": 6, "pretrained": True}
+    study = open_study(classifier=asked, data={"subjects": 2, "clips": 2})
+    (result,) = study.evaluate([Row("truth", motion="truth", bspline=False)])
+    (row,) = read_json(study.record([result]))["rows"]
+    assert row["used"]["devices"] == ["cpu"]
+    assert row["used"]["classifier"]["pretrained"] is False and row["used"]["classifier"]["width"] == 384
+    assert "starting from random weights" in capsys.readouterr().err
+
+
 def test_rows_of_another_size_are_resized_in_value_too(open_study):
     study = open_study(classifier={"image_size": 32})
     (trial,) = study.experiments(Row("truth", motion="truth", gamma=1.0))

@@ -43,6 +43,8 @@ def motion(
     learner = checkpoints.load(checkpoint)
     dense = learner.dense_motion(read_frame(onset)[None], read_frame(apex)[None])
     flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
+    if not flow.isfinite().all():
+        raise DataError(f"{checkpoint or 'the shipped learner'}: finds a motion that is not finite; give another file")
     with atomic_path(out) as temporary, temporary.open("wb") as file:
         np.save(file, flow.numpy())
     if png is not None:
