@@ -1,12 +1,15 @@
 """Classical optical flow behind one call: `CLASSICAL[name](onset, apex)` is a backward flow."""
 
+import importlib.metadata
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
 from selfme_lib.grids import Flow, Frames
+from selfme_lib.runtime.errors import UsageError
 
 FlowMethod = Callable[[Frames, Frames], Flow]
 
@@ -30,14 +33,27 @@ def _grey_bytes(images: Frames) -> list[np.ndarray]:
     return [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in rgb]
 
 
+def _tvl1(**settings: int) -> Callable[[], Any]:
+    """Creates TV-L1, which is one of OpenCV's contributed modules.
+
+    Raises:
+        UsageError: when called, if the installed `cv2` is another wheel, without them.
+    """
+
+    def create() -> Any:
+        if not hasattr(cv2, "optflow"):
+            wheels = sorted(set(importlib.metadata.packages_distributions().get("cv2", ["opencv"])))
+            remedy = f"pip uninstall -y {' '.join(wheels)}; pip install opencv-contrib-python-headless"
+            raise UsageError(f"this cv2 ({', '.join(wheels)}) has no TV-L1; {remedy}")
+        return cv2.optflow.DualTVL1OpticalFlow.create(**settings)
+
+    return create
+
+
 CLASSICAL: dict[str, FlowMethod] = {
     "zero": lambda onset, apex: onset.new_zeros(len(onset), 2, *onset.shape[-2:]),
-    "tvl1": _opencv(cv2.optflow.DualTVL1OpticalFlow.create),
-    "tvl1_fast": _opencv(
-        lambda: cv2.optflow.DualTVL1OpticalFlow.create(
-            warps=2, innnerIterations=20, outerIterations=5
-        )  # OpenCV's spelling
-    ),
+    "tvl1": _opencv(_tvl1()),
+    "tvl1_fast": _opencv(_tvl1(warps=2, innnerIterations=20, outerIterations=5)),  # OpenCV's spelling
     "farneback": _opencv(
         lambda: cv2.FarnebackOpticalFlow.create(
             numLevels=3, pyrScale=0.5, winSize=15, numIters=3, polyN=5, polySigma=1.2, flags=0

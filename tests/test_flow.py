@@ -1,8 +1,13 @@
+import importlib.util
+
+import cv2
 import pytest
 import torch
 
+from selfme_lib import flow
 from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import end_point_error, warp
+from selfme_lib.runtime.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +32,17 @@ def test_every_method_takes_a_batch(name):
     result = CLASSICAL[name](onset, onset)
     assert result.shape == (2, 2, 64, 64)
     assert result.abs().max() < 0.05
+
+
+def test_another_cv2_wheel_is_named(monkeypatch):
+    """`optflow` is missing from it: everything but TV-L1 works, and TV-L1 says which wheel to install."""
+    monkeypatch.delattr(cv2, "optflow")
+    place = importlib.util.spec_from_file_location("flow_with_another_wheel", flow.__file__)
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    frames = torch.rand(1, 3, 32, 32)
+    assert module.CLASSICAL["farneback"](frames, frames).shape == (1, 2, 32, 32)
+    remedy = r"pip uninstall -y opencv-contrib-python-headless; pip install opencv-contrib-python-headless"
+    for name in ("tvl1", "tvl1_fast"):
+        with pytest.raises(UsageError, match=rf"this cv2 \(opencv-contrib-python-headless\) has no TV-L1; {remedy}"):
+            module.CLASSICAL[name](frames, frames)

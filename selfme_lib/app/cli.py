@@ -10,6 +10,7 @@ import codecs
 import errno
 import gc
 import io
+import os
 import sys
 from typing import Annotated
 
@@ -58,6 +59,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Failures that the user can fix become one line."""
+    os.environ.pop("MPLBACKEND", None)  # no command opens a window, and a notebook's backend need not be installed here
     try:
         code = app(arguments, prog_name="selfme", standalone_mode=False)
     except DataError as error:
@@ -80,6 +82,12 @@ def run(arguments: list[str]) -> int:
         from selfme_lib.runtime.settings import one_line
 
         return _complain(one_line(error), 2)
+    except ImportError as error:
+        if error.name != "cv2" and "libGL" not in str(error):
+            raise
+        return _complain(
+            f"cv2 cannot be imported ({error}); pip install opencv-contrib-python-headless in its place", 1
+        )
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
@@ -125,6 +133,7 @@ for command in (
     runs.reproduce,
     runs.sweep,
     motion.motion,
+    motion.features,
     motion.pretrain,
     pages.explore,
     pages.student,

@@ -36,7 +36,7 @@ def resolve_for_device(config: ClassifierConfig, device: str = "cpu") -> Classif
         print("this CPU has no bfloat16 arithmetic: computing in float32", file=sys.stderr)
         config = replace(config, precision="fp32")
     if config.compile and not has_compiler(device):
-        print("torch.compile finds no compiler here: training without it", file=sys.stderr)
+        print("torch.compile finds no compiler or no Python.h here: training without it", file=sys.stderr)
         config = replace(config, compile=False)
     if config.pretrained:
         try:

@@ -23,11 +23,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path, read_json, write_json
+from selfme_lib.runtime.locks import in_turn
 
 from .alignment import crop_face, find_alignment
 from .faults import Fault, FaultyData, check_file, errors_first, unreadable
@@ -97,7 +97,7 @@ def align_tree(source: Path, out: Path, *, size: int = 256) -> list[Fault]:
     names = {recording.target.relative_to(out).as_posix(): recording for recording in recordings}
     settings = {"source": os.path.basename(os.path.realpath(source)), "size": size}
     _open_record(out, settings)  # before a lock is put into a folder that holds something else
-    with FileLock(out / f".{RECORD}.lock"):  # two runs that share a folder take turns
+    with in_turn(out / RECORD):  # two runs that share a folder take turns
         record = _open_record(out, settings)
         for parent in {recording.target.parent for recording in recordings}:
             for left in parent.glob(f"{_UNFINISHED}*"):  # by a run that was killed

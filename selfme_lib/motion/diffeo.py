@@ -13,6 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selfme_lib.grids import Flow, compose, pixel_ratio, resize_flow
+from selfme_lib.runtime.errors import UsageError
+
+LARGEST_GAMMA = 1_000  # far beyond any use: a motion of a pixel would leave the image
 
 
 def cubic_bspline(t: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -83,7 +86,12 @@ def diffeomorphic_motion(
         size: (height, width) of the image.
         gamma: motion amplification factor (Eq 2).
         bspline: if False, bilinear expansion and no exponential, as in Table 1's rows without B-spline.
+
+    Raises:
+        UsageError: $\gamma$ is negative, above `LARGEST_GAMMA` or no number.
     """
+    if not 0 <= gamma <= LARGEST_GAMMA:
+        raise UsageError(f"gamma {gamma}: expected a number from 0 to {LARGEST_GAMMA:,}")
     if not bspline:
         return resize_flow(gamma * motion, size)
     return exponential(expand_bspline(gamma * motion, size))

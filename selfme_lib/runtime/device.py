@@ -2,8 +2,10 @@
 
 import math
 import os
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -35,10 +37,12 @@ def cpu_has_bfloat16() -> bool:
 
 
 def has_compiler(device: str = "cpu") -> bool:
-    """Whether `torch.compile` can work: it needs a C++ compiler for the CPU, Triton for a GPU."""
+    """Whether `torch.compile` can work: it needs a C++ compiler for the CPU, Triton for a GPU, Python's headers for both."""
     from torch._inductor.cpp_builder import get_cpp_compiler  # takes a second to import
     from torch.utils._triton import has_triton
 
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return False
     if device != "cpu":
         return has_triton()
     try:

@@ -7,7 +7,7 @@ import stat
 import uuid
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,13 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     old file or the new one.
 
     Raises:
-        OSError: `path` is a folder, a device or anything else that is not a plain file.
+        OSError: `path` is a folder, a device, a link to itself or anything else that is not a plain file.
     """
     path = Path(os.path.realpath(path))
     if path.is_dir():  # raised before the work is done, and with the name that the user gave
         raise IsADirectoryError(errno.EISDIR, "a folder where a file is to be written", str(path))
+    if path.is_symlink():  # still, so it leads to itself
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "not a plain file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +64,23 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def refuse_overwriting(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Refuse to write over what is read, or over another output, whatever the paths are called; `None` stands for no file.
+
+    Raises:
+        UsageError: two of the outputs, or an output and an input, are one file.
+    """
+    taken = [path for path in inputs if path is not None]
+    for output in outputs:
+        if output is None:
+            continue
+        for other in taken:
+            one = os.path.normcase(os.path.realpath(output)) == os.path.normcase(os.path.realpath(other))
+            if one or (output.exists() and other.exists() and os.path.samefile(output, other)):
+                raise UsageError(f"{output}: would overwrite {other}; choose another name")
+        taken.append(output)
 
 
 def finished(folder: Path, pattern: str) -> list[Path]:

@@ -7,7 +7,7 @@ number of processes.
 
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -119,12 +119,12 @@ def _render_clip(root: Path, renderer: Renderer, clip: PlannedClip) -> None:
     script, files = clip.script, clip.files
     folder = root / files.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=root))
+    temporary = root / f".unfinished-{uuid.uuid4().hex[:12]}"
+    temporary.mkdir()
     try:
         for frame, picture in film(renderer, script):
             path = temporary / files.frame_name(script.first_frame + frame)
             path.write_bytes(files.encode(picture, script.jpeg_quality))
-        temporary.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
     finally:

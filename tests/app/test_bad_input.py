@@ -30,6 +30,8 @@ def folder(tmp_path_factory):
     (root / "zero.png").write_bytes(b"")
     (root / "file").write_text("not what was wanted")
     (root / "empty").mkdir()
+    (root / "link.png").symlink_to("face.png")
+    (root / "loop").symlink_to("loop")
     sizes = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
     checkpoint.save(MotionLearner(sizes), root / "learner.safetensors")
     (root / "cut.safetensors").write_bytes((root / "learner.safetensors").read_bytes()[:-100])
@@ -124,6 +126,13 @@ def test_motion_of_what_is_no_image(call, image, words):
         (["--out", "flow.npy", "--gamma", "nan", *LEARNER], 2, "--gamma"),
         (["--out", "flow.npy", "--gamma", "1e300", *LEARNER], 2, "--gamma"),
         (["--out", "flow.npy", "--gamma", "two", *LEARNER], 2, "--gamma"),
+        *[(["--out", "flow.npy", f"--gamma={gamma}", *LEARNER], 2, "--gamma") for gamma in ("1e300", "inf", "-1")],
+        (["--out", "face.png", *LEARNER], 2, "face.png: would overwrite face.png; choose another name"),
+        (["--out", "link.png", *LEARNER], 2, "link.png: would overwrite face.png"),
+        (["--out", "learner.safetensors", *LEARNER], 2, "would overwrite learner.safetensors"),
+        (["--out", "new.png", "--png", "empty/../new.png", *LEARNER], 2, "would overwrite new.png"),
+        (["--out", "loop", *LEARNER], 1, "loop: Too many levels of symbolic links"),
+        (["--out", "/dev/null", *LEARNER], 1, "/dev/null: not a plain file"),
         (["--out", "flow.npy", "--checkpoint", "missing"], 1, "missing: no such checkpoint"),
         (["--out", "flow.npy", "--checkpoint", "file"], 1, "file: not a checkpoint"),
         (["--out", "flow.npy", "--checkpoint", "zero.png"], 1, "zero.png: not a checkpoint"),

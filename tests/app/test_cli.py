@@ -343,3 +343,27 @@ def test_an_interrupt_is_quiet(capfd, monkeypatch):
     monkeypatch.setattr("selfme_lib.evaluation.metrics.read_predictions", interrupted)
     code, out, err = call(capfd, "score", "predictions.csv")
     assert (code, out, err) == (130, "", "")
+
+
+def test_a_backend_of_matplotlib_that_is_not_installed_stops_no_command():
+    """Left in the environment by a notebook, or misspelt: no command opens a window."""
+    code = (
+        "import sys; from selfme_lib.app import cli; cli.run(['--version']); import matplotlib.pyplot as p; p.figure()"
+    )
+    for backend in ("nonsense", "module://not.installed"):
+        environment = {**os.environ, "MPLBACKEND": backend}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_cv2_that_cannot_be_imported_is_one_line(monkeypatch, capfd):
+    """`opencv-python` where the system has no libGL."""
+
+    def broken(*_, **__):
+        raise ImportError("libGL.so.1: cannot open shared object file", name="cv2")
+
+    monkeypatch.setattr(cli, "app", broken)
+    code, _, words = call(capfd, "doctor")
+    assert code == 1 and words.startswith("selfme: cv2 cannot be imported (libGL.so.1") and "headless" in words

@@ -382,7 +382,12 @@ def test_without_a_compiler_nothing_is_compiled(monkeypatch, capsys):
     config = ClassifierConfig(compile=True)
     monkeypatch.setattr(training, "has_compiler", lambda device: False)
     assert resolve_for_device(config) == ClassifierConfig(compile=False)
-    assert capsys.readouterr().err == "torch.compile finds no compiler here: training without it\n"
+    assert capsys.readouterr().err == "torch.compile finds no compiler or no Python.h here: training without it\n"
+
+
+def test_a_compiler_without_pythons_headers_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    assert not training.has_compiler() and not training.has_compiler("cuda")
 
 
 def test_a_missing_compiler_is_noticed():

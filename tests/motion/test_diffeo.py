@@ -1,10 +1,12 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
 from selfme_lib.grids import compose, identity_grid, jacobian_determinant
-from selfme_lib.motion.diffeo import cubic_bspline, diffeomorphic_motion, expand_bspline, exponential
+from selfme_lib.motion.diffeo import LARGEST_GAMMA, cubic_bspline, diffeomorphic_motion, expand_bspline, exponential
+from selfme_lib.runtime.errors import UsageError
 
 
 def test_basis_is_scipys():
@@ -62,3 +64,10 @@ def test_amplification_scales_the_plain_motion():
     motion = torch.randn(1, 2, 8, 8)
     once = diffeomorphic_motion(motion, (32, 32), bspline=False)
     torch.testing.assert_close(diffeomorphic_motion(motion, (32, 32), gamma=3, bspline=False), 3 * once)
+
+
+@pytest.mark.parametrize("gamma", [1e300, float("inf"), float("nan"), -1.0])
+def test_no_amplification_gives_what_is_no_number(gamma):
+    with pytest.raises(UsageError, match="expected a number from 0 to 1,000"):
+        diffeomorphic_motion(torch.ones(1, 2, 4, 4), (8, 8), gamma=gamma)
+    assert diffeomorphic_motion(torch.ones(1, 2, 4, 4), (8, 8), gamma=LARGEST_GAMMA).isfinite().all()

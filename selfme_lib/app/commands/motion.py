@@ -1,7 +1,6 @@
 """Commands about motion: learned motion between two images, and a learner trained from scratch."""
 
 import gc
-import math
 import os
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ def motion(
         Path, typer.Argument(help="Image of the same face when it has moved farthest.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="File to write: float32, 2 x H x W, pixels.", show_default=False)],
-    gamma: Annotated[float, typer.Option(min=-1000, max=1000, help="Motion amplification.")] = 1.0,
+    gamma: Annotated[float, typer.Option(min=0, max=1_000, help="Motion amplification.")] = 1.0,
     png: Annotated[Path | None, typer.Option(help="Also draw the motion, into this file.", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
@@ -26,15 +25,15 @@ def motion(
     """Learned motion between two images of a face."""
     if png is not None and png.suffix.lower() != ".png":
         raise UsageError(f"--png {png}: expected a name that ends in .png")
-    if not math.isfinite(gamma):
-        raise UsageError(f"--gamma {gamma}: expected a number such as 2")
+    from selfme_lib.runtime.files import atomic_path, refuse_overwriting
+
+    refuse_overwriting([out, png], [onset, apex, checkpoint])
     gc.disable()  # PyTorch's modules are no garbage, and looking takes a seventh of the time to import them
     import numpy as np
 
     from selfme_lib.data import frame_size, read_frame
     from selfme_lib.motion import checkpoint as checkpoints
     from selfme_lib.motion.diffeo import diffeomorphic_motion
-    from selfme_lib.runtime.files import atomic_path
 
     gc.enable()
     width, height = frame_size(onset)
@@ -55,6 +54,38 @@ def motion(
         with atomic_path(png) as temporary:
             imsave(temporary, flow_to_rgb(flow, common_scale(flow)).permute(1, 2, 0).numpy())
     print(f"{out}: 2 x {height} x {width}, longest motion {flow.norm(dim=0).max():.2f} px", file=sys.stderr)
+
+
+def features(
+    out: Annotated[Path, typer.Argument(help="Folder of the pictures and their labels.csv.", show_default=False)],
+    root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
+    dataset: Annotated[str, typer.Option(help="casme2, smic, samm, casme3, composite or synthme.")] = "synthme",
+    method: Annotated[str, typer.Option(help="selfme, tvl1, tvl1_fast, farneback, dis or truth.")] = "selfme",
+    gamma: Annotated[float, typer.Option(min=0, max=1_000, help="Motion amplification.")] = 1.0,
+    profile: Annotated[
+        str, typer.Option(help="Whose frames and learner: smoke, quick, paper, or a YAML file.")
+    ] = "quick",
+) -> None:
+    """Write the motion of every clip as a picture: u, v and optical strain in red, green and blue."""
+    from selfme_lib.motion import checkpoint as checkpoints
+    from selfme_lib.study import profiles
+    from selfme_lib.study.clips import prepare_clips
+    from selfme_lib.study.extraction import extract
+    from selfme_lib.study.feature_pictures import check_empty, write_feature_pictures
+
+    if not root.is_dir():
+        raise DataError(f"--root {root}: no such folder; give the folder of the data set")
+    check_empty(out)
+    data = {"dataset": dataset, "root": str(root.absolute())}
+    if dataset in ("smic", "composite"):
+        data["apex_rule"] = "middle"  # SMIC labels none
+    settings = profiles.load(profile, data=data)
+    learner = checkpoints.load(settings.motion.checkpoint or None) if method == "selfme" else None
+    clips = prepare_clips(settings, root)
+    motion = extract(
+        method, clips, size=settings.data.size, learner=learner, bspline=settings.motion.bspline, gamma=gamma, root=root
+    )
+    print(write_feature_pictures(out, clips, motion), file=sys.stderr)
 
 
 def pretrain(
