@@ -19,6 +19,9 @@ DATASET_NAMES = {
     "smic": "SMIC-HS",
     "samm": "SAMM",
     "casme3": "CAS(ME)³, part A",
+    "mmew": "MMEW",
+    "4dme": "4DME",
+    "folder": "a folder of one's own",
     "composite": "CASME II, SMIC-HS and SAMM together",
     "features": "motion computed elsewhere",
 }

@@ -10,7 +10,6 @@ for pre-training. This room imports only `runtime`.
 """
 
 from .clips import (
-    CLASS_NAMES,
     FIVE_CLASSES,
     THREE_CLASSES,
     Clip,
@@ -25,7 +24,6 @@ from .images import frame_size, load_onset_apex, read_clip_frame, read_frame
 from .readers import DATASETS, load_clips, selection_report
 
 __all__ = [
-    "CLASS_NAMES",
     "DATASETS",
     "FIVE_CLASSES",
     "THREE_CLASSES",

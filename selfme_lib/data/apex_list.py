@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .clips import Clip
 from .faults import FaultyData
+from .lookup import same_person
 from .spreadsheets import read_rows
 
 _COLUMNS = ("subject", "clip", "apex")
@@ -24,11 +25,11 @@ def read_apex_list(path: Path, clips: Sequence[Clip]) -> dict[str, int]:
     Raises:
         DataError: the file cannot be read, lacks a column or a clip, or names a frame that cannot be the clip's apex.
     """
-    wanted = {(_plain(clip.subject), clip.name.lower()): clip for clip in clips}
+    wanted = {(same_person(clip.subject), clip.name.lower()): clip for clip in clips}
     apexes: dict[str, int] = {}
     for number, cells in read_rows(path, {name: name for name in _COLUMNS}):
         subject, name, apex = (cells[column] for column in _COLUMNS)
-        clip = wanted.get((_plain(subject), name.lower()))
+        clip = wanted.get((same_person(subject), name.lower()))
         if clip is None:
             continue
         if clip.key in apexes:
@@ -42,9 +43,3 @@ def read_apex_list(path: Path, clips: Sequence[Clip]) -> dict[str, int]:
         problem = f"no row for {len(lacking)} of {len(clips)} clips, the first is {lacking[0]}"
         raise FaultyData(path, problem, "add them, or choose another rule")
     return apexes
-
-
-def _plain(subject: str) -> str:
-    """`s01`, `sub01`, `smic-01`, `01` and `1` alike."""
-    digits = re.fullmatch(r"[a-z_. -]*0*([0-9]+)", subject.lower())
-    return digits[1] if digits else subject.lower()

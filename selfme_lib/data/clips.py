@@ -17,8 +17,29 @@ THREE_CLASSES = ("negative", "positive", "surprise")
 FIVE_CLASSES = ("happiness", "disgust", "repression", "surprise", "others")
 """The five most frequent emotions of CASME II; `label` is an index into them when five classes are requested."""
 
-CLASS_NAMES = {len(names): names for names in (THREE_CLASSES, FIVE_CLASSES)}
-"""Number of classes → their names."""
+PROTOCOLS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "casme2": (FIVE_CLASSES,),
+    "samm": (("happiness", "anger", "contempt", "surprise", "others"),),
+    "casme3": (
+        (*THREE_CLASSES, "others"),
+        ("happiness", "disgust", "fear", "anger", "sadness", "surprise", "others"),
+    ),
+}
+"""Data set → the classes of its protocols, besides the three that every data set has."""
+
+_ALSO_CALLED = {"happy": "happiness", "sad": "sadness", "other": "others"}
+
+
+def class_of(emotion: str, of_three: str | None, classes: Sequence[str]) -> str | None:
+    """The class of an emotion: itself, or that of the three which it belongs to, whichever the protocol has.
+
+    Args:
+        emotion: as labelled, in lower case.
+        of_three: its class of the three, if it has one.
+        classes: of the protocol.
+    """
+    emotion = _ALSO_CALLED.get(emotion, emotion)
+    return emotion if emotion in classes else of_three if of_three in classes else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +123,13 @@ class LeftOut:
 class DatasetContents:
     """Everything a reader found in a folder: clips to use, clips it left out, and faults.
 
-    `load_clips` stops at the first error among the faults; the doctor lists them all.
+    `load_clips` stops at the first error among the faults, or does without what they concern; the doctor lists them all.
     """
 
     clips: tuple[Clip, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     faults: tuple[Fault, ...] = ()
+    broken: tuple[Fault, ...] = ()  # the errors for which clips were left out, if that was asked for
 
     @property
     def errors(self) -> list[Fault]:

@@ -80,6 +80,6 @@ def _read_description(path: Path) -> dict[str, Path]:
     except (OSError, DataError) as error:
         raise FaultyData(path, f"damaged ({error})", remedy) from None
     sound = isinstance(places, dict) and set(places) == set(PARTS)
-    if not sound or not all(isinstance(place, str) for place in places.values()):
+    if not sound or not all(isinstance(place, str) and place.isprintable() and place for place in places.values()):
         raise FaultyData(path, "does not name exactly the three data sets", remedy)
     return {name: path.parent / places[name] for name in PARTS}

@@ -1,11 +1,8 @@
 """The doctor examines a whole data set and lists everything that is wrong with it.
 
-Labels and folders are read by the readers that load the clips; then threads check the header and the end of every frame,
-and decode the onset and the apex, on which a clip depends. So a data set of ten thousand frames takes seconds.
+Labels and folders are read by the readers that load the clips; then `checks` looks at every frame.
 """
 
-import hashlib
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +10,11 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, count_classes
+from .checks import check_frames
+from .clips import THREE_CLASSES, DatasetContents, LeftOut, count_classes
 from .containers import shown_frames
-from .faults import Fault, FaultyData, Severity, errors_first, printable
-from .images import frame_size, read_pixels, several_sizes
+from .faults import Fault, FaultyData, errors_first, printable
+from .images import frame_size, several_sizes
 from .readers import class_names, read_dataset
 from .voxceleb import FaceSequence, find_sequences
 
@@ -27,6 +25,8 @@ OFFICIAL = {
     "composite": {"clips": 442, "subjects": 68, "negative": 250, "positive": 109, "surprise": 83},
 }
 """The counts of the three-class list of MEGC 2019."""
+
+_LONGEST = 1.0  # seconds of a micro-expression, generously
 
 
 class Examination(NamedTuple):
@@ -63,11 +63,7 @@ def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)
         contents = read_dataset(dataset, root, classes=classes)
     except FaultyData as error:
         contents = DatasetContents(faults=(error.fault,))
-    with ThreadPoolExecutor() as pool:
-        checks = pool.map(_check_clip, contents.clips)
-        checked = list(tqdm(checks, total=len(contents.clips), desc="frames", unit="clip", disable=None))
-    faults = [*contents.faults, *(fault for of_clip, _ in checked for fault in of_clip)]
-    faults += _copies(contents.clips, [moments for _, moments in checked])
+    faults = [*contents.faults, *(fault for of_clip in check_frames(contents.clips) for fault in of_clip)]
 
     names = class_names(dataset, classes)
     summary = {
@@ -81,48 +77,6 @@ def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)
     return Examination(errors_first(faults), summary, contents.left_out)
 
 
-def _check_clip(clip: Clip) -> tuple[list[Fault], tuple[str, str] | None]:
-    """The faults of a clip's frames, and hashes of its onset and peak if both are sound."""
-    faults: list[Fault] = []
-    sizes: dict[Path, tuple[int, int]] = {}
-    hashes: dict[Path, str] = {}
-    onset, peak = clip.onset_path, clip.peak_path
-    for path in clip.frames:
-        try:
-            if path in (onset, peak):
-                pixels = read_pixels(path)
-                sizes[path] = pixels.shape[1], pixels.shape[0]
-                hashes[path] = hashlib.sha256(pixels.tobytes()).hexdigest()
-            else:
-                sizes[path] = frame_size(path)
-        except FaultyData as error:
-            faults.append(error.fault)
-    faults += several_sizes(sizes)
-    return faults, (hashes[onset], hashes[peak]) if {onset, peak} == set(hashes) else None
-
-
-def _copies(clips: Sequence[Clip], hashes: Sequence[tuple[str, str] | None]) -> list[Fault]:
-    """Clips that are copies of others, and clips whose apex is a copy of their onset, pixel for pixel.
-
-    A copy under another subject's name would leak from training into the test.
-    """
-    faults: list[Fault] = []
-    seen: dict[tuple[str, str], Clip] = {}
-    for clip, moments in zip(clips, hashes):
-        if moments is None:
-            continue
-        folder = clip.frames[0].parent
-        if moments[0] == moments[1] and clip.onset_path != clip.peak_path:
-            problem = f"onset {clip.onset_path.name} and apex {clip.peak_path.name} are the same picture"
-            faults.append(Fault("error", folder, problem, "copy the clip again"))
-            continue
-        first = seen.setdefault(moments, clip)
-        if first is not clip:
-            severity: Severity = "note" if first.subject == clip.subject else "error"
-            faults.append(Fault(severity, folder, f"onset and apex are those of {first.key}", "keep the right one"))
-    return faults
-
-
 def _selection_notes(dataset: str, root: Path, contents: DatasetContents, summary: dict[str, int]) -> list[Fault]:
     notes = []
     reasons: dict[str, list[str]] = {}
@@ -134,6 +88,16 @@ def _selection_notes(dataset: str, root: Path, contents: DatasetContents, summar
     if recordings := sum(not clip.cropped for clip in contents.clips):
         problem = f"{recordings} clips are recordings, not crops of the face"
         notes.append((problem, "nothing to do: faces are cropped before motion is measured"))
+    seconds = {clip: (clip.offset - clip.onset + 1) / clip.fps for clip in contents.clips if clip.fps}
+    if long := [clip for clip, time in seconds.items() if time > _LONGEST]:
+        longest = max(long, key=seconds.__getitem__)
+        problem = (
+            f"{len(long)} clips last longer than {_LONGEST:g} s, the longest, {longest.key}, {seconds[longest]:.1f} s"
+        )
+        notes.append((problem, "micro-expressions last half a second: check onset and offset, or remove these rows"))
+    if summary["subjects"] == 1:
+        remedy = "leave-one-subject-out needs two: add others"
+        notes.append((f"one subject only, {contents.clips[0].subject}", remedy))
     if dataset in OFFICIAL and contents.clips:
         counted = {key: summary[key] for key in OFFICIAL[dataset]}
         if counted == OFFICIAL[dataset]:
@@ -141,7 +105,7 @@ def _selection_notes(dataset: str, root: Path, contents: DatasetContents, summar
         else:
             problem = f"{_in_words(counted)}, but the official list has {_in_words(OFFICIAL[dataset])}"
             notes.append((problem, "compare with published results only when they agree"))
-    elif dataset == "casme3" and contents.clips:
+    elif dataset in ("casme3", "mmew", "4dme", "folder") and contents.clips:
         notes.append((f"{_in_words(summary)}; there is no official list", "state these numbers with every result"))
     return [Fault("note", root, problem, remedy) for problem, remedy in notes]
 

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, by_subject
-from .coding import CodingRow, Scheme, canonical, read_coding
+from .clips import THREE_CLASSES, Clip, DatasetContents, LeftOut, by_subject, class_of
+from .coding import CodingRow, Scheme, canonical, known_slip, read_coding
 from .faults import Fault, FaultyData
 from .spreadsheets import SUFFIXES
 from .tree import (
     FrameFolder,
     Subjects,
+    find_flat,
     find_frames,
+    flat_folders,
     ignored,
     is_marked_cropped,
     list_folder,
@@ -38,6 +40,9 @@ class Layout:
     scheme: Scheme  # how the label file is written
     subjects: Subjects
     inner: str = "."  # where the frames are, in a clip's folder
+    flat: re.Pattern[str] | None = (
+        None  # a clip's folder where all lie side by side: the subject's number, the clip's name
+    )
     frame: re.Pattern[str]  # the name of a frame; see `tree.list_frames`
     frame_example: str  # such a name, shown in error messages
 
@@ -55,7 +60,7 @@ def read_labelled(
     Args:
         root: the data set's folder, or the folder that holds the subjects' folders.
         layout: how it lies on disk.
-        classes: the three of MEGC 2019, or emotions, as labelled; a clip's label is an index into them.
+        classes: of the protocol; a clip's label is an index into them.
         dataset: the name that the clips get instead of the layout's, if another data set lies on disk as this one does.
         fps: their frame rate, likewise.
 
@@ -63,37 +68,48 @@ def read_labelled(
         DataError: no frames, no label file, one that cannot be used at all, or two folders for one subject or clip.
             Whatever is wrong with single rows and clips is returned as faults.
     """
-    scheme = layout.scheme
-    if tuple(classes) != THREE_CLASSES:
-        scheme = replace(scheme, classes={name: name if name in classes else None for name in scheme.classes})
-    frames_folder, faults = find_frames(root, layout.subjects)
+    known = layout.scheme.classes.items()
+    scheme = replace(layout.scheme, classes={name: class_of(name, of_three, classes) for name, of_three in known})
+    digits, flat = layout.subjects.digits, find_flat(root, layout.flat) if layout.flat else None
+    if flat is None or layout.flat is None:
+        frames_folder, faults = find_frames(root, layout.subjects)
+        subjects, strange = subject_folders(frames_folder, layout.subjects)
+        folders, stray_files = _clip_folders(subjects, layout)
+        strange += stray_files
+    else:
+        frames_folder, faults = flat, []
+        folders, strange = flat_folders(flat, layout.flat, digits)
+        subjects = {subject: flat for subject, _ in folders}
     label_file = _find_label_file(root, frames_folder, layout)
-    subjects, others = subject_folders(frames_folder, layout.subjects)
-    folders, stray_files = _clip_folders(subjects, layout)
-    strays = {path for path in others + stray_files if not layout.label_file.fullmatch(path.name)}
-    rows, named, label_faults = read_coding(label_file, scheme, layout.subjects.digits)
-    faults += label_faults
+    strays = {path for path in strange if not layout.label_file.fullmatch(path.name)}
+    coding = read_coding(label_file, scheme, digits)
+    faults += coding.faults
 
     marked = is_marked_cropped(frames_folder)
     labels: dict[str | None, int] = {name: label for label, name in enumerate(classes)}
-    clips, left_out, incomplete = [], [], []
+    clips, left_out, incomplete = [], coding.left_out, []
     listed: dict[Path, FrameFolder] = {}
     missing_subjects: dict[str, list[int]] = {}
-    for row in rows:
+    for row in coding.rows:
         if reason := _reason_to_leave_out(row):
             left_out.append(LeftOut(subject=row.subject, name=row.name, reason=reason))
             continue
         if row.subject not in subjects:
             missing_subjects.setdefault(row.subject, []).append(row.row)
             continue
-        folder = folders.get((row.subject, row.folder), subjects[row.subject] / row.folder)
+        place = next((key for name in (row.name, row.folder) if (key := (row.subject, name.lower())) in folders), None)
+        folder = folders[place] if place else subjects[row.subject] / row.folder
         try:
             if folder not in listed:
                 listed[folder] = _list_clip(folder, row.subject, layout)
             frames = listed[folder]
             _check_moments(folder, frames, row)
         except FaultyData as error:
-            faults.append(replace(error.fault, problem=f"{error.fault.problem} (label file, row {row.row})"))
+            if row.row in scheme.slips and folder in listed:
+                reason = known_slip(row.row, error.fault.problem)
+                left_out.append(LeftOut(subject=row.subject, name=row.name, reason=reason))
+            else:
+                faults.append(replace(error.fault, problem=f"{error.fault.problem} (label file, row {row.row})"))
             continue
         strays.update(frames.strays)
         if missing := frames.missing(row.onset, row.offset):
@@ -115,7 +131,9 @@ def read_labelled(
             cropped=marked or frames.kind.startswith("reg_"),
         )
         clips.append(clip)
-    for subject, name in set(folders) - named:
+    for subject, name in set(folders) - coding.named:
+        folder = folders[subject, name]
+        name = (folder if layout.inner == "." or flat else folder.parent).name.strip()
         left_out.append(LeftOut(subject=subject, name=name, reason="frames but no label"))
 
     for subject, numbers in sorted(missing_subjects.items()):
@@ -134,14 +152,15 @@ def read_labelled(
 
 
 def _find_label_file(root: Path, frames_folder: Path, layout: Layout) -> Path:
-    """It lies in `root` or on the way to the frames; if `root` holds the frames, up to two levels above it."""
-    if frames_folder == root:
-        places = [[root], *([folder] for folder in Path(os.path.realpath(root)).parents[:2])]
-    else:
-        places = [[folder for folder in frames_folder.parents if folder.is_relative_to(root)] + [frames_folder]]
-    for folders in places:
+    """It lies on the way to the frames or up to two levels above `root`, or there in a folder `annotation`."""
+    way = [folder for folder in (frames_folder, *frames_folder.parents) if folder.is_relative_to(root)]
+    for folders in (way[::-1], *([folder] for folder in Path(os.path.realpath(root)).parents[:2])):
+        inside = [child for folder in folders for child in list_folder(folder)[0] if "annotation" in child.name.lower()]
         files = [
-            path for folder in folders for path in list_folder(folder)[1] if layout.label_file.fullmatch(path.name)
+            path
+            for folder in (*folders, *inside)
+            for path in list_folder(folder)[1]
+            if layout.label_file.fullmatch(path.name)
         ]
         by_type = ([path for path in files if path.suffix.lower() == suffix] for suffix in SUFFIXES)
         usable = next(filter(None, by_type), [])
@@ -157,15 +176,15 @@ def _find_label_file(root: Path, frames_folder: Path, layout: Layout) -> Path:
 
 
 def _clip_folders(subjects: dict[str, Path], layout: Layout) -> tuple[dict[tuple[str, str], Path], list[Path]]:
-    """Subject and name of a folder, as the label file writes it → where its frames lie; and files beside such folders."""
+    """Subject and name of a folder, as the label file writes it but in lower case → its frames; and files beside such folders."""
     clips: dict[tuple[str, str], Path] = {}
     strays = []
     for subject, path in subjects.items():
         folders, files = list_folder(path)
         strays += files
         for folder in folders:
-            match = layout.scheme.folder.fullmatch(folder.name)
-            name = folder.name if match is None else canonical(match, layout.subjects.digits)
+            match = layout.scheme.folder.fullmatch(folder.name.strip())
+            name = (folder.name.strip() if match is None else canonical(match, layout.subjects.digits)).lower()
             if match and match.groups() and int(match[1]) != int(subject):
                 problem = f"a clip of subject {match[1]} in the folder of subject {subject}"
                 raise FaultyData(folder, problem, "move it to its own subject")

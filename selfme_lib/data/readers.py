@@ -1,5 +1,6 @@
 """From the name of a data set and its folder to clips: `load_clips`, and what it left out."""
 
+import logging
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -12,11 +13,15 @@ from selfme_lib.runtime.files import read_json
 
 from . import casme3
 from .apex_list import read_apex_list
-from .clips import CLASS_NAMES, FIVE_CLASSES, THREE_CLASSES, Clip, DatasetContents, SelectionReport, count_classes
+from .checks import check_frames
+from .clips import PROTOCOLS, THREE_CLASSES, Clip, DatasetContents, SelectionReport, count_classes
 from .composite import PARTS, read_composite
 from .faults import Fault, FaultyData
 from .features import read_features
 from .labelled import read_labelled
+from .listed import FOLDER, FOURDME, MMEW, read_listed
+
+logger = logging.getLogger(__name__)
 
 APEX_RULES = ("label", "middle", "list")
 
@@ -28,6 +33,7 @@ def load_clips(
     apex_rule: str = "label",
     apex_list: Path | str | None = None,
     classes: int = len(THREE_CLASSES),
+    skip_broken: bool = False,
 ) -> list[Clip]:
     """The clips of a protocol, sorted by subject and name.
 
@@ -39,7 +45,9 @@ def load_clips(
             SMIC's clips, which have no label. The rule does not change which clips are used. One more rule, the frame
             of the largest motion, needs a motion method: `selfme_lib.study.apex`.
         apex_list: for "list": CSV with the columns subject, clip, apex.
-        classes: 3, or 5 for CASME II's emotions as labelled (`FIVE_CLASSES`).
+        classes: 3, or a number of classes in the data set's `PROTOCOLS`.
+        skip_broken: do without clips that cannot be read, and without rows that cannot be understood; a warning counts
+            them. Otherwise the first of them is an error.
 
     Raises:
         UsageError: unknown data set, rule or number of classes.
@@ -49,7 +57,7 @@ def load_clips(
         raise UsageError(f"unknown apex_rule {apex_rule!r}; use one of {', '.join(APEX_RULES)}")
     if (apex_rule == "list") != (apex_list is not None):
         raise UsageError('apex_rule "list" and a file of apex frames belong together; give both or neither')
-    clips = list(_read_sound(dataset, root, classes).clips)
+    clips = list(read_sound(dataset, root, classes=classes, skip_broken=skip_broken).clips)
     if apex_rule == "label":
         return clips
     without = without_apex(dataset, clips)
@@ -74,7 +82,7 @@ def selection_report(dataset: str, root: Path | str, *, classes: int = len(THREE
     Raises:
         UsageError, DataError: as `load_clips`.
     """
-    contents = _read_sound(dataset, root, classes)
+    contents = read_sound(dataset, root, classes=classes)
     return SelectionReport(
         dataset=dataset,
         subjects=len({clip.subject for clip in contents.clips}),
@@ -89,9 +97,13 @@ def class_names(dataset: str, classes: int) -> tuple[str, ...]:
     Raises:
         UsageError: the data set has no protocol with this number of classes.
     """
-    if classes == len(THREE_CLASSES) or (classes == len(FIVE_CLASSES) and dataset == "casme2"):
-        return CLASS_NAMES[classes]
-    raise UsageError(f"{dataset} in {classes} classes: every data set has 3, casme2 also {len(FIVE_CLASSES)}")
+    protocols = {len(names): names for names in (THREE_CLASSES, *PROTOCOLS.get(dataset, ()))}
+    if classes in protocols:
+        return protocols[classes]
+    others = ", ".join(
+        f"{name} also {' and '.join(str(len(names)) for names in own)}" for name, own in PROTOCOLS.items()
+    )
+    raise UsageError(f"{dataset} in {classes} classes: every data set has 3, {others}")
 
 
 def read_dataset(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)) -> DatasetContents:
@@ -104,7 +116,7 @@ def read_dataset(dataset: str, root: Path | str, *, classes: int = len(THREE_CLA
     if dataset not in DATASETS:
         raise UsageError(f"data set {dataset!r} is not supported; use one of {', '.join(DATASETS)}")
     names = class_names(dataset, classes)
-    reader = partial(_READERS[dataset], classes=names) if dataset == "casme2" else _READERS[dataset]
+    reader = partial(_READERS[dataset], classes=names) if dataset in PROTOCOLS else _READERS[dataset]
     contents = reader(Path(root))
     if not contents.clips and not contents.errors:
         problem = f"no clip of the {classes} classes {', '.join(names)}"
@@ -112,11 +124,31 @@ def read_dataset(dataset: str, root: Path | str, *, classes: int = len(THREE_CLA
     return contents
 
 
-def _read_sound(dataset: str, root: Path | str, classes: int) -> DatasetContents:
+def read_sound(dataset: str, root: Path | str, *, classes: int, skip_broken: bool = False) -> DatasetContents:
+    """What can be used of a folder. Arguments and errors as in `load_clips`."""
     contents = read_dataset(dataset, root, classes=classes)
+    if skip_broken:
+        return _without_broken(dataset, Path(root), contents)
     for fault in contents.errors:
         raise FaultyData(fault.file, fault.problem, fault.remedy, row=fault.row)
     return contents
+
+
+def _without_broken(dataset: str, root: Path, contents: DatasetContents) -> DatasetContents:
+    """The same without clips whose frames have errors; all errors become `broken`."""
+    errors = [[fault for fault in faults if fault.severity == "error"] for faults in check_frames(contents.clips)]
+    clips = tuple(clip for clip, of_clip in zip(contents.clips, errors) if not of_clip)
+    broken = (*contents.errors, *(fault for of_clip in errors for fault in of_clip))
+    gone = {clip.dataset for clip in contents.clips} - {clip.dataset for clip in clips}
+    if dataset == "composite":
+        gone = set(PARTS) - {clip.dataset for clip in clips}
+    if gone or not clips:
+        first = f"; the first error: {broken[0].line}" if broken else ""
+        raise FaultyData(root, f"no sound clip of {', '.join(sorted(gone)) or dataset}", f"copy it again{first}")
+    if broken:
+        logger.warning("%d clips, rows or files are broken and left out, the first: %s", len(broken), broken[0].line)
+    notes = tuple(fault for fault in contents.faults if fault.severity == "note")
+    return replace(contents, clips=clips, faults=notes, broken=broken)
 
 
 def _read_synthme(root: Path) -> DatasetContents:
@@ -145,9 +177,12 @@ def _read_synthme(root: Path) -> DatasetContents:
 _READERS: dict[str, Callable[..., DatasetContents]] = {
     **PARTS,
     "casme3": partial(read_labelled, layout=casme3.LAYOUT),
+    "mmew": partial(read_listed, listing=MMEW),
+    "4dme": partial(read_listed, listing=FOURDME),
+    "folder": partial(read_listed, listing=FOLDER),
     "composite": read_composite,
     "synthme": _read_synthme,
     "features": read_features,
 }
 DATASETS = tuple(_READERS)
-"""What can be read: casme2, smic, samm, casme3, composite, synthme and features."""
+"""What can be read."""

@@ -65,7 +65,7 @@ def read_smic(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Datas
             clips[subject, emotion, number] = Clip(
                 dataset=dataset,
                 subject=subject,
-                name=folder.name,
+                name=folder.name.strip(),
                 frames=frames.paths,
                 frame_numbers=frames.numbers,
                 onset=frames.numbers[0],
@@ -95,12 +95,14 @@ def read_smic(root: Path, *, dataset: str = "smic", fps: float = 100.0) -> Datas
 def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[Path]]:
     """Folders below `folder` that are named like a clip or hold frames, and files where only folders belong."""
     folders, files = list_folder(folder)
-    found = [path for path in files if _CLIP.fullmatch(path.name)]  # a clip that is a file: listing it will say so
+    found = [
+        path for path in files if _CLIP.fullmatch(path.name.strip())
+    ]  # a clip that is a file: listing it will say so
     strays = [path for path in files if path not in found]
     for child in folders:
         if child.name.lower() in _NOT_MICRO:
             continue
-        if _CLIP.fullmatch(child.name) or list_frames(child).numbers:
+        if _CLIP.fullmatch(child.name.strip()) or list_frames(child).numbers:
             found.append(child)
         elif depth > 1:
             deeper, files_below = _clip_folders(child, depth - 1)
@@ -111,7 +113,7 @@ def _clip_folders(folder: Path, depth: int = _DEPTH) -> tuple[list[Path], list[P
 
 def _parse_name(folder: Path, subject: str, subject_folder: Path) -> tuple[str, int]:
     """The class and the number of a clip from its folder's name, which the folders around it must confirm."""
-    match = _CLIP.fullmatch(folder.name)
+    match = _CLIP.fullmatch(folder.name.strip())
     if match is None:
         problem = "holds frames but is not named like s1_po_01 (ne, po or sur)"
         raise FaultyData(folder, problem, "restore its name or remove it")

@@ -1,7 +1,8 @@
 """What lies on disk: subject folders, clip folders and the frames in them.
 
 The traps: frame numbers are not zero-padded (by name, `img9.jpg` sorts after `img10.jpg`), shortcuts and thumbnails lie
-among the frames, and an archive that was unpacked twice nests its folder inside one of the same name.
+among the frames, an archive that was unpacked twice nests its folder inside one of the same name, and some names end in a
+blank.
 """
 
 import os
@@ -147,9 +148,9 @@ def list_frames(folder: Path, naming: re.Pattern[str] = FRAME) -> FrameFolder:
     kinds: dict[str, Path] = {}
     strays = []
     folders, files = list_folder(folder)
-    _refuse_folders(path for path in folders if naming.fullmatch(path.name))
+    _refuse_folders(path for path in folders if naming.fullmatch(path.name.strip()))
     for path in files:
-        match = naming.fullmatch(path.name)
+        match = naming.fullmatch(path.name.strip())
         if match is None:
             strays.append(path)
             continue
@@ -189,7 +190,7 @@ def subject_folders(folder: Path, subjects: Subjects) -> tuple[dict[str, Path], 
     others = []
     folders, files = list_folder(folder)
     for path in folders + files:
-        match = subjects.name.fullmatch(path.name)
+        match = subjects.name.fullmatch(path.name.strip())
         if match is None:
             others.append(path)
             continue
@@ -225,9 +226,9 @@ def find_frames(root: Path, subjects: Subjects) -> tuple[Path, list[Fault]]:
         below = []
         for folder in level:
             folders = list_folder(folder)[0]
-            candidates = [path for path in folders if subjects.name.fullmatch(path.name)]
+            candidates = [path for path in folders if subjects.name.fullmatch(path.name.strip())]
             clips = (child for path in candidates for child in list_folder(path)[0])
-            if any(subjects.clip is None or subjects.clip.fullmatch(child.name) for child in clips):
+            if any(subjects.clip is None or subjects.clip.fullmatch(child.name.strip()) for child in clips):
                 found.append(folder)
             elif candidates:
                 videos += [
@@ -258,6 +259,37 @@ def find_frames(root: Path, subjects: Subjects) -> tuple[Path, list[Fault]]:
         return first, []
     problem = f"read, but not {', '.join(str(folder.relative_to(root)) for folder in others)}, which holds frames too"
     return first, [Fault("note", first, problem, "give another as root to read it")]
+
+
+def find_flat(root: Path, clip: re.Pattern[str]) -> Path | None:
+    """The folder, `root` or up to three levels below it, that holds clips of all subjects side by side; `frame` before others."""
+    level, found = [root], []
+    for _ in range(4):
+        folders = {folder: list_folder(folder)[0] for folder in level}
+        found += [folder for folder in level if any(clip.fullmatch(child.name.strip()) for child in folders[folder])]
+        level = [child for folder in level if folder not in found for child in folders[folder]]
+    frames = [folder for folder in found if folder.name.lower() not in ("depth", "video")]
+    return min(frames, key=lambda folder: folder.name.lower() != "frame", default=None)
+
+
+def flat_folders(folder: Path, clip: re.Pattern[str], digits: int) -> tuple[dict[tuple[str, str], Path], list[Path]]:
+    """Subject and clip, in lower case → its folder in a folder of `find_flat`; and everything else that is in there.
+
+    Raises:
+        DataError: two folders belong to one clip.
+    """
+    found: dict[tuple[str, str], Path] = {}
+    folders, others = list_folder(folder)
+    for path in folders:
+        match = clip.fullmatch(path.name.strip())
+        if match is None:
+            others.append(path)
+            continue
+        key = (f"{int(match[1]):0{digits}d}", match[2].lower())
+        if key in found:
+            raise FaultyData(path, f"the same clip as {found[key].name}", "keep one of them")
+        found[key] = path
+    return found, others
 
 
 def is_marked_cropped(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from selfme_lib.classifier.grad_cam import symmetric_attention_index
-from selfme_lib.data import CLASS_NAMES
+from selfme_lib.data import THREE_CLASSES
 from selfme_lib.study.results import Result
 from selfme_lib.study.trends import Trend, corrected
 
@@ -181,11 +181,11 @@ def _legend_above(ax: Axes, handles: Sequence[Artist]) -> None:
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.2)
 
 
-def show_confusion(ax: Axes, confusion: np.ndarray, *, title: str = "") -> None:
+def show_confusion(ax: Axes, confusion: np.ndarray, *, classes: Sequence[str] = THREE_CLASSES, title: str = "") -> None:
     """Clips by truth (row) and prediction (column), coloured by their share of the row: the diagonal is the recall."""
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    names = [name[:3] for name in CLASS_NAMES[len(confusion)]]
+    names = [name[:3] for name in classes]
     _label_cells(ax, confusion, "g", rows=names, columns=names, dark=share > 0.55, title=title)
     ax.set(xlabel="prediction", ylabel="truth")
 

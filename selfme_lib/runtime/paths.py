@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PROJECT = PACKAGE.parent
@@ -50,3 +50,15 @@ def seen_from(folder: Path, path: Path | str) -> str:
         return os.path.relpath(path, folder)
     except ValueError:
         return os.path.abspath(path)
+
+
+def inside(root: Path, name: str) -> Path:
+    """The path below `root` that a table names, with either kind of slash.
+
+    Raises:
+        ValueError: it leads out of `root`, or holds a control character.
+    """
+    path = PureWindowsPath(name)  # knows drives and both slashes on every system
+    if path.anchor or ".." in path.parts or not path.parts or any(ord(sign) < 32 for sign in name):
+        raise ValueError(f"{name!r} leads out of {root.name}")
+    return root.joinpath(*path.parts)

@@ -22,7 +22,14 @@ def prepare_clips(settings: Profile, root: Path) -> list[Clip]:
     data = settings.data
     by_motion = data.apex_rule == "largest"
     rule = "label" if by_motion else data.apex_rule
-    clips = load_clips(data.dataset, root, apex_rule=rule, apex_list=data.apex_list or None, classes=data.classes)
+    clips = load_clips(
+        data.dataset,
+        root,
+        apex_rule=rule,
+        apex_list=data.apex_list or None,
+        classes=data.classes,
+        skip_broken=data.skip_broken,
+    )
     frames = FrameCache(DATA / "frames", data.size)
     if data.align:
         clips = frames.with_aligned(clips)

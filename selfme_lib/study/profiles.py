@@ -31,10 +31,12 @@ class DataProfile:
     """Which clips.
 
     Attributes:
-        dataset: whose layout and labels are read; `features` is motion computed elsewhere, for chapter 08 only.
+        dataset: whose layout and labels are read; `folder` is any folder with a table of clips, `features` is motion computed
+            elsewhere, for chapter 08 only.
         root: folder of the data set; for SynthME, empty means rendered on first use under `data/` of the project.
         size: side in px of the square frames on which motion is measured.
-        classes: of the protocol: 3, or 5 for CASME II's own emotions.
+        classes: of the protocol: 3; 5 for CASME II's and SAMM's own emotions; 4 or 7 for CAS(ME)³.
+        skip_broken: do without clips that cannot be read instead of stopping at the first.
         align: crop the faces out of recordings first; releases that are cropped already stay untouched.
         apex_rule: `label`; or for a data set without apex labels (SMIC, also in the composite) `middle` of the clip,
             `largest` motion, or `list`.
@@ -48,10 +50,11 @@ class DataProfile:
         seed: SynthME only: seed of the rendering; the seed of the experiment does not change the data.
     """
 
-    dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "composite", "features"]
+    dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "mmew", "4dme", "folder", "composite", "features"]
     root: str
     size: Side
-    classes: Literal[3, 5]
+    classes: Literal[3, 4, 5, 7]
+    skip_broken: bool
     align: bool
     apex_rule: Literal["label", "middle", "largest", "list"]
     apex_method: Literal["tvl1", "tvl1_fast", "farneback", "dis", "selfme"]

@@ -31,7 +31,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int
 
-from selfme_lib.data import Clip
+from selfme_lib.data import THREE_CLASSES, Clip
 from selfme_lib.evaluation.intervals import interval, resample_folds
 from selfme_lib.evaluation.metrics import accuracy, fold_confusions, score, uar, uf1
 from selfme_lib.runtime.fingerprint import DISTRIBUTIONS
@@ -53,12 +53,14 @@ class Result:
         records: of each seed, what `metrics.json` keeps (see `loso_record`).
         fold_seconds: of each seed, the time that each subject's fold took.
         bootstrap: draws of subjects for intervals.
+        names: of the classes, in the order of the labels.
     """
 
     row: Row
     records: tuple[dict[str, Any], ...]
     fold_seconds: tuple[dict[str, float], ...]
     bootstrap: int = 2000
+    names: tuple[str, ...] = THREE_CLASSES
 
     @property
     def confusion(self) -> np.ndarray:

@@ -287,7 +287,7 @@ class Study:
     def result(self, row: Row, predictions: Sequence[pd.DataFrame]) -> Result:
         """Scores of a row; `predictions` are those of the profile's seeds, in order."""
         evaluation = self.settings.evaluation
-        return result_of(
+        result = result_of(
             row,
             predictions,
             seed=self.settings.seed,
@@ -295,6 +295,7 @@ class Study:
             bootstrap=evaluation.bootstrap,
             leaks=evaluation.leaks,
         )
+        return replace(result, names=self.classes)
 
     def record(self, results: Sequence[Result]) -> Path:
         """Add results to `metrics.json`; a row with the same name and seed replaces the earlier one."""

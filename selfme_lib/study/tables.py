@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from selfme_lib.data import CLASS_NAMES
 from selfme_lib.evaluation.metrics import accuracy
 from selfme_lib.runtime.errors import UsageError
 
@@ -102,7 +101,7 @@ def per_class(results: Sequence[Result]) -> pd.DataFrame:
         hits, true, said = np.diag(result.confusion), result.confusion.sum(1), result.confusion.sum(0)
         shares = {"recall": hits / np.maximum(true, 1), "precision": hits / np.maximum(said, 1)}
         shares["F1"] = 2 * hits / np.maximum(true + said, 1)
-        clips = {"class": list(CLASS_NAMES[len(true)]), "clips": true // len(result.records)}
+        clips = {"class": list(result.names), "clips": true // len(result.records)}
         tables.append(pd.DataFrame({"method": result.row.name, **clips, **shares}))
     return pd.concat(tables, ignore_index=True)
 

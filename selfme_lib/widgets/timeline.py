@@ -69,11 +69,13 @@ class TimelineExplorer(Explorer):
             [enlarge(image, zoom_for(self._size)) for image in (onset, shown, change)],
             [f"onset (frame {clip.onset})", f"frame {number}", "|frame − onset| × 5"],
         )
-        seconds = (number - clip.onset) / clip.fps
+        moment = f"frame {number - clip.onset:+d} from the onset"  # of one's own folders, the frame rate may be unknown
+        if clip.fps:
+            seconds = (number - clip.onset) / clip.fps
+            moment = f"{1000 * seconds:+.0f} ms from the onset at {clip.fps:g} frames a second"
         apex = "no apex is labelled" if clip.apex is None else f"apex {clip.apex}"
         return below([faces, self._timeline(clip, number, faces.shape[1])]), (
-            f"{clip.emotion} · AU {clip.action_units} · onset {clip.onset}, {apex}, offset {clip.offset} · "
-            f"{1000 * seconds:+.0f} ms from the onset at {clip.fps:g} frames a second"
+            f"{clip.emotion} · AU {clip.action_units} · onset {clip.onset}, {apex}, offset {clip.offset} · {moment}"
         )
 
     def _choose(self, _change: object) -> None:

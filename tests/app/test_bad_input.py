@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from data import trees
 from selfme_lib.app import cli
+from selfme_lib.data import Examination
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
@@ -204,7 +205,7 @@ def test_a_faulty_data_set_is_named_by_doctor_and_before_any_notebook_runs(call,
 )
 def test_a_profile_of_ones_own(folder, call, monkeypatch, content, words):
     monkeypatch.setattr("selfme_lib.app.runner.reproduce", lambda *_, **__: pytest.fail("notebooks were run"))
-    monkeypatch.setattr("selfme_lib.data.examine", lambda *_, **__: type("Sound", (), {"errors": []}))
+    monkeypatch.setattr("selfme_lib.data.examine", lambda *_, **__: Examination([], {"subjects": 2}))
     (folder / "mine.yaml").write_text(content)
     code, out, line = call("reproduce", "--profile", "mine.yaml", "--out", "new")
     assert (code, out) == (2, "")

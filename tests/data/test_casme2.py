@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 import trees
 
-from selfme_lib.data import load_clips, selection_report
+from selfme_lib.data import examine, load_clips, selection_report
 from selfme_lib.runtime.errors import DataError
 
 
@@ -263,3 +263,23 @@ def test_two_folders_for_one_subject(tmp_path):
     root = trees.casme2(tmp_path)
     (root / "Cropped/sub1").mkdir()
     assert "both subject 01" in rejected(root)
+
+
+def test_folders_and_frames_whose_names_end_in_a_blank(tmp_path):
+    root = trees.casme2(tmp_path)
+    expected = [(clip.key, clip.frame_numbers) for clip in load_clips("casme2", root)]
+    for path in (
+        root / "Cropped/sub01/EP02_01f/reg_img46.jpg",
+        root / "Cropped/sub01/EP02_01f",
+        root / "Cropped/sub01",
+    ):
+        path.rename(path.with_name(f"{path.name} "))
+    assert [(clip.key, clip.frame_numbers) for clip in load_clips("casme2", root)] == expected
+    assert not examine("casme2", root).errors
+
+
+def test_one_subject_only_is_said_at_once(tmp_path):
+    root = trees.casme2(tmp_path)
+    trees.write_label_file(root / trees.LABEL_FILE, trees.ROWS[:2])
+    (note,) = [fault for fault in examine("casme2", root).faults if "one subject only" in fault.problem]
+    assert note.line.endswith("one subject only, 01; leave-one-subject-out needs two: add others")

@@ -35,7 +35,13 @@ def test_a_file_may_say_where_the_three_are(tmp_path):
     assert len(load_clips("composite", tmp_path / "here")) == 16
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"casme2": "x"}', '{"casme2": 1, "smic": "x", "samm": "x"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[]", '{"casme2": "x"}', '{"casme2": 1, "smic": "x", "samm": "x"}'),
+        *(f'{{"casme2": "{place}", "smic": "x", "samm": "x"}}' for place in ("", "a\\u0000b", "a\\nb")),
+    ],
+)
 def test_a_bad_file_of_places(tmp_path, content):
     (tmp_path / "composite.json").write_text(content)
     with pytest.raises(DataError, match=r"composite\.json: .*write {"):

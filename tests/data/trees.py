@@ -196,6 +196,86 @@ def casme3(root: Path, *, rows=CASME3_ROWS[:-1], suffix: str = ".xlsx") -> Path:
     return root
 
 
+def write_table(path: Path, rows) -> Path:
+    """A table as .xlsx, or as .csv with semicolons, as a European Excel writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".csv":
+        lines = [";".join("" if cell is None else str(cell) for cell in row) for row in rows]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+        return path
+    workbook = openpyxl.Workbook()
+    for row in rows:
+        workbook.active.append(row)
+    workbook.save(path)
+    return path
+
+
+MMEW_ROWS = (
+    ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion", "remarks"),
+    (1, "S01-01-001", 1, 3, 5, "4+7", "anger", None),
+    ("S13", "S13-07-001", 2, 4, 5, "12", "Happiness", None),
+    (13, "S13-05-002", 1, 4, 4, "1+2", "surprise", None),
+    (13, "S13-02-003", 1, 2, 4, "9", "others", None),
+    (2, "S02-02-003", 1, "/", 4, "9", "disgust", None),
+)
+MMEW_KEYS = ["01/S01-01-001", "13/S13-05-002", "13/S13-07-001"]
+
+
+def mmew(root: Path) -> Path:
+    """A small MMEW: clips in folders of their emotion, macro-expressions beside them."""
+    write_table(root / "MMEW_Micro_Exp.xlsx", MMEW_ROWS)
+    for _, name, _, _, offset, _, emotion, _ in MMEW_ROWS[1:]:
+        for number in range(1, offset + 1):
+            write_image(root / f"Micro_Expression/{emotion.lower()}/{name}/{number}.jpg", seed=f"{name} {number}")
+    write_image(root / "Macro_Expression/S01/anger/S01-01-001.jpg")
+    return root
+
+
+FOURDME_ROWS = (
+    ("sub_ID", "fold_name", "Onset", "Apex", "Offset", "AUs", "Emotion"),
+    ("S01", "S01_1st_001_01", 2488, 2490, 2492, "AU4", "Negative"),
+    ("S01", "S01_1st_002_01", 10, 11, 13, "AU12", "Positive"),
+    ("S02", "S02_1st_001_01", 5, 6, 9, "AU1+2", "Surprise"),
+    ("S02", "S02_1st_001_02", 5, 6, 9, "AU1+12", "Surprise+Positive"),
+    ("S02", "S02_1st_001_03", 5, 6, 9, "AU14", "Repression"),
+)
+FOURDME_KEYS = ["01/S01_1st_001_01", "01/S01_1st_002_01", "02/S02_1st_001_01"]
+
+
+def fourdme(root: Path) -> Path:
+    """A small 4DME in shades of grey, recorded and cropped; the crops count their frames from 1."""
+    write_table(root / "4DME_Labelling_Micro_release v1.xlsx", FOURDME_ROWS)
+    for subject, name, onset, _, offset, _, _ in FOURDME_ROWS[1:]:
+        for number in range(onset, offset + 1):
+            write_image(root / f"gray_micro/{subject}/{name}/frame{number}.jpg", seed=f"{name} {number}", grey=True)
+            crop = root / f"gray_micro_crop/{subject}/{name}/{number - onset + 1}.jpg"
+            write_image(crop, seed=f"{name} {number}", grey=True)
+    return root
+
+
+FOLDER_ROWS = (
+    ("Subject", "clip", "onset", "apex", "offset", "label", "action_units", "fps"),
+    ("anna", "smile", 8, 10, 12, "positive", "12", 120),
+    ("anna", "frown", 96, 99, 101, "anger", "4", 120),
+    ("ben", "smile", 1, 2, 4, 1, "12", 60),
+    ("ben", "start", 20, 23, 25, "Surprise", "1+2", 60),
+    ("ben", "blink", 20, 23, 25, "other", "45", 60),
+)
+FOLDER_KEYS = ["anna/frown", "anna/smile", "ben/smile", "ben/start"]
+
+
+def own_folder(root: Path, *, rows=FOLDER_ROWS, suffix: str = ".csv") -> Path:
+    """Recordings of one's own; numbers are not padded, more frames are there than are labelled."""
+    write_table(root / f"labels{suffix}", rows)
+    for subject, name, first, last in (("anna", "smile", 7, 13), ("anna", "frown", 95, 102), ("ben", "smile", 1, 5)):
+        for number in range(first, last + 1):
+            write_image(root / f"{subject}/{name}/img_{number}.png", seed=f"{subject} {name} {number}")
+    for number in range(20, 26):
+        write_image(root / f"faces/start/{number}.bmp", seed=number)
+        write_image(root / f"faces/blink/{number}.bmp", seed=-number % 99)
+    return root
+
+
 def composite(root: Path) -> Path:
     casme2(root / "CASME II")
     smic_cropped(root / "SMIC")

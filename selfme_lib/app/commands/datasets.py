@@ -41,10 +41,13 @@ def synth(
 def doctor(
     dataset: Annotated[
         str,
-        typer.Option(help="casme2, smic, samm, casme3, composite, synthme, voxceleb or features.", show_default=False),
+        typer.Option(
+            help="casme2, smic, samm, casme3, mmew, 4dme, folder (your own), composite, synthme, voxceleb or features.",
+            show_default=False,
+        ),
     ],
     root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
-    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions.")] = 3,
+    classes: Annotated[int, typer.Option(help="3; casme2 and samm also 5, casme3 also 4 and 7.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """Check a data set before spending hours on it. Exit code 1 if something is wrong."""

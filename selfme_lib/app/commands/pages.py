@@ -12,7 +12,7 @@ from selfme_lib.runtime.errors import UsageError
 
 def explore(
     dataset: Annotated[
-        Literal["synthme", "casme2", "smic", "samm", "casme3", "composite"],
+        Literal["synthme", "casme2", "smic", "samm", "casme3", "mmew", "4dme", "folder", "composite"],
         typer.Option(help="Whose clips, if --root is given."),
     ] = "synthme",
     root: Annotated[

@@ -13,6 +13,9 @@ from .output import print_json, print_table
 
 if TYPE_CHECKING:
     from selfme_lib.study.profiles import Profile
+    from selfme_lib.study.run_folder import RunFolder
+
+_WITHOUT_LOSO = ("00", "01", "02", "03")  # chapters that one subject is enough for
 
 
 def reproduce(
@@ -20,10 +23,18 @@ def reproduce(
     profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
     dataset: Annotated[
         str,
-        typer.Option(help="synthme, casme2, smic, samm, casme3, composite or features; default: the profile's."),
+        typer.Option(
+            help="synthme, casme2, smic, samm, casme3, mmew, 4dme, folder (your own), composite or features; "
+            "default: the profile's."
+        ),
     ] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
-    classes: Annotated[int, typer.Option(help="3, or 5 for CASME II's own emotions; default: the profile's.")] = 0,
+    classes: Annotated[
+        int, typer.Option(help="3; casme2 and samm also 5, casme3 also 4 and 7; default: the profile's.")
+    ] = 0,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Do without clips that cannot be read; left_out.json lists them.")
+    ] = False,
     apex: Annotated[
         str,
         typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames; default: the profile's."),
@@ -47,6 +58,8 @@ def reproduce(
     data: dict[str, Any] = {"dataset": dataset} if dataset else {}
     if classes:
         data["classes"] = classes
+    if skip_broken:
+        data["skip_broken"] = True
     if apex in ("label", "middle", "largest"):
         data["apex_rule"] = apex
     elif apex:
@@ -61,9 +74,9 @@ def reproduce(
         data["root"] = seen_from(NOTEBOOKS, root)  # the notebooks' working directory
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
-    _check(settings, notebooks, root)
-    _warn_of(settings.evaluation.cluster)
     run = RunFolder(out or Path("runs") / settings.name)
+    _check(settings, notebooks, root, run)
+    _warn_of(settings.evaluation.cluster)
     outcomes = run_notebooks(profiles.to_dict(settings), run, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if run.items():
@@ -74,13 +87,15 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def _check(settings: "Profile", notebooks: list[Path], root: Path | None) -> None:
-    """Report here, once, what every notebook would otherwise stumble over.
+def _check(settings: "Profile", notebooks: list[Path], root: Path | None, run: "RunFolder") -> None:
+    """Report here, once, what every notebook would otherwise stumble over, or write down which clips they do without.
 
     Raises:
         UsageError, DataError: settings that cannot work together, a faulty data set, a missing file.
     """
     from selfme_lib.data import examine
+    from selfme_lib.data.readers import read_sound
+    from selfme_lib.runtime.files import write_json
     from selfme_lib.runtime.paths import NOTEBOOKS
     from selfme_lib.study.limits import check_size
 
@@ -90,9 +105,23 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None) -> Non
         raise UsageError(f"{data.dataset} does not come with this project: say where it is with --root DIR")
     if data.dataset == "features" and any(path.stem[:2] != "08" for path in notebooks):
         raise UsageError("features have no frames, which the other chapters need: add --only 08")
-    if data.root and (errors := examine(data.dataset, root or NOTEBOOKS / data.root, classes=data.classes).errors):
-        others = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
-        raise DataError(f"{errors[0].line}{others}")
+    if data.root:
+        place = root or NOTEBOOKS / data.root
+        examination = examine(data.dataset, place, classes=data.classes)
+        errors = examination.errors
+        if errors and not data.skip_broken:
+            others = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
+            raise DataError(f"{errors[0].line}{others}")
+        if data.skip_broken:
+            read_sound(data.dataset, place, classes=data.classes, skip_broken=True)  # raises if nothing is left
+            path = run.path / "left_out.json"
+            write_json(path, {name: examination.to_dict()[name] for name in ("faults", "left_out")})
+            print(
+                f"{len(errors)} errors in the data; clips that they concern are left out, see {path}", file=sys.stderr
+            )
+        if examination.summary["subjects"] == 1 and any(path.stem[:2] not in _WITHOUT_LOSO for path in notebooks):
+            remedy = f"leave-one-subject-out needs two; add others, or run --only {' '.join(_WITHOUT_LOSO)}"
+            raise DataError(f"{place}: one subject only; {remedy}")
     if data.dataset in ("smic", "composite") and data.apex_rule == "label":
         raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
     if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
