@@ -155,7 +155,11 @@ def read_listed(root: Path, listing: Listing) -> DatasetContents:
 def _find_table(root: Path, listing: Listing) -> Path:
     """In `root`, a folder in it, or the folder above it; a workbook before a CSV file."""
     folders, files = list_folder(root)
-    for place in (files, *(list_folder(folder)[1] for folder in folders), list_folder(Path(os.path.realpath(root)).parent)[1]):
+    for place in (
+        files,
+        *(list_folder(folder)[1] for folder in folders),
+        list_folder(Path(os.path.realpath(root)).parent)[1],
+    ):
         found = [path for path in place if listing.table.fullmatch(path.name) and path.suffix.lower() in SUFFIXES]
         if len({path.suffix.lower() for path in found}) < len(found):
             raise FaultyData(root, f"several tables: {', '.join(path.name for path in found)}", "keep one of them")

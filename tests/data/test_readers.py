@@ -44,9 +44,9 @@ def test_a_folder_that_is_not_synthme(tmp_path):
 
 
 @pytest.mark.parametrize("ask", [load_clips, selection_report, examine])
-@pytest.mark.parametrize("dataset", ["mmew", "CASME II"])
+@pytest.mark.parametrize("dataset", ["casme", "CASME II"])
 def test_other_data_sets_are_refused_with_those_that_can_be_read(tmp_path, ask, dataset):
-    with pytest.raises(UsageError, match="casme2, smic, samm, casme3, composite, synthme"):
+    with pytest.raises(UsageError, match="casme2, smic, samm, casme3, mmew, 4dme, folder, composite, synthme"):
         ask(dataset, tmp_path)
 
 
