@@ -112,13 +112,6 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None, run: "
         if errors and not data.skip_broken:
             others = f" ({len(errors) - 1} more: see `selfme doctor`)" if len(errors) > 1 else ""
             raise DataError(f"{errors[0].line}{others}")
-        if data.skip_broken:
-            read_sound(data.dataset, place, classes=data.classes, skip_broken=True)  # raises if nothing is left
-            path = run.path / "left_out.json"
-            write_json(path, {name: examination.to_dict()[name] for name in ("faults", "left_out")})
-            print(
-                f"{len(errors)} errors in the data; clips that they concern are left out, see {path}", file=sys.stderr
-            )
         if examination.summary["subjects"] == 1 and any(path.stem[:2] not in _WITHOUT_LOSO for path in notebooks):
             remedy = f"leave-one-subject-out needs two; add others, or run --only {' '.join(_WITHOUT_LOSO)}"
             raise DataError(f"{place}: one subject only; {remedy}")
@@ -126,6 +119,11 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None, run: "
         raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
     if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
         raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
+    if data.root and data.skip_broken:
+        read_sound(data.dataset, place, classes=data.classes, skip_broken=True)  # raises if nothing is left
+        path = run.path / "left_out.json"
+        write_json(path, {name: examination.to_dict()[name] for name in ("faults", "left_out")})
+        print(f"{len(errors)} errors in the data; clips that they concern are left out, see {path}", file=sys.stderr)
 
 
 def _warn_of(cluster: str) -> None:
