@@ -104,7 +104,7 @@ class Study:
         """
         return prepare_clips(self.settings, self.root)
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The folder of the data set; SynthME's is complete afterwards."""
         data = self.settings.data

@@ -1,10 +1,11 @@
 """Write SynthME to disk: frames where CASME II, SMIC-HS or SAMM has them, the truth beside them; or excerpts of it.
 
-Processes render clip by clip. A clip's folder and its truth appear whole or not at all, and a clip that is there is not rendered
-again, so an interrupted run resumes where it stopped. Bytes depend on the version and the configuration alone, never on the
-number of processes.
+Processes render clip by clip. A clip's folder and its truth appear whole or not at all, with a checksum beside the truth. A clip
+that is there and sound is not rendered again, so an interrupted run resumes where it stopped. Bytes depend on the version and the
+configuration alone, never on the number of processes.
 """
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -20,9 +21,9 @@ from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_arrays, read_json, write_json
-from selfme_lib.runtime.kept import is_sound
+from selfme_lib.runtime.kept import is_sound, read_record, write_record
 from selfme_lib.runtime.locks import in_turn
-from selfme_lib.runtime.settings import from_plain
+from selfme_lib.runtime.settings import from_plain, read_shaped
 
 from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
 from .layouts import LABEL_SHEETS, write_label_sheet
@@ -88,7 +89,7 @@ def _claim(root: Path, config: SynthConfig) -> None:
     """Make sure that the folder is empty or holds this data set, and write down what it will hold."""
     path, wanted = root / DESCRIPTION, fingerprint(config)
     if path.is_file():
-        found = dict(read_json(path)).get("fingerprint")
+        found = read_shaped(path, dict, remedy="choose another folder or delete this one").get("fingerprint")
         if found != wanted:
             raise DataError(
                 f"{path}: the folder holds another data set (fingerprint {found}, asked for {wanted}); choose another folder "
@@ -109,9 +110,20 @@ def _label(clip: PlannedClip) -> tuple:
 
 
 def _finished(root: Path, clip: PlannedClip) -> bool:
-    files, first = clip.files, clip.script.first_frame
+    truth = truth_path(root, clip.files.subject, clip.files.name)
+    kept = read_record(truth.with_suffix(".json"))
+    return kept is not None and kept == _checksum(root, clip)
+
+
+def _checksum(root: Path, clip: PlannedClip) -> str:
+    """Of the frames of a clip and its truth; empty if one of them is missing."""
+    files, first, digest = clip.files, clip.script.first_frame, hashlib.sha256()
     frames = (root / files.folder / files.frame_name(first + i) for i in range(len(clip.script)))
-    return truth_path(root, files.subject, files.name).is_file() and all(frame.is_file() for frame in frames)
+    for path in (*frames, truth_path(root, files.subject, files.name)):
+        if not path.is_file():
+            return ""
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _render_clip(root: Path, renderer: Renderer, clip: PlannedClip) -> None:
@@ -129,7 +141,9 @@ def _render_clip(root: Path, renderer: Renderer, clip: PlannedClip) -> None:
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    save_arrays(truth_path(root, files.subject, files.name), truth_arrays(renderer, script))
+    truth = truth_path(root, files.subject, files.name)
+    save_arrays(truth, truth_arrays(renderer, script))
+    write_record(truth.with_suffix(".json"), _checksum(root, clip))
 
 
 @dataclass(frozen=True)

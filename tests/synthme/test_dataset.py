@@ -46,13 +46,31 @@ def test_an_interrupted_run_is_finished(root, tmp_path):
     folders = sorted((damaged / "Cropped").glob("*/*"))
     next(folders[0].iterdir()).unlink()
     shutil.rmtree(folders[1])
-    next((damaged / "truth" / "sub02").iterdir()).unlink()
+    next((damaged / "truth" / "sub02").glob("*.npz")).unlink()
     (damaged / "CASME2-coding-synthme.xlsx").unlink()
     untouched = next(folders[3 if (damaged / "truth" / "sub02" / f"{folders[3].name}.npz").exists() else 2].iterdir())
     before = untouched.stat().st_mtime_ns
     write_dataset(damaged, SMALL, workers=1)
     assert contents(damaged) == contents(root)
     assert untouched.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("kind", ["a frame", "the truth", "the checksum"])
+def test_damaged_clips_are_rendered_again(root, tmp_path, kind):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(root, damaged)
+    places = {"a frame": "Cropped/*/*/*.jpg", "the truth": "truth/*/*.npz", "the checksum": "truth/*/*.json"}
+    path, other = list(damaged.glob(places[kind]))[:2]
+    path.write_bytes(other.read_bytes())  # whole, but another's
+    write_dataset(damaged, SMALL, workers=1)
+    assert contents(damaged) == contents(root)
+
+
+@pytest.mark.parametrize("text", ["[]", "5", '"text"', "null", "[[1, 2]]"])
+def test_a_description_of_another_shape_is_named(tmp_path, text):
+    (tmp_path / "synthme.json").write_text(text)
+    with pytest.raises(DataError, match=r"synthme\.json: damaged .*choose another folder"):
+        write_dataset(tmp_path, SMALL, workers=1)
 
 
 def test_another_configuration_is_refused(root):
