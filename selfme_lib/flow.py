@@ -33,7 +33,7 @@ def _grey_bytes(images: Frames) -> list[np.ndarray]:
     return [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in rgb]
 
 
-def _tvl1(**settings: int) -> Callable[[], Any]:
+def _tvl1(**settings: Any) -> Callable[[], Any]:
     """Creates TV-L1, which is one of OpenCV's contributed modules.
 
     Raises:

@@ -60,6 +60,9 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Failures that the user can fix become one line."""
     os.environ.pop("MPLBACKEND", None)  # no command opens a window, and a notebook's backend need not be installed here
+    os.environ.setdefault(
+        "OPENCV_LOG_LEVEL", "OFF"
+    )  # it would print lines of its own about damage that is reported here
     try:
         code = app(arguments, prog_name="selfme", standalone_mode=False)
     except DataError as error:

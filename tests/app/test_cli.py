@@ -46,6 +46,7 @@ def test_the_help_lists_every_command_and_imports_nothing_slow():
         "doctor",
         "reproduce",
         "motion",
+        "features",
         "score",
         "bench",
         "report",

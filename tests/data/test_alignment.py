@@ -4,7 +4,7 @@ import recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfme_lib.data.alignment import crop_face, find_alignment, fit_similarity
+from selfme_lib.data.alignment import Alignment, crop_face, find_alignment, fit_similarity
 from selfme_lib.synthme import Pose, neutral_face
 
 
@@ -83,3 +83,20 @@ def test_beyond_the_picture_its_border_is_repeated():
     picture = np.full((10, 10, 3), 200, np.uint8)
     half = np.array([[0.05, 0, 0.5], [0, 0.05, 0.5]])  # fills the lower right quarter
     assert (crop_face(picture, half, 20) == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("degrees", "doubted"), [(0, False), (25, False), (-29, False), (35, True), (-43, True), (180, True)]
+)
+def test_a_face_turned_by_more_than_thirty_degrees_is_doubted(degrees, doubted):
+    angle = np.deg2rad(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle), 0.0], [-np.sin(angle), np.cos(angle), 0.0]])
+    found = Alignment(turn / 100, (), 4, 0.0)
+    assert abs(found.turn - degrees) % 360 < 1e-6
+    assert bool(found.doubt) == doubted and (not doubted or f"turned by {abs(degrees)}°" in found.doubt)
+
+
+def test_frames_half_of_which_show_no_face_are_doubted():
+    upright = np.array([[0.01, 0.0, 0.0], [0.0, 0.01, 0.0]])
+    assert Alignment(upright, (1,), 3, 0.0).doubt == ""
+    assert Alignment(upright, (1, 2), 4, 0.0).doubt == "no face in 2 of 4 frames; is it stored sideways?"

@@ -10,7 +10,7 @@ import torch
 import trees
 
 from selfme_lib.data import dataset_fingerprint, load_clips, load_onset_apex, read_clip_frame, read_frame
-from selfme_lib.data.alignment import crop_face, find_alignment
+from selfme_lib.data.alignment import Alignment, crop_face, find_alignment
 from selfme_lib.data.frame_cache import FrameCache, frames_without_face
 from selfme_lib.runtime.errors import DataError
 
@@ -109,3 +109,16 @@ def test_processes_share_a_cache(tmp_path):
     assert len({rest for _, *rest in map(tuple, found) for rest in [tuple(rest)]}) == 1, (
         "made once, read the same by all"
     )
+
+
+def test_a_clip_that_may_be_stored_sideways_is_warned_about(tmp_path, caplog, monkeypatch):
+    clip = load_clips("samm", trees.samm(tmp_path / "samm"))[0]
+    sideways = Alignment(np.array([[0.0, 0.05, 0.0], [-0.05, 0.0, 1.0]]), (), len(clip.frames), 0.0)
+    monkeypatch.setattr("selfme_lib.data.frame_cache.find_alignment", lambda _: sideways)
+    for _ in range(2):  # and again when it is read from the cache
+        caplog.clear()
+        FrameCache(tmp_path / "frames", 16).with_aligned([clip])
+        assert (
+            "006/006_1_2: the face is turned by 90°; is it stored sideways? If so, turn its frames upright"
+            in caplog.text
+        )
