@@ -3,8 +3,8 @@
 Imports `runtime` only. Begin with `studio`, which puts people before the camera. The picture: `head` (mesh and shape targets),
 `action_units`, `identity`, `camera`, `raster`, `shading`, `texture`, `render`. The data set: `timeline` (what happens in a clip),
 `sensor`, `ground_truth`, `plan` (settings), `layouts`, `truth`, `dataset` (files), `pretraining` (pairs of frames).
-What sets versions and worlds apart: `plan.VERSION`, people in `identity.POPULATIONS`, nuisances in `timeline.Difficulty`, light,
-skin and camera in `shading.draw_light`, `texture.paint` and `sensor.expose`.
+What sets versions and worlds apart: `plan.VERSIONS`, people in `identity.POPULATIONS`, nuisances in `difficulty`, light, skin and
+camera in `shading.draw_light`, `texture.paint` and `sensor.expose`.
 
 The labels come from recipes of action units. Accuracy on SynthME proves that a pipeline works; it says nothing about
 recognising real micro-expressions.
@@ -12,22 +12,26 @@ recognising real micro-expressions.
 
 from .camera import Pose
 from .dataset import write_dataset
-from .identity import Identity, create_identity
-from .plan import VERSION, SynthConfig, fingerprint
+from .difficulty import SYNTHME_2, Difficulty
+from .identity import Identity, Person, create_identity, final_tables
+from .plan import VERSIONS, SynthConfig, fingerprint
 from .pretraining import render_pairs
-from .render import Expression, Renderer
+from .render import Expression, Renderer, Shot
 from .studio import neutral_face, render_face, render_recording, set_up
-from .timeline import Difficulty
 
 __all__ = [
-    "VERSION",
+    "SYNTHME_2",
+    "VERSIONS",
     "Difficulty",
     "Expression",
     "Identity",
+    "Person",
     "Pose",
     "Renderer",
+    "Shot",
     "SynthConfig",
     "create_identity",
+    "final_tables",
     "fingerprint",
     "neutral_face",
     "render_face",

@@ -83,6 +83,14 @@ RECIPES: Mapping[str, tuple[Recipe, ...]] = {
         Recipe({1: 0.9, 2: 0.9, 4: 0.5}, 1.5, shared=True), Recipe({1: 0.7, 2: 0.9, 14: 0.5}, shared=True),
     ),
 }  # fmt: skip
+# what CASME II's coders could name no emotion for: single units of brow, lid and chin, and odd combinations
+OTHERS = (
+    Recipe({4: 1.0}, 3.0), Recipe({4: 0.9, 7: 0.8}, 2.0), Recipe({7: 1.0}), Recipe({17: 1.0}), Recipe({14: 1.0}),
+    Recipe({4: 0.8, 14: 0.8}), Recipe({4: 0.7, 12: 0.7}), Recipe({1: 0.7, 4: 0.8}), Recipe({18: 1.0}), Recipe({2: 1.0}),
+    Recipe({4: 0.8, 17: 0.8}), Recipe({6: 0.7, 15: 0.8}),
+    Recipe({4: 1.0, 5: 0.6}, shared=True), Recipe({12: 0.8, 15: 0.7}, shared=True),
+)  # fmt: skip
+ALL_RECIPES: Mapping[str, tuple[Recipe, ...]] = {**RECIPES, "others": OTHERS}
 CLASS_OF_EMOTION = {"disgust": "negative", "repression": "negative", "happiness": "positive", "surprise": "surprise"}
 
 

@@ -27,7 +27,7 @@ from selfme_lib.runtime.settings import from_plain, read_shaped
 
 from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
 from .layouts import LABEL_SHEETS, write_label_sheet
-from .plan import VERSION, PlannedClip, SynthConfig, fingerprint, plan_clips
+from .plan import PlannedClip, SynthConfig, fingerprint, plan_clips
 from .render import Renderer
 from .sensor import decode
 from .studio import film, film_clips
@@ -98,7 +98,12 @@ def _claim(root: Path, config: SynthConfig) -> None:
         return
     if any(root.iterdir()):
         raise DataError(f"{root}: the folder is not empty and not a SynthME folder; choose an empty or a new one")
-    description = {"version": VERSION, "fingerprint": wanted, "fps": config.fps, "layout": config.layout}
+    description = {
+        "version": config.version or "own settings",
+        "fingerprint": wanted,
+        "fps": config.fps,
+        "layout": config.layout,
+    }
     write_json(path, description | {"labels": DISCLAIMER, "config": config.to_plain()})
 
 

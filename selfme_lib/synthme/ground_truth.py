@@ -88,7 +88,9 @@ def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
         "au_names": np.array([code({unit: 1}, side) for unit in UNITS for side in "LR"]),
         "au_intensity": script.intensity.reshape(len(script), -1).astype(np.float32),
         "pose": np.array(script.poses, np.float32),
-        **dict(zip(FRAME_NUMBERS, map(np.array, (*script.frame_numbers, script.first_frame)))),
+        **dict(
+            zip(FRAME_NUMBERS, map(np.array, (*script.frame_numbers, *script.true_frame_numbers, script.first_frame)))
+        ),
     }
 
 

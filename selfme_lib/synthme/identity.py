@@ -1,22 +1,32 @@
 """People: a seed becomes a face with its own shape, skin, hair, eyes, and way of moving.
 
-Every population has a random stream of its own, so no face can be in two of them, whatever the seeds.
+Every population has a random stream of its own, so no face can be in two of them, whatever the seeds:
+
+    evaluation   those of the chapters and of the published tables
+    pretraining  motion learners and classifiers are trained on them, thousands at will
+    choice       every decision about a method is made on them
+    fresh        200 people who are looked at once, for the final tables; anywhere else, to ask for one is an error
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
 import numpy as np
+
+from selfme_lib.runtime.errors import UsageError
 
 from .action_units import FACE_UNITS
 from .camera import Camera
 from .head import Head, load_head, smoothstep
 from .shading import vertex_normals
 
-Population = Literal["evaluation", "pretraining"]
-POPULATIONS: dict[Population, int] = {"evaluation": 1, "pretraining": 2}  # random streams
+Population = Literal["evaluation", "pretraining", "choice", "fresh"]
+POPULATIONS: dict[Population, int] = {"evaluation": 1, "pretraining": 2, "choice": 3, "fresh": 4}  # random streams
+_final = ContextVar("fresh people may be seen", default=False)
 ANCESTRIES = ("african", "asian", "caucasian")
 
 # standard deviation of the weights of a folder's local shape targets
@@ -58,6 +68,7 @@ class Appearance:
     lip_colour: np.ndarray
     iris_colour: np.ndarray
     lashes: float
+    beard: float = 0.0
 
     def hair_begins(self, angle: np.ndarray) -> np.ndarray:
         """Height of the hairline at an angle: high on the forehead, receding at the temples, low behind the ears."""
@@ -79,6 +90,7 @@ class Identity:
         sex: 0 female … 1 male; age: 0 young … 1 old; ancestry: weights of `ANCESTRIES`.
         appearance: what is painted on the head.
         style: action unit -> (left, right) gain, the person's habit.
+        glasses: whether they are worn.
     """
 
     key: tuple[int, ...]
@@ -88,6 +100,7 @@ class Identity:
     ancestry: np.ndarray
     appearance: Appearance
     style: dict[int, tuple[float, float]]
+    glasses: bool = False
 
     def camera(self, size: int) -> Camera:
         """A view cropped to the face as in CASME II: eyes at .40 and mouth at .74 of the height."""
@@ -101,9 +114,51 @@ class Identity:
         return Camera(centre=centre, pivot=pivot, scale=size * (MOUTH_ROW - EYE_ROW) / height, distance=11.0, size=size)
 
 
+@dataclass(frozen=True)
+class Person:
+    """Who somebody is, before a face is made: the seed in a population, and how often people wear glasses and (men) beards."""
+
+    seed: tuple[int, ...]
+    population: Population = "evaluation"
+    glasses: float = 0.0
+    beards: float = 0.0
+
+
+@contextmanager
+def final_tables() -> Iterator[None]:
+    """Where the final tables are computed: within, and nowhere else, the fresh people may be seen."""
+    token = _final.set(True)
+    try:
+        yield
+    finally:
+        _final.reset(token)
+
+
+def admit(population: Population) -> None:
+    """Refuse the fresh people outside `final_tables`.
+
+    Raises:
+        UsageError: they are asked for where something might be chosen on them.
+    """
+    if population == "fresh" and not _final.get():
+        raise UsageError(
+            "fresh people are seen once, in the final tables (identity.final_tables); use choice, evaluation or pretraining"
+        )
+
+
 def create_identity(seed: int | Sequence[int], population: Population = "evaluation") -> Identity:
-    """The person with a seed (or a tuple of seeds) in a population."""
-    key = (POPULATIONS[population], *np.atleast_1d(seed).tolist())
+    """The person with a seed (or a tuple of seeds) in a population.
+
+    Raises:
+        UsageError: the population is `fresh`, outside `final_tables`.
+    """
+    admit(population)
+    return make_face(Person(tuple(np.atleast_1d(seed).tolist()), population))
+
+
+def make_face(person: Person) -> Identity:
+    """The face of a person who was admitted. Whoever wears nothing has the same face whatever others wear."""
+    key = (POPULATIONS[person.population], *person.seed)
     generator = np.random.default_rng(key)
     sex = float(np.clip(generator.choice([0.0, 1.0]) + generator.normal(0, 0.15), 0, 1))
     age = float(np.clip(generator.beta(1.2, 3.0), 0, 0.8))
@@ -117,20 +172,37 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
     gains = np.exp(generator.normal(0, [0.25, 0.08, 0.08], (len(FACE_UNITS), 3))).tolist()
     style = {unit: (gain * left, gain * right) for unit, (gain, left, right) in zip(FACE_UNITS, gains)}
     appearance = _appearance(generator, sex, age, ancestry)
+    wears = np.random.default_rng((*key, 3))
+    glasses = wears.random() < person.glasses
+    if wears.random() < person.beards and sex > 0.5:
+        appearance = replace(appearance, beard=float(wears.uniform(0.4, 1)))
     vertices = _grow_hair(_open_eyes(head.vertices + head.displacement(weights)), appearance)
-    return Identity(key=key, vertices=vertices, sex=sex, age=age, ancestry=ancestry, appearance=appearance, style=style)
+    return Identity(key, vertices, sex, age, ancestry, appearance, style, glasses)
+
+
+def beard_grows(angle: np.ndarray, x: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Where stubble or a beard is, from the angle about the head, x on the face and height, on the base mesh: [0, 1]."""
+    jaw = np.exp(-(((height - 6.33) / 0.27) ** 4)) * smoothstep(1.0, 0.78, np.abs(angle))
+    jaw *= 1 - np.exp(-((x / 0.24) ** 2) - ((height - 6.64) / 0.085) ** 2)  # not on the lips
+    moustache = 0.9 * np.exp(-((x / 0.27) ** 4) - ((height - 6.80) / 0.05) ** 2)
+    return np.clip(jaw + moustache, 0, 1) * smoothstep(6.05, 6.25, height)
 
 
 def _grow_hair(vertices: np.ndarray, look: Appearance) -> np.ndarray:
-    """Lift the scalp by the thickness of the hair."""
+    """Lift the scalp by the thickness of the hair, and chin and cheeks by that of a beard."""
     head = load_head()
     cover = smoothstep(-0.05, 0.35, head.vertices[:, 1] - look.hair_begins(head.angle()))
     cover *= (head.vertex_part == 0) & (head.reach(*head.names("ears")) < 0.002)
     cover *= 0.4 + 0.6 * smoothstep(7.4, 8.2, head.vertices[:, 1])
     if look.long_hair:
         cover *= 0.3
-    scalp = head.triangles[head.part == 0]
-    return vertices + (look.hair_thickness * cover)[:, None] * vertex_normals(vertices, scalp)
+    skin = head.triangles[head.part == 0]
+    thickness = look.hair_thickness * cover
+    if look.beard:
+        x, y, z = head.vertices.T
+        outside = (head.vertex_part == 0) & (head.openness > 0.3) & (z > 0)
+        thickness = thickness + 0.06 * look.beard * beard_grows(head.angle(), x, y) * outside
+    return vertices + thickness[:, None] * vertex_normals(vertices, skin)
 
 
 def _open_eyes(vertices: np.ndarray) -> np.ndarray:

@@ -18,13 +18,14 @@ from .sensor import encode
 @dataclass(frozen=True)
 class Layout:
     """The conventions of one data set: templates for names of subjects, clips, clips' folders and frames; how many clips of each
-    class the real data set has; and whether its frames are grey."""
+    class, and of none, the real data set has; and whether its frames are grey."""
 
     subject: str
     name: str
     folder: str
     frame: str
     class_counts: Mapping[str, int]
+    others: int = 0
     grey: bool = False
 
 
@@ -35,6 +36,7 @@ LAYOUTS = {
         folder="Cropped/sub{subject}/{name}",
         frame="reg_img{number}.jpg",
         class_counts={"negative": 88, "positive": 32, "surprise": 25},
+        others=99,
     ),
     "smic": Layout(
         subject="{person:02d}",
@@ -49,6 +51,7 @@ LAYOUTS = {
         folder="{subject}/{name}",
         frame="{subject}_{number:05d}.jpg",
         class_counts={"negative": 92, "positive": 26, "surprise": 15},
+        others=26,
         grey=True,
     ),
 }

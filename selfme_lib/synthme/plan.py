@@ -1,6 +1,7 @@
 """What a data set will hold, drawn before anything is rendered: settings, people, labels, scripts and file names.
 
-The version and the settings determine every byte. A change that alters bytes is a new version.
+The version and the settings determine every byte. A change that alters bytes is a new version. What a version is made of
+stands in `VERSIONS`: `synthme-1`, with which the published numbers were made, and `synthme-2`, whose faces behave like faces.
 """
 
 import math
@@ -17,12 +18,14 @@ from selfme_lib.runtime.fingerprint import fingerprint as runtime_fingerprint
 from selfme_lib.runtime.settings import STRICT
 
 from .action_units import CLASS_OF_EMOTION
+from .difficulty import SYNTHME_2, Difficulty
 from .head import HEAD
-from .identity import create_identity
+from .identity import Person, Population, admit, make_face
 from .layouts import LAYOUTS, ClipFiles, clip_files
-from .timeline import Difficulty, Script, write_script
+from .timeline import Script, write_script
 
-VERSION = "synthme-1"
+Version = Literal["synthme-1", "synthme-2"]
+VERSIONS: dict[Version, Difficulty] = {"synthme-1": Difficulty(), "synthme-2": SYNTHME_2}
 NEGATIVE_EMOTIONS = {"disgust": 0.7, "repression": 0.3}  # shares as in CASME II: 63 and 27 clips
 STREAM = {"labels": 11, "clips": 12}
 
@@ -40,8 +43,10 @@ class SynthConfig:
         seed: another seed gives other people and other clips.
         layout: the data set whose files are imitated.
         first_identity: number of the first person; sets with disjoint ranges of people have nobody in common.
+        population: of the people, see `identity`; those of two populations have nobody in common.
         fps: frames per second; a movement takes 8 to 16 frames.
-        difficulty: what stands between frames and label.
+        difficulty: what stands between frames and label; `of_version` has that of each version.
+        others: also the clips that fit no class, in the proportion of the layout's data set, for tasks with five classes.
         yaw: degrees by which every head is turned, to the picture's right; the clips stay the same otherwise. Beyond 45°
             half of the face is hidden.
     """
@@ -54,8 +59,10 @@ class SynthConfig:
     seed: Number = 0
     layout: Literal["casme2", "smic", "samm"] = "casme2"
     first_identity: Number = 0
+    population: Population = "evaluation"
     fps: Annotated[int, Field(ge=1, le=10_000, description="frames per second")] = 50
     difficulty: Difficulty = Difficulty()
+    others: bool = False
     yaw: Annotated[float, Field(ge=-45, le=45, description="degrees; beyond 45 half of the face is hidden")] = 0.0
 
     def __post_init__(self):
@@ -64,12 +71,24 @@ class SynthConfig:
                 f"{self.subjects} subjects with {self.clips} clips each are {count:,}, more than {MOST_CLIPS:,}"
             )
 
+    @property
+    def version(self) -> Version | None:
+        """The version whose difficulty this is; None if it is nobody's."""
+        return next((name for name, difficulty in VERSIONS.items() if difficulty == self.difficulty), None)
+
+    def person(self, number: int) -> Person:
+        """The `number`-th person, counted from 0."""
+        seed = (self.seed, self.first_identity + number)
+        return Person(seed, self.population, self.difficulty.glasses, self.difficulty.beards)
+
+    def class_counts(self) -> dict[str, int]:
+        """How many clips of each class the layout's data set has."""
+        layout = LAYOUTS[self.layout]
+        return {**layout.class_counts, **({"others": layout.others} if self.others and layout.others else {})}
+
     def to_plain(self) -> dict[str, Any]:
-        """As JSON can say it. A yaw of 0 is left out, because folders older than that setting do not have it."""
-        settings = asdict(self)
-        if not self.yaw:
-            del settings["yaw"]
-        return settings
+        """As JSON can say it."""
+        return asdict(self)
 
 
 def fingerprint(config: SynthConfig) -> str:
@@ -79,31 +98,36 @@ def fingerprint(config: SynthConfig) -> str:
 
 @dataclass(frozen=True)
 class PlannedClip:
-    """A clip before it is rendered: seed of the person, files, and script."""
+    """A clip before it is rendered: who, in which files, and what happens."""
 
-    identity: tuple[int, ...]
+    person: Person
     files: ClipFiles
     script: Script
 
 
 @lru_cache(maxsize=4)  # requested again whenever somebody needs the data set's folder
 def plan_clips(config: SynthConfig) -> tuple[PlannedClip, ...]:
-    """All clips, by subject."""
+    """All clips, by subject.
+
+    Raises:
+        UsageError: the people are fresh, and this is not the place for them.
+    """
+    admit(config.population)
     clips = []
     for subject, emotions in enumerate(draw_labels(config), start=1):
-        key = (config.seed, config.first_identity + subject - 1)
-        identity = create_identity(key)
+        person = config.person(subject - 1)
+        identity = make_face(person)
         count: Counter[str] = Counter()
         for number, emotion in enumerate(emotions):
-            kind = CLASS_OF_EMOTION[emotion]
+            kind = CLASS_OF_EMOTION.get(emotion, emotion)
             count[kind] += 1
-            script = write_script(identity, emotion, config.difficulty, (STREAM["clips"], *key, number))
+            script = write_script(identity, emotion, config.difficulty, (STREAM["clips"], *person.seed, number))
             if config.layout == "smic":
                 script = script.trimmed()
             if config.yaw:
                 script = script.turned(identity, math.radians(config.yaw))
             files = clip_files(config.layout, subject, number, kind, count[kind])
-            clips.append(PlannedClip(identity=key, files=files, script=script))
+            clips.append(PlannedClip(person=person, files=files, script=script))
     return tuple(clips)
 
 
@@ -113,19 +137,19 @@ def draw_labels(config: SynthConfig) -> list[list[str]]:
     Class totals are those of the real data set, scaled. Subjects have preferences, so some lack a class altogether.
     """
     generator = np.random.default_rng((STREAM["labels"], config.seed, config.first_identity))
-    counts = LAYOUTS[config.layout].class_counts
+    counts = config.class_counts()
     exact = np.array(list(counts.values())) / sum(counts.values()) * config.subjects * config.clips
     left = np.floor(exact).astype(int)
     short = config.subjects * config.clips - left.sum()
     left[np.argsort(left - exact, kind="stable")[:short]] += 1
     labels: list[list[str]] = [[] for _ in range(config.subjects)]
-    taste = generator.dirichlet([0.9] * 3, config.subjects)
+    taste = generator.dirichlet([0.9] * len(counts), config.subjects)
     for _ in range(config.clips):
         for subject in range(config.subjects):  # in turns, so that the last subject is not left with the remainder
             chances = left * taste[subject]
             chances = chances / chances.sum() if chances.sum() > 1e-9 else left / left.sum()
-            kind = generator.choice(3, p=chances)
+            kind = generator.choice(len(counts), p=chances)
             left[kind] -= 1
-            labels[subject].append(("negative", "happiness", "surprise")[kind])
+            labels[subject].append(("negative", "happiness", "surprise", "others")[kind])
     emotions, shares = zip(*NEGATIVE_EMOTIONS.items())
     return [[str(generator.choice(emotions, p=shares)) if e == "negative" else e for e in row] for row in labels]

@@ -23,7 +23,7 @@ from selfme_lib.runtime.processes import in_parallel
 from .camera import Pose
 from .head import HEAD
 from .identity import Identity, create_identity
-from .render import Expression, Renderer
+from .render import Expression, Renderer, Shot
 from .sensor import expose, through_jpeg
 from .studio import set_up
 from .timeline import UNITS, scaled_to
@@ -133,7 +133,8 @@ def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:
     gain, quality = np.exp(generator.normal(0, 0.1)), int(generator.integers(70, 98))
     pictures = []
     for expression, pose in zip(states, (resting, resting.changed_by(drift))):
-        picture = renderer.render(expression, pose, gain=gain * np.exp(generator.normal(0, 0.015)))
+        shot = Shot(gain=gain * np.exp(generator.normal(0, 0.015)))
+        picture = renderer.render(expression, pose, shot=shot)
         picture = expose(picture, generator, noise=noise, blur=blur)
         pictures.append(through_jpeg(picture, quality))
     return np.stack(pictures)

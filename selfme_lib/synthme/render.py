@@ -1,11 +1,13 @@
 """A person before a camera: from action units, gaze and pose to a picture.
 
 Once per person: paint the atlas, tint the vertices, cast the shadows. Per frame: move the vertices, light them, find what each
-pixel of a lattice twice as fine sees, look its colour up, and average down.
+pixel of a lattice twice as fine sees, look its colour up, and average down; furrows, lamps that sway and a shutter that stays
+open for a while are settings of a frame.
 """
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import cv2
@@ -13,17 +15,20 @@ import numpy as np
 
 from .action_units import ActionUnits, displacement
 from .camera import FRONTAL, Pose
+from .furrows import Furrows, draw_furrows
+from .glasses import fit_glasses
 from .head import PARTS, Head, load_head, smoothstep
 from .identity import Appearance, Identity
 from .raster import Surface, rasterise
 from .shading import Light, gloss, irradiance, soft_visibility, vertex_normals
-from .texture import EYE_RADIUS, PAINTED, lip_cover, paint
+from .texture import EYE_RADIUS, PAINTED, PLAIN, lip_cover, paint
 
 SUPERSAMPLING = 2
 MOUTH_LIGHT = 0.4  # share of the light that reaches the teeth
 LID_GAP = 0.008  # decimetres between eyeball and lid
 LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units per radian of gaze
 ENCODING_GAMMA = 1 / 1.8
+SWAY = 0.1  # radians: how far a lamp is swayed to see how shadows move
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,36 @@ class Expression:
 
 
 NEUTRAL = Expression()
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What a frame has besides face and head.
+
+    Attributes:
+        gain: scales the lamps.
+        furrows: how dark lines in the skin become (1: as deep as `furrows` draws them).
+        sway: radians by which the lamps are turned, to the picture's right and up.
+    """
+
+    gain: float = 1.0
+    furrows: float = 0.0
+    sway: tuple[float, float] = (0.0, 0.0)
+
+
+STILL = Shot()
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A state of face and head, moved and projected: vertices (n, 3) before the pose, pixel coordinates (n, 2) and depth (n,) on
+    the fine lattice."""
+
+    expression: Expression
+    pose: Pose
+    vertices: np.ndarray
+    points: np.ndarray
+    depth: np.ndarray
 
 
 class Renderer:
@@ -56,16 +91,45 @@ class Renderer:
         self._atlas = paint(identity, side=min(4 * size, PAINTED))
         self._tint, self._gloss = _vertex_material(head, identity.appearance)
         # closed lips hide the mouth from every lamp; some light gets in as soon as they part
-        in_mouth = MOUTH_LIGHT * _inside_mouth(head)
-        self._openness = np.maximum(head.openness**0.8, in_mouth)
-        shadows = [soft_visibility(identity.vertices, self.triangles, direction) for direction in light.directions]
-        self._lit = np.maximum(shadows, in_mouth)
+        self._in_mouth = MOUTH_LIGHT * _inside_mouth(head)
+        self._openness = np.maximum(head.openness**0.8, self._in_mouth)
+        self._worn = np.zeros((0, 3))
+        if identity.glasses:
+            self._put_on_glasses()
+        self._lit = self._shadows(light.directions)
         side = size * SUPERSAMPLING
         fade = 1.06 - 0.2 * np.linspace(0, 1, side)
         self._backdrop = np.broadcast_to(backdrop * fade[:, None, None], (side, side, 3)).astype(np.float32)
 
+    def _put_on_glasses(self) -> None:
+        glasses, n = fit_glasses(self.identity), len(self.identity.vertices)
+        more = len(glasses.vertices)
+        self._worn = glasses.vertices
+        self.triangles = np.concatenate([self.triangles, glasses.triangles + n])
+        position = np.tile(np.float32(PLAIN) * (self._atlas.colour.shape[1] / PAINTED), (more, 1))
+        self._atlas = replace(self._atlas, position=np.concatenate([self._atlas.position, position]))
+        self._tint = np.concatenate([self._tint, np.tile(glasses.colour, (more, 1))])
+        self._gloss = np.concatenate([self._gloss, np.full(more, 0.35)])
+        self._in_mouth = np.concatenate([self._in_mouth, np.zeros(more)])
+        self._openness = np.concatenate([self._openness, np.ones(more)])
+
+    def _shadows(self, directions: np.ndarray) -> np.ndarray:
+        """How much of each lamp each vertex sees: (2, n)."""
+        neutral = np.concatenate([self.identity.vertices, self._worn]) if len(self._worn) else self.identity.vertices
+        return np.maximum([soft_visibility(neutral, self.triangles, way) for way in directions], self._in_mouth)
+
+    @cached_property
+    def _swayed(self) -> tuple[np.ndarray, np.ndarray]:
+        """How the shadows change per radian, when the lamps are turned to the right and up."""
+        changes = [self._shadows(self.light.swayed(*way).directions) - self._lit for way in ((SWAY, 0.0), (0.0, SWAY))]
+        return changes[0] / SWAY, changes[1] / SWAY
+
+    @cached_property
+    def _furrows(self) -> Furrows:
+        return draw_furrows(self.identity, self._atlas.colour.shape[1])
+
     def vertices(self, expression: Expression) -> np.ndarray:
-        """The head with an expression, before it is posed: (n, 3)."""
+        """The head with an expression, and what it wears, before it is posed: (n, 3)."""
         across, up = expression.gaze
         units = dict(expression.action_units)
         for unit, amount in ((63, LIDS_FOLLOW * max(up, 0)), (64, LIDS_FOLLOW * max(-up, 0))):
@@ -80,7 +144,7 @@ class Renderer:
             offset = vertices[lids] - centre  # lids slide over the eyeball, never through
             distance = np.linalg.norm(offset, axis=1, keepdims=True)
             vertices[lids] = centre + offset * np.maximum(1, (radius + LID_GAP) / distance)
-        return vertices
+        return np.concatenate([vertices, self._worn]) if len(self._worn) else vertices
 
     def surface(self, vertices: np.ndarray, pose: Pose, *, supersampling: int = 1) -> Surface:
         """What each pixel sees; with `supersampling` 1, exactly at the pixel centres of the picture."""
@@ -88,33 +152,66 @@ class Renderer:
         points, depth = camera.project(vertices, pose)
         return rasterise(points, depth, self.triangles, camera.size)
 
-    def render(self, expression: Expression = NEUTRAL, pose: Pose = FRONTAL, *, gain: float = 1.0) -> np.ndarray:
-        """A noiseless picture: (size, size, 3) float32, encoded RGB in [0, 1]. `gain` scales the lamps."""
+    def posed(self, expression: Expression = NEUTRAL, pose: Pose = FRONTAL) -> Posed:
+        """A state, ready for `render_posed`."""
         vertices = self.vertices(expression)
-        normals = vertex_normals(vertices, self.triangles) @ pose.rotation().T
-        shine = gloss(normals, self.light, self._lit, self._gloss * self._openness)
-        light = irradiance(normals, self.light, self._openness, self._lit) * self._tint
+        return Posed(expression, pose, vertices, *self.camera.supersampled(SUPERSAMPLING).project(vertices, pose))
+
+    def render(self, expression: Expression = NEUTRAL, pose: Pose = FRONTAL, *, shot: Shot = STILL) -> np.ndarray:
+        """A noiseless picture: (size, size, 3) float32, encoded RGB in [0, 1]."""
+        return self.render_posed(self.posed(expression, pose), shot)
+
+    def render_posed(self, state: Posed, shot: Shot = STILL, path: np.ndarray | None = None) -> np.ndarray:
+        """The picture of a state; `path` (n, 2) is how far each vertex moves on the fine lattice while the shutter is open."""
+        lamps, lit = self.light, self._lit
+        if any(shot.sway):
+            lamps = lamps.swayed(*shot.sway)
+            lit = np.clip(lit + sum(turn * change for turn, change in zip(shot.sway, self._swayed)), 0, 1)
+        normals = vertex_normals(state.vertices, self.triangles) @ state.pose.rotation().T
+        shine = gloss(normals, lamps, lit, self._gloss * self._openness)
+        light = irradiance(normals, lamps, self._openness, lit) * self._tint
         at_vertices = np.column_stack([self._atlas.position, light, shine]).astype(np.float32)
 
-        surface = self.surface(vertices, pose, supersampling=SUPERSAMPLING)
+        surface = rasterise(state.points, state.depth, self.triangles, self.size * SUPERSAMPLING)
         seen = surface.weights @ at_vertices  # (k, 6)
         colour = _look_up(self._atlas.colour, seen[:, :2])
+        if shot.furrows and (lines := self._furrows.darkening(state.expression.action_units)) is not None:
+            colour *= 1 - np.float32(shot.furrows) * _look_up(lines, seen[:, :2])
         picture = self._backdrop.copy()
         picture.reshape(-1, 3)[surface.pixel] = colour * seen[:, 2:5] + seen[:, 5:]
-        linear = gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        linear = shot.gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        if path is not None:
+            moved = surface.image(surface.weights @ (path / SUPERSAMPLING).astype(np.float32))
+            linear = _exposed(
+                linear, [cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA) for part in moved]
+            )
         response = linear * 1.05 / (1 + 0.18 * linear)  # highlights roll off softly
         return np.clip(response, 0, 1) ** np.float32(ENCODING_GAMMA)
 
 
+def _exposed(picture: np.ndarray, path: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of a picture (h, w, 3) over an exposure in whose middle it was taken; `path`, x and y, how far its pixels move."""
+    longest = max(float(np.abs(part).max()) for part in path)
+    if longest < 0.05:
+        return picture
+    instants = 2 * int(np.clip(np.ceil(longest / 2), 1, 6)) + 1  # two pixels of a blink in a step, at most
+    row, column = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    total = np.zeros_like(picture)
+    for moment in (np.arange(instants) + 0.5) / instants - 0.5:
+        there = [lattice - np.float32(moment) * part for lattice, part in zip((column, row), path)]
+        total += cv2.remap(picture, *there, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.maximum(total / instants, 0)
+
+
 def _look_up(image: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Bilinear samples of an image (h, w, 3) at texel coordinates (k, 2): (k, 3)."""
+    """Bilinear samples of an image (h, w, c) or (h, w) at texel coordinates (k, 2): (k, c), or (k, 1)."""
     width = 512  # OpenCV takes the list of positions as an image
     rows = -(-len(position) // width)
     positions = np.zeros((rows * width, 2), np.float32)
     positions[: len(position)] = position
     no_second_map: Any = None  # x and y share the first; OpenCV's stubs do not know
     samples = cv2.remap(image, positions.reshape(rows, width, 2), no_second_map, cv2.INTER_LINEAR)
-    return samples.reshape(-1, 3)[: len(position)]
+    return samples.reshape(rows * width, -1)[: len(position)]
 
 
 @lru_cache(maxsize=1)

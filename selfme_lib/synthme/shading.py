@@ -7,7 +7,7 @@ $$L_v = \sum_l I_l\, V_{l,v}\, \Big(\frac{n_v \cdot d_l + w}{1 + w}\Big)_+ + I_a
 with $V$ the visibility of the light and $A$ the openness of the vertex to the sky (ambient occlusion); gloss is Blinn's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,12 @@ class Light:
     ambient: float
     directions: np.ndarray
     colours: np.ndarray
+
+    def swayed(self, right: float, up: float) -> "Light":
+        """The same lamps, turned about the head by small angles in radians."""
+        x, y, z = self.directions.T
+        turned = np.stack([x + right * z, y + up * z, z - right * x - up * y], axis=1)
+        return replace(self, directions=turned / np.linalg.norm(turned, axis=1, keepdims=True))
 
 
 def draw_light(generator: np.random.Generator) -> Light:

@@ -17,7 +17,7 @@ from selfme_lib.runtime.processes import in_parallel
 
 from .action_units import ActionUnits
 from .camera import FRONTAL, Pose
-from .identity import Identity, create_identity
+from .identity import Identity, Person, make_face
 from .plan import PlannedClip
 from .render import NEUTRAL, Expression, Renderer
 from .sensor import expose
@@ -41,9 +41,9 @@ def set_up(identity: Identity, size: int) -> Renderer:
 
 
 @lru_cache(maxsize=4)
-def renderer_of(seed: int | tuple[int, ...], size: int) -> Renderer:
-    """`set_up` for a person of the evaluation population; the last few renderers are kept."""
-    return set_up(create_identity(seed), size)
+def renderer_of(person: Person, size: int) -> Renderer:
+    """`set_up` for a person who was admitted; the last few renderers are kept."""
+    return set_up(make_face(person), size)
 
 
 def neutral_face(seed: int, size: int = 256) -> np.ndarray:
@@ -68,12 +68,12 @@ def render_face(
         pose: of the head.
         gaze: radians, to the picture's right and up.
     """
-    return _to_bytes(renderer_of(seed, size).render(Expression(action_units=action_units, gaze=gaze), pose))
+    return _to_bytes(renderer_of(Person((seed,)), size).render(Expression(action_units=action_units, gaze=gaze), pose))
 
 
 def render_recording(seed: int, size: int = 256, *, pose: Pose = FRONTAL, zoom: float = 0.55) -> np.ndarray:
     """A noiseless neutral face seen from farther away, `zoom` times as large as in `render_face`: uint8 (size, size, 3) RGB."""
-    wide = copy.copy(renderer_of(seed, size))
+    wide = copy.copy(renderer_of(Person((seed,)), size))
     wide.camera = replace(wide.camera, scale=wide.camera.scale * zoom)
     return _to_bytes(wide.render(pose=pose))
 
@@ -89,7 +89,7 @@ def micro_expressions(size: int = 128) -> dict[str, tuple[Float[Tensor, "3 h w"]
     """
     frames = {}
     for name, (seed, units) in EXAMPLES.items():
-        renderer = renderer_of(seed, size)
+        renderer = renderer_of(Person((seed,)), size)
         micro = Expression(action_units=scaled_to(renderer.identity, units, peak=2.5))
         states = ((NEUTRAL, FRONTAL), (micro, Pose(yaw=0.001, shift_x=0.1)))  # nobody keeps the head perfectly still
         onset, apex = (torch.from_numpy(renderer.render(*state)).permute(2, 0, 1).clamp(0, 1) for state in states)
@@ -103,9 +103,14 @@ def film(renderer: Renderer, script: Script, wanted: Collection[int] | None = No
     Only frames whose index is `wanted` are rendered, all by default; their pixels do not depend on which others are.
     """
     generator = np.random.default_rng(script.seed)
+    posed = lru_cache(maxsize=3)(lambda frame: renderer.posed(*script.state(frame)))  # a frame and its neighbours
     for frame in range(len(script)):
         if wanted is None or frame in wanted:
-            picture = renderer.render(*script.state(frame), gain=script.gain[frame])
+            path = None
+            if script.exposure:
+                before, after = max(frame - 1, 0), min(frame + 1, len(script) - 1)
+                path = (posed(after).points - posed(before).points) * (script.exposure / max(after - before, 1))
+            picture = renderer.render_posed(posed(frame), script.shot(frame), path)
             yield frame, expose(picture, generator, noise=script.noise)
         else:
             generator.standard_normal((renderer.size, renderer.size, 3), dtype=np.float32)  # the noise of this frame
@@ -119,7 +124,7 @@ def film_clips(
     The `clips` are what is missing of the `total` that the progress bar counts.
     """
     jobs = []
-    for _, of_one_person in groupby(clips, key=lambda clip: clip.identity):
+    for _, of_one_person in groupby(clips, key=lambda clip: clip.person):
         some = list(of_one_person)
         jobs += [(write, some[start : start + CHUNK], size) for start in range(0, len(some), CHUNK)]
     with tqdm(total=total, initial=total - len(clips), desc=title, unit="clip", disable=None) as bar:
@@ -130,5 +135,5 @@ def film_clips(
 def _film_some(write: ClipWriter, clips: Sequence[PlannedClip], size: int) -> int:
     cv2.setNumThreads(1)
     for clip in clips:
-        write(renderer_of(clip.identity, size), clip)
+        write(renderer_of(clip.person, size), clip)
     return len(clips)

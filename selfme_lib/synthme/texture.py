@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from .head import PARTS, load_head, smoothstep
-from .identity import Appearance, Identity
+from .identity import Appearance, Identity, beard_grows
 
 PAINTED = 1024  # side of the unrolled head in texels while it is painted
 TILE = PAINTED // 4
@@ -22,6 +22,7 @@ MOST_ANGLE = 1.75
 LOWEST, HIGHEST = 5.6, 8.6
 EYE_RADIUS = 0.1385
 MARGIN = 1.25  # the eye's tile shows this many radii
+PLAIN = (1.5 * TILE, PAINTED + 0.5 * TILE)  # a white texel
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def vertex_positions() -> np.ndarray:
         local = (head.vertices[eye] - centre)[:, :2] / (EYE_RADIUS * MARGIN)  # in [-1, 1]
         position[eye] = np.stack([(local[:, 0] + 1) / 2 * TILE, PAINTED + (1 - local[:, 1]) / 2 * TILE], axis=1)
     plain = np.isin(head.vertex_part, [PARTS.index("teeth"), PARTS.index("tongue")])
-    position[plain] = [1.5 * TILE, PAINTED + 0.5 * TILE]
+    position[plain] = PLAIN
     hair = head.of_part("hair")
     around = np.abs(head.angle()[hair]) / np.pi * (2 * TILE - 4)
     along = (HIGHEST - y[hair]) / (HIGHEST - y[hair].min()) * (TILE - 4)
@@ -88,6 +89,8 @@ def paint(identity: Identity, side: int = PAINTED) -> Atlas:
     colour = np.ones((PAINTED + TILE, PAINTED, 3), np.float32)
     for layer in (_paint_skin, _paint_stubble, _paint_lips, _paint_brows, _paint_hair):
         layer(generator, look, colour[:PAINTED])
+    if look.beard:
+        _paint_beard(np.random.default_rng((*identity.key, 4)), look, colour[:PAINTED])
     colour[PAINTED:, :TILE] = _eye(generator, look)
     colour[PAINTED:, 2 * TILE :] = _long_hair(generator, look)
     if side == PAINTED:
@@ -154,16 +157,16 @@ def _wrinkles(generator: np.random.Generator, look: Appearance) -> np.ndarray:
         height, reach = generator.uniform(7.66, 7.88), generator.uniform(0.25, 0.5)
         across = np.linspace(-reach, reach, 24)
         wave = height + generator.normal(0, 0.006, 24).cumsum() * 0.5 - 0.05 * across**2
-        _stroke(canvas, across, wave, generator.uniform(0.3, 0.8))
+        stroke(canvas, across, wave, generator.uniform(0.3, 0.8))
     for side in (-1, 1):
         for _ in range(int(look.wrinkles * 5)):
             along = np.linspace(0, generator.uniform(0.06, 0.13), 6)
             slope = generator.uniform(-0.7, 0.7)
-            _stroke(canvas, side * (0.52 + along), 7.27 + slope * (along + 0.03), generator.uniform(0.3, 0.7))
+            stroke(canvas, side * (0.52 + along), 7.27 + slope * (along + 0.03), generator.uniform(0.3, 0.7))
     return cv2.GaussianBlur(canvas, (0, 0), 1.6) * 0.35 * look.wrinkles
 
 
-def _stroke(canvas: np.ndarray, x: np.ndarray, height: np.ndarray, strength: float) -> None:
+def stroke(canvas: np.ndarray, x: np.ndarray, height: np.ndarray, strength: float) -> None:
     """Draw a thin line through points of the face."""
     columns, rows = to_texel(np.arcsin(np.clip(x / 1.05, -1, 1)), height)
     points = np.round(np.stack([columns, rows], axis=1) * 16).astype(np.int32)
@@ -203,13 +206,19 @@ def _paint_lips(generator: np.random.Generator, look: Appearance, skin: np.ndarr
 
 def _paint_stubble(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
     rows, at = unrolled().band(6.05, 6.95)
-    jaw = np.exp(-(((at.height - 6.33) / 0.27) ** 4)) * smoothstep(1.0, 0.78, np.abs(at.angle))
-    jaw *= 1 - np.exp(-((at.x / 0.24) ** 2) - ((at.height - 6.64) / 0.085) ** 2)  # not on the lips
-    moustache = 0.9 * np.exp(-((at.x / 0.27) ** 4) - ((at.height - 6.80) / 0.05) ** 2)
-    where = np.clip(jaw + moustache, 0, 1) * smoothstep(6.05, 6.25, at.height)
+    where = beard_grows(at.angle, at.x, at.height)
     grain = 0.42 + 0.4 * noise(generator, PAINTED, (PAINTED, 0.8), (PAINTED // 2, 0.7))[rows]
     colour = np.minimum(skin[rows], look.hair_colour * 1.3)
     cover_with(skin[rows], colour, np.clip(grain, 0, 1) * where * look.stubble * 0.62)
+
+
+def _paint_beard(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
+    rows, at = unrolled().band(6.0, 6.95)
+    strands = _streaks(generator, at.angle.shape, across=0.9, along=7)
+    strands /= strands.std()
+    where = np.clip(beard_grows(at.angle, at.x, at.height) * 1.3 + 0.12 * strands - 0.12, 0, 1)
+    colour = 0.9 * look.hair_colour.astype(np.float32) * (1 + 0.35 * strands[..., None])
+    cover_with(skin[rows], np.maximum(colour, 0.005), look.beard * 0.95 * where)
 
 
 def _paint_brows(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
@@ -227,7 +236,7 @@ def _paint_brows(generator: np.random.Generator, look: Appearance, skin: np.ndar
         strength = generator.uniform(0.35, 0.8, len(t))
         for i in range(len(t)):
             ends_x, ends_y = np.array([x[i], x[i] + along[i]]), np.array([y[i] - 0.4 * up[i], y[i] + 0.6 * up[i]])
-            _stroke(canvas, side * ends_x, ends_y, strength[i])
+            stroke(canvas, side * ends_x, ends_y, strength[i])
     rows, _ = unrolled().band(7.3, 7.75)
     cover = np.clip(cv2.GaussianBlur(canvas[rows], (0, 0), 0.8) * 1.25, 0, 0.92)
     cover_with(skin[rows], 0.75 * look.hair_colour, cover)

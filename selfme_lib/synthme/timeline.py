@@ -1,69 +1,23 @@
 """The script of a clip: what every frame shows, drawn before anything is rendered.
 
 A labelled movement rises from onset to apex and falls towards the offset. Around it, and independent of the label, come the
-nuisances: blinks, glances, swallowing and other distractors, the drift of the head and the flicker of the light. `Difficulty`
-has the strength of each; the noise of the camera itself is in `sensor`.
+nuisances: blinks, glances, swallowing and other distractors, the drift of the head and the flicker of the light, and what
+`synthme-2` adds to them. `difficulty` has the strength of each; the noise of the camera itself is in `sensor`.
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from functools import lru_cache
 
 import numpy as np
-import pydantic.dataclasses
-from pydantic import Field
 
-from selfme_lib.runtime.settings import STRICT
-
-from .action_units import FACE_UNITS, RECIPES, ActionUnits, Recipe, code, displacement
+from .action_units import ALL_RECIPES, FACE_UNITS, RECIPES, ActionUnits, Recipe, code, displacement
 from .camera import FRONTAL, Pose
+from .difficulty import Difficulty
 from .head import PARTS, load_head, smoothstep
 from .identity import Identity
-from .render import Expression
+from .render import Expression, Shot
 
 UNITS = tuple(sorted(FACE_UNITS))
-
-
-Peak = Annotated[float, Field(gt=0, le=100)]
-Range = Annotated[tuple[Peak, Peak], Field(description="px, drawn on a logarithmic scale; beyond 100 the face is torn")]
-Chance = Annotated[float, Field(ge=0, le=1, description="a probability")]
-Strength = Annotated[float, Field(ge=0, le=10, description="a strength; beyond it no face is left")]
-Quality = Annotated[int, Field(ge=1, le=100)]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class Difficulty:
-    """What stands between the frames and the label. Lengths are pixels of a 256-pixel frame, angles radians.
-
-    The defaults belong to the version `synthme-1`. They were chosen once, from the true motion and TV-L1 alone, never from the
-    learned motion: with 8 people to learn from and 4 to test on, a linear classifier on 8x8 means of the flow reached a UF1
-    of .99 on the true motion and .76 on TV-L1.
-
-    Attributes:
-        peak: range of the largest displacement that the labelled units cause, drawn log-uniformly.
-        unit_sharing: chance that a clip uses a recipe with a unit typical of another class.
-        side_noise: spread of the log ratio of left to right intensity; the same for every class.
-        spillover: strength of random other units, as a share of the peak.
-        distractor_rate: expected number of swallows, lip presses and so on in a clip; distractor_peak: their size.
-        blink_rate: chance of a blink in a clip; glance: spread of a change of gaze.
-        head_turn, head_shift: spread of the drift of the head within a clip.
-        flicker: spread of the light from frame to frame; light_drift: of its slow change.
-        noise: of the sensor, standard deviation at mid-grey; jpeg_quality: range.
-    """
-
-    peak: Range = (1.0, 3.0)
-    unit_sharing: Chance = 0.05
-    side_noise: Strength = 0.2
-    spillover: Strength = 0.05
-    distractor_rate: Strength = 0.3
-    distractor_peak: Range = (0.1, 0.4)
-    blink_rate: Chance = 0.25
-    glance: Strength = 0.03
-    head_turn: Strength = 0.0005
-    head_shift: Strength = 0.08
-    flicker: Strength = 0.006
-    light_drift: Strength = 0.02
-    noise: Strength = 0.008
-    jpeg_quality: Annotated[tuple[Quality, Quality], Field(description="as JPEG counts it")] = (88, 96)
 
 
 @dataclass(frozen=True)
@@ -72,9 +26,11 @@ class Script:
 
     Attributes:
         emotion: estimated emotion, as in CASME II; action_units: the labelled ones, as in its label file.
-        first_frame: number of the first frame; onset, apex, offset: indices into the frames.
+        first_frame: number of the first frame.
+        onset, apex, offset: indices into the frames, as labelled; true_onset, true_apex, true_offset: of the movement.
         intensity: (frames, len(UNITS), 2) of all action units, left and right, distractors included.
-        gaze: (frames, 2); poses: one per frame; gain: (frames,) of the light.
+        gaze: (frames, 2); poses: one per frame; gain: (frames,) of the light; sway: (frames, 2) of the lamps, radians.
+        furrows: how dark they become; exposure: share of a frame's time that the shutter is open.
         noise, jpeg_quality: of the sensor; seed: of its noise.
     """
 
@@ -84,10 +40,16 @@ class Script:
     onset: int
     apex: int
     offset: int
+    true_onset: int
+    true_apex: int
+    true_offset: int
     intensity: np.ndarray
     gaze: np.ndarray
     poses: tuple[Pose, ...]
     gain: np.ndarray
+    sway: np.ndarray
+    furrows: float
+    exposure: float
     noise: float
     jpeg_quality: int
     seed: tuple[int, ...]
@@ -100,12 +62,19 @@ class Script:
         """Onset, apex and offset as labels have them."""
         return self.first_frame + self.onset, self.first_frame + self.apex, self.first_frame + self.offset
 
+    @property
+    def true_frame_numbers(self) -> tuple[int, int, int]:
+        """The same of the movement itself."""
+        first = self.first_frame
+        return first + self.true_onset, first + self.true_apex, first + self.true_offset
+
     def trimmed(self) -> "Script":
         """The clip from onset to offset, as SMIC cuts its clips."""
         kept = slice(self.onset, self.offset + 1)
-        frames = {name: getattr(self, name)[kept] for name in ("intensity", "gaze", "poses", "gain")}
-        first, apex, offset = self.first_frame + self.onset, self.apex - self.onset, self.offset - self.onset
-        return replace(self, first_frame=first, onset=0, apex=apex, offset=offset, **frames)
+        frames = {name: getattr(self, name)[kept] for name in ("intensity", "gaze", "poses", "gain", "sway")}
+        names = ("onset", "apex", "offset", "true_onset", "true_apex", "true_offset")
+        moved = {name: getattr(self, name) - self.onset for name in names}
+        return replace(self, first_frame=self.first_frame + self.onset, **moved, **frames)
 
     def turned(self, identity: Identity, yaw: float) -> "Script":
         """The same clip with the head turned by `yaw` radians, cropped so that the eyes stay in place."""
@@ -119,6 +88,11 @@ class Script:
         """What face and head do in a frame."""
         units = {u: (left, right) for u, (left, right) in zip(UNITS, self.intensity[frame].tolist()) if left or right}
         return Expression(action_units=units, gaze=tuple(self.gaze[frame].tolist())), self.poses[frame]
+
+    def shot(self, frame: int) -> Shot:
+        """Light and skin of a frame."""
+        right, up = self.sway[frame].tolist()
+        return Shot(gain=float(self.gain[frame]), furrows=self.furrows, sway=(right, up))
 
 
 def pixel_motion(identity: Identity, units: ActionUnits) -> float:
@@ -147,32 +121,44 @@ def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed:
     time = np.arange(frames, dtype=float)
 
     shared = generator.random() < difficulty.unit_sharing
-    fitting = [recipe for recipe in RECIPES[emotion] if recipe.shared == shared]
+    fitting = [recipe for recipe in ALL_RECIPES[emotion] if recipe.shared == shared]
     weights = np.array([recipe.weight for recipe in fitting])
     recipe = fitting[generator.choice(len(fitting), p=weights / weights.sum())]
     side = generator.choice(["L", "R"]) if recipe.one_sided else ""
     peak = float(np.exp(generator.uniform(*np.log(difficulty.peak))))
+    later = np.random.default_rng((*seed, 2))  # what came with synthme-2 draws from a stream of its own
+    peak *= _range(recipe) ** difficulty.unit_range
     labelled = scaled_to(identity, _perform(generator, identity, recipe, side, difficulty), peak)
 
     intensity = np.zeros((frames, len(UNITS), 2))
     fading = 1 - (1 - generator.uniform(0, 0.3)) * smoothstep(apex, offset, time)  # a residue stays
     for unit, pair in labelled.items():
         late = generator.uniform(0, 0.3) * rise  # units of an expression do not start together
-        envelope = smoothstep(onset + late, apex, time) * fading
-        intensity[:, UNITS.index(unit)] += envelope[:, None] * pair
+        lag = np.clip(later.normal(0, difficulty.side_timing) * np.array([1, -1]), 0, rise / 2)  # nor do both sides
+        envelope = smoothstep(onset + late + lag, apex, time[:, None]) * fading[:, None]
+        intensity[:, UNITS.index(unit)] += envelope * pair
     _add_distractors(generator, identity, difficulty, intensity)
     gaze = _glances(generator, difficulty, frames)
+    coded = np.array([onset, apex, offset]) + np.round(later.normal(0, difficulty.label_jitter, 3)).astype(int)
+    coded_onset = int(np.clip(coded[0], 0, apex - 1))
+    coded_apex = int(np.clip(coded[1], coded_onset + 1, offset))
     return Script(
         emotion=emotion,
         action_units=code(recipe.units, side),
         first_frame=int(generator.integers(1, 200)),
-        onset=onset,
-        apex=apex,
-        offset=offset,
+        onset=coded_onset,
+        apex=coded_apex,
+        offset=int(np.clip(coded[2], coded_apex, frames - 1)),
+        true_onset=onset,
+        true_apex=apex,
+        true_offset=offset,
         intensity=np.clip(intensity, 0, 1),
         gaze=gaze,
-        poses=_drift(generator, difficulty, frames),
+        poses=_registered(later, difficulty, _drift(generator, difficulty, frames)),
         gain=_flicker(generator, difficulty, frames),
+        sway=_sway(later, difficulty, frames),
+        furrows=difficulty.furrows,
+        exposure=difficulty.exposure,
         noise=difficulty.noise,
         jpeg_quality=int(generator.integers(difficulty.jpeg_quality[0], difficulty.jpeg_quality[1] + 1)),
         seed=(*seed, 1),
@@ -245,3 +231,37 @@ def _flicker(generator: np.random.Generator, difficulty: Difficulty, frames: int
         np.arange(frames) * 2 * np.pi / generator.uniform(15, 60) + generator.uniform(0, 2 * np.pi)
     )
     return np.exp(slow + generator.normal(0, difficulty.flicker, frames)) * np.exp(generator.normal(0, 0.04))
+
+
+@lru_cache(maxsize=1)
+def _ranges() -> dict[int, float]:
+    """How far each unit at full strength moves the skin of the base mesh, in decimetres."""
+    outside = load_head().openness > 0.3
+    reach = {unit: np.linalg.norm(displacement({unit: (1.0, 1.0)})[outside], axis=1) for unit in UNITS}
+    return {unit: float(np.percentile(moved, 99.8)) for unit, moved in reach.items()}
+
+
+def _range(recipe: Recipe) -> float:
+    """The range of the recipe's units, weighted by their strength, as a share of what is usual among all recipes."""
+
+    def mean(one: Recipe) -> float:
+        weights = list(one.units.values())
+        return float(np.exp(np.average([np.log(_ranges()[unit]) for unit in one.units], weights=weights)))
+
+    usual = np.mean([np.log(mean(one)) for recipes in RECIPES.values() for one in recipes])
+    return mean(recipe) / float(np.exp(usual))
+
+
+def _registered(generator: np.random.Generator, difficulty: Difficulty, poses: tuple[Pose, ...]) -> tuple[Pose, ...]:
+    """What registration frame by frame leaves: each frame is shifted and turned a little on its own."""
+    if not difficulty.registration:
+        return poses
+    error = generator.normal(0, difficulty.registration, (len(poses), 3)) * [1, 1, 0.01]
+    return tuple(pose.changed_by(np.array([0, 0, turn, x, y])) for pose, (x, y, turn) in zip(poses, error))
+
+
+def _sway(generator: np.random.Generator, difficulty: Difficulty, frames: int) -> np.ndarray:
+    """Lamps that move a little, or a person who moves beneath them: (frames, 2) radians."""
+    period, phase = generator.uniform(20, 60, 2), generator.uniform(0, 2 * np.pi, 2)
+    wave = np.sin(2 * np.pi * np.arange(frames)[:, None] / period + phase) - np.sin(phase)
+    return generator.normal(0, difficulty.lamp_sway, 2) * wave

@@ -17,7 +17,7 @@ from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_arrays
 
 MASKS = ("surface", "visible", "surface_onset", "visible_onset")
-FRAME_NUMBERS = ("onset", "apex", "offset", "first_frame")
+FRAME_NUMBERS = ("onset", "apex", "offset", "true_onset", "true_apex", "true_offset", "first_frame")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Truth:
         surface_onset, visible_onset: the same for the onset's pixels and the apex.
         au_intensity: of each unit in `au_names` in each frame; names are L or R and the unit's number.
         pose: pitch, yaw, roll (radians) and shift x, y (pixels of a 256-pixel frame) in each frame.
-        onset, apex, offset: frame numbers, as in the label file; first_frame: number of the first frame.
+        onset, apex, offset: frame numbers, as in the label file; the flows are between these frames.
+        true_onset, true_apex, true_offset: of the movement itself, which coders may miss; first_frame: number of the first frame.
     """
 
     flow_backward: Float[Tensor, "2 h w"]
@@ -51,6 +52,9 @@ class Truth:
     onset: int
     apex: int
     offset: int
+    true_onset: int
+    true_apex: int
+    true_offset: int
     first_frame: int
 
 

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from selfme_lib.synthme import Expression, Pose, create_identity, neutral_face, render_face, set_up
+from selfme_lib.synthme import Expression, Pose, Shot, create_identity, neutral_face, render_face, set_up
 from selfme_lib.synthme.head import load_head
 from selfme_lib.synthme.texture import lip_cover, paint, skin_tone
 
@@ -33,7 +33,7 @@ def test_left_units_change_the_right_half_of_the_picture(renderer):
 
 
 def test_light_gain_brightens(renderer):
-    assert renderer.render(gain=1.2).mean() > renderer.render().mean() + 0.01
+    assert renderer.render(shot=Shot(gain=1.2)).mean() > renderer.render().mean() + 0.01
 
 
 def test_gaze_moves_the_iris_only(renderer):
