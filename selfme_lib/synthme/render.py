@@ -106,8 +106,8 @@ class Renderer:
         more = len(glasses.vertices)
         self._worn = glasses.vertices
         self.triangles = np.concatenate([self.triangles, glasses.triangles + n])
-        position = np.tile(np.float32(PLAIN) * (self._atlas.colour.shape[1] / PAINTED), (more, 1))
-        self._atlas = replace(self._atlas, position=np.concatenate([self._atlas.position, position]))
+        white = np.array(PLAIN, np.float32) * (self._atlas.colour.shape[1] / PAINTED)
+        self._atlas = replace(self._atlas, position=np.concatenate([self._atlas.position, np.tile(white, (more, 1))]))
         self._tint = np.concatenate([self._tint, np.tile(glasses.colour, (more, 1))])
         self._gloss = np.concatenate([self._gloss, np.full(more, 0.35)])
         self._in_mouth = np.concatenate([self._in_mouth, np.zeros(more)])
@@ -198,8 +198,8 @@ def _exposed(picture: np.ndarray, path: Sequence[np.ndarray]) -> np.ndarray:
     row, column = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
     total = np.zeros_like(picture)
     for moment in (np.arange(instants) + 0.5) / instants - 0.5:
-        there = [lattice - np.float32(moment) * part for lattice, part in zip((column, row), path)]
-        total += cv2.remap(picture, *there, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        x, y = (lattice - np.float32(moment) * part for lattice, part in zip((column, row), path))
+        total += cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.maximum(total / instants, 0)
 
 
