@@ -164,6 +164,8 @@ def _read_synthme(root: Path) -> DatasetContents:
         if not 0 < fps < math.inf:
             raise ValueError(f"{description['fps']} frames a second")
         promised = None if config is None else int(config["subjects"]) * int(config["clips"])
+        if promised is not None:
+            promised -= int(description.get("others", 0))  # clips that fit no class
     except (OSError, ValueError, KeyError, TypeError, DataError) as error:
         raise FaultyData(file, f"damaged, {type(error).__name__}: {error}", "generate the data set again") from None
     contents = reader(root, dataset="synthme", fps=fps)

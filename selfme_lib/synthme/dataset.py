@@ -27,7 +27,7 @@ from selfme_lib.runtime.settings import from_plain, read_shaped
 
 from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
 from .layouts import LABEL_SHEETS, write_label_sheet
-from .plan import PlannedClip, SynthConfig, fingerprint, plan_clips
+from .plan import PlannedClip, SynthConfig, draw_labels, fingerprint, plan_clips
 from .render import Renderer
 from .sensor import decode
 from .studio import film, film_clips
@@ -103,6 +103,7 @@ def _claim(root: Path, config: SynthConfig) -> None:
         "fingerprint": wanted,
         "fps": config.fps,
         "layout": config.layout,
+        "others": sum(emotions.count("others") for emotions in draw_labels(config)),
     }
     write_json(path, description | {"labels": DISCLAIMER, "config": config.to_plain()})
 

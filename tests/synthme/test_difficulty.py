@@ -6,7 +6,9 @@ from itertools import chain
 import numpy as np
 import pytest
 
+from selfme_lib.data.readers import read_dataset
 from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.files import read_json
 from selfme_lib.synthme import (
     SYNTHME_2,
     VERSIONS,
@@ -193,3 +195,13 @@ def test_others_are_drawn_where_the_layouts_data_set_has_them(layout):
     assert "others" not in plain
     expected = {"casme2": 99 / 244, "smic": 0, "samm": 26 / 159}[layout]
     assert emotions.count("others") == pytest.approx(200 * expected, abs=1)
+
+
+def test_clips_that_fit_no_class_are_written_and_left_out_by_the_reader(tmp_path):
+    config = SynthConfig(subjects=2, clips=6, size=32, others=True, population="choice", difficulty=SYNTHME_2)
+    write_dataset(tmp_path / "d", config, workers=2)
+    labels = list(chain(*draw_labels(config)))
+    contents = read_dataset("synthme", tmp_path / "d")
+    assert 0 < labels.count("others") < 12 and not contents.errors
+    assert len(contents.clips) == 12 - labels.count("others")
+    assert read_json(tmp_path / "d" / "synthme.json")["version"] == "synthme-2"
