@@ -6,6 +6,7 @@
 # make verify      run the quick profile again and compare with the published numbers
 # make site        web pages of the notebooks → site/index.html
 # make map         update the tables in README.md and LEDGER.md that lead from the paper to the code
+# make lock        write requirements.lock, the hashes of what constraints.txt pins
 # make clean       remove .venv and caches
 # The first call creates .venv, which every target uses. Needs Python 3.10 or newer, make and git.
 
@@ -23,7 +24,7 @@ endif
 COVER = $(shell $(BIN)/python -c "import sys; print('--cov' * (sys.version_info >= (3, 12)))")
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: reproduce test coverage lint lab verify site map clean
+.PHONY: reproduce test coverage lint lab verify site map lock clean
 .DELETE_ON_ERROR:
 
 reproduce: .venv/installed
@@ -56,9 +57,16 @@ site: .venv/installed
 map: .venv/installed
 	$(BIN)/python tools/paper_map.py
 
-.venv/installed: pyproject.toml constraints.txt
+# PyTorch is left out: its builds for CPUs and for GPUs come from different indexes, under one version and with other hashes.
+lock: .venv/installed
+	$(BIN)/python -m pip install uv
+	$(BIN)/uv pip compile constraints.txt --output-file requirements.lock --no-deps --universal --python-version 3.10 \
+		--generate-hashes --no-annotate --no-header --no-emit-package torch --no-emit-package torchvision
+
+.venv/installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or newer is needed: make PYTHON=python3.11')"
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[dev]"
 	$(BIN)/python -c "open('.venv/installed', 'w').close()"
 

@@ -125,6 +125,20 @@ def test_every_dependency_is_pinned_within_its_bounds():
         assert pin.operator == "==" and pin.version in wanted.specifier, wanted
 
 
+def test_every_pin_has_its_hashes():
+    """PyTorch has none: its builds for CPUs and GPUs share a version. See the Makefile."""
+    pins = [Requirement(line) for line in text("constraints.txt").splitlines() if not line.startswith("#")]
+    locked = re.findall(
+        r"(?m)^(\S+)==(\S+)(?: ;.*?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text("requirements.lock")
+    )
+    assert len(locked) == len(re.findall(r"(?m)^\S", text("requirements.lock"))), "every entry has its hashes"
+    expected = {canonicalize_name(pin.name): str(pin.specifier) for pin in pins}
+    assert {canonicalize_name(name): f"=={version}" for name, version, _ in locked} == {
+        name: version for name, version in expected.items() if name not in ("torch", "torchvision")
+    }
+    assert "--no-deps --require-hashes --requirement requirements.lock" in text("Makefile")
+
+
 def code_in(markdown: str) -> str:
     """Blocks of shell commands and words in backticks, each from the beginning of a line."""
     found = re.findall(r"```bash\n(.*?)```|`([^`\n]+)`", markdown, flags=re.DOTALL)
