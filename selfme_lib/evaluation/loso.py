@@ -10,8 +10,8 @@ import concurrent.futures
 import hashlib
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ class Experiment:
 
     Attributes:
         config: settings of the classifier, a frozen dataclass; passed to `fit_predict`.
-        motion, labels, subjects, clips: the data, one entry per clip; results keep the order.
+        motion, labels, subjects, clips: the data, one entry per clip; results keep the order. Where the motion is learned
+            without the held-out subject, there is one for each, by the subject's name.
         seed: of the experiment; each fold derives its own from it and the subject's name.
         fit_predict: `(config, motion, labels, test_motion, *, classes, seed, device) -> probabilities "m k"`, at the top level of
             a module, so that other processes can find it.
@@ -48,7 +49,7 @@ class Experiment:
     """
 
     config: Any
-    motion: Float[Tensor, "n c h w"]
+    motion: Float[Tensor, "n c h w"] | Mapping[str, Float[Tensor, "n c h w"]]
     labels: Sequence[int]
     subjects: Sequence[str]
     clips: Sequence[str]
@@ -144,6 +145,9 @@ def _folds(
     Args:
         shared: unless every fold is finished, the motions go into a file that all workers read.
     """
+    if isinstance(experiment.motion, Mapping):  # each fold has motions of its own
+        alone = {name: replace(experiment, motion=motion) for name, motion in experiment.motion.items()}
+        return {name: _folds(one, store, device, shared=shared)[name] for name, one in alone.items()}
     motion, subjects = experiment.motion.numpy(), np.asarray(experiment.subjects)
     labels, names = np.asarray(experiment.labels, dtype=np.int64), sorted(set(experiment.subjects))
     if len(names) < 2:

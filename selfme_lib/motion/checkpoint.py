@@ -17,6 +17,8 @@ from .settings import LearnerConfig
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"
+SHIPPED_FORMS = {"": SHIPPED, "first-order": CHECKPOINTS / "first_order.safetensors"}
+"""What comes with the package, by its name in a profile."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -36,6 +38,11 @@ def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint; give a file written by `selfme pretrain` or a run")
     return load_network(MotionLearner, LearnerConfig, path, what="a motion learner").to(device)
+
+
+def start_of(name: str) -> Path:
+    """The file that a profile calls `checkpoint`: one of `SHIPPED_FORMS`, or a path."""
+    return SHIPPED_FORMS.get(name, Path(name))
 
 
 def save_network(network: nn.Module, config: Any, path: Path | str, **metadata: str) -> None:

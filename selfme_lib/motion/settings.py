@@ -18,6 +18,7 @@ Depth = Annotated[int, Field(ge=0, le=8, description="each level halves the fram
 Spread = Annotated[float, Field(ge=1e-3, le=100, description="the network divides by its square")]
 Weight = Annotated[float, Field(ge=0, le=1e6, description="a weight of the loss")]
 Count = Annotated[int, Field(ge=1, le=10**7, description="each is rendered or read")]
+Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(description="factors on the side of a frame")]
 FeatureName = Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"]
 
 
@@ -101,9 +102,7 @@ class TrainingConfig:
     lambda_eqv: Weight = 10.0
     lambda_dense: Weight = 1.0
     sizes: tuple[Side, ...] = ()
-    scales: Annotated[
-        tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(description="factors on the side of a frame")
-    ] = (1.0, 0.5, 0.25, 0.125)
+    scales: Scales = (1.0, 0.5, 0.25, 0.125)
     perceptual: FeatureName = "contrast"
     augmentation: Augmentation | None = Augmentation()
     seed: Annotated[int, Field(ge=0, lt=2**63, description="random generators take 63 bits")] = 0

@@ -26,6 +26,7 @@ from selfme_lib.runtime.kept import are_sound_weights, read_weights, write_weigh
 from selfme_lib.runtime.paths import safe_names
 from selfme_lib.runtime.processes import ask, local_device, run_tasks, worker_pool
 
+from .by_folds import learned_by_folds, of_fold
 from .rows import Row
 from .study import Study
 
@@ -62,7 +63,8 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
                     known = torch.from_numpy(study.subjects != subject)
                     labels = torch.from_numpy(study.labels)[known]
                     seed = fold_seed(study.settings.seed, subject)
-                    missing[path] = (config, motion[known], labels, len(study.classes), seed, device, path)
+                    seen = of_fold(study, subject).inputs(row)[known] if learned_by_folds(study) else motion[known]
+                    missing[path] = (config, seen, labels, len(study.classes), seed, device, path)
         trained = run_tasks(_train_fold, missing, pool)
         for _ in tqdm(trained, total=len(missing), desc="classifiers", unit="fold", disable=None):
             pass

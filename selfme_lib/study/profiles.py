@@ -6,6 +6,7 @@ nearest one that does: a misspelt option that is silently ignored has spoilt man
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,9 @@ from pydantic.dataclasses import dataclass
 from selfme_lib.baselines.settings import RivalsConfig
 from selfme_lib.classifier.network import ClassifierConfig
 from selfme_lib.data.readers import class_names
-from selfme_lib.motion.settings import TrainingConfig
+from selfme_lib.motion.pairs import Augmentation
+from selfme_lib.motion.settings import FeatureName, Scales, TrainingConfig, Weight
+from selfme_lib.motion.settings import Side as MotionSide
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import read_yaml
 from selfme_lib.runtime.paths import CLONE, PROFILES
@@ -89,13 +92,16 @@ class MotionProfile:
     r"""The motion learner and what is done with its motion.
 
     Attributes:
-        checkpoint: file to start from; empty means the one that comes with the package.
+        checkpoint: file to start from, with the form of its networks; empty is the one that comes with the package,
+            `first-order` the one in the paper's own form, which comes with it too.
         steps: of fine-tuning before motion is extracted; 0 uses the checkpoint unchanged.
-        frames: what fine-tuning sees: `rendered` faces of people who are not evaluated, or frames of the `clips` that
-            are, without their labels (transductive: the held-out subject has been seen).
+        frames: what fine-tuning sees, never with labels: `rendered` faces of people who are not evaluated; frames of the
+            data set in `folds`, a learner for each, which has not seen the held-out subject; or frames of all `clips`
+            (transductive: the held-out subject has been seen).
         persons, pairs: number of rendered people, and of pairs of frames of each.
         batch_size: pairs of frames per step.
-        lr, schedule: see `motion.settings.TrainingConfig` (paper: 2e-6, multistep).
+        lr, schedule, lambda_rec, lambda_eqv, lambda_dense, scales, sizes, perceptual, augmentation: see
+            `motion.settings.TrainingConfig` (paper: 2e-6, multistep, no dense term, VGG-19, no augmentation).
         gamma: motion amplification $\gamma$ at inference (Eq 2; paper: 2).
         bspline: expand by cubic B-spline and exponential (Eq 9), else bilinearly.
         methods: what the learned motion is compared with.
@@ -103,21 +109,27 @@ class MotionProfile:
 
     checkpoint: str
     steps: Annotated[int, Field(ge=0, le=10_000_000, description="of the optimiser; more take months")]
-    frames: Literal["rendered", "clips"]
+    frames: Literal["rendered", "folds", "clips"]
     persons: Annotated[int, Field(ge=1, le=100_000, description="each takes a second to draw")]
     pairs: Annotated[int, Field(ge=1, le=10_000, description="per person, kept on disk")]
     batch_size: Annotated[int, Field(ge=1, le=4_096, description="pairs that are in memory at once")]
     lr: Annotated[float, Field(ge=0, le=1, description="a larger step of Adam diverges")]
     schedule: Literal["one-cycle", "constant", "multistep"]
+    lambda_rec: Weight
+    lambda_eqv: Weight
+    lambda_dense: Weight
+    scales: Scales
+    sizes: tuple[MotionSide, ...]
+    perceptual: FeatureName
+    augmentation: Augmentation | None
     gamma: Annotated[float, Field(ge=0, le=1_000, description="beyond it the face leaves the frame")]
     bspline: bool
     methods: tuple[Literal["zero", "tvl1", "farneback", "dis", "selfme", "truth"], ...]
 
     def training(self, seed: int) -> TrainingConfig:
         """Of the fine-tuning."""
-        return TrainingConfig(
-            steps=self.steps, batch_size=self.batch_size, lr=self.lr, schedule=self.schedule, seed=seed
-        )
+        shared = {field.name for field in fields(TrainingConfig)} - {"seed"}
+        return TrainingConfig(seed=seed, **{name: getattr(self, name) for name in shared})
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -174,7 +186,7 @@ def load(profile: str, *, seed: int | None = None, folder: Path = PROFILES, **se
     """Read a profile and change some of its values.
 
     Args:
-        profile: `smoke`, `quick`, `paper`, or a YAML file with `profile: NAME` and the values that differ from it.
+        profile: `smoke`, `quick`, `gpu`, `paper`, or a YAML file with `profile: NAME` and the values that differ from it.
         seed: seed of every training; the profile's own when None.
         sections: values to change: `load("quick", classifier={"epochs": 5})`.
 

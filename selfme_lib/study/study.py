@@ -50,6 +50,7 @@ from selfme_lib.synthme import render_pairs, write_dataset
 from selfme_lib.synthme.head import HEAD
 
 from . import extraction, profiles, rival_inputs
+from .by_folds import fold_inputs, learned_by_folds, out_of_fold, seen_clips
 from .clips import prepare_clips
 from .extraction import extract
 from .profiles import Profile
@@ -68,10 +69,12 @@ class Study:
     Attributes:
         settings: everything that determines the numbers.
         run: where they are kept.
+        held_out: the subject whose frames the motion learner does not see, if it sees the data set's in `folds`.
     """
 
     settings: Profile
     run: RunFolder
+    held_out: str = ""
 
     @classmethod
     def open(cls, profile: str, run_dir: Path | str, *, seed: int | None = None, **sections: Any) -> "Study":
@@ -82,8 +85,9 @@ class Study:
 
     def changed(self, *, seed: int | None = None, **sections: Mapping[str, Any]) -> "Study":
         """The same study with other settings: `study.changed(evaluation={"seeds": 5})`."""
-        other = Study(profiles.changed(self.settings, seed=seed, **sections), self.run)
-        if "clips" in self.__dict__ and other._data_settings == self._data_settings:
+        other = Study(profiles.changed(self.settings, seed=seed, **sections), self.run, self.held_out)
+        now, then = (study.settings for study in (self, other))
+        if "clips" in self.__dict__ and (now.data, now.motion.checkpoint) == (then.data, then.motion.checkpoint):
             other.__dict__["clips"] = self.clips  # not read again
         return other
 
@@ -92,7 +96,8 @@ class Study:
         """This study on SynthME, for what needs true motion when the data set has none; itself if it is SynthME's already."""
         if self.settings.data.dataset == "synthme":
             return self
-        return self.changed(data={"dataset": "synthme", "root": "", "classes": 3, "align": False, "apex_rule": "label"})
+        data = {"dataset": "synthme", "root": "", "classes": 3, "align": False, "apex_rule": "label"}
+        return self.changed(data=data, motion={"frames": "rendered"} if learned_by_folds(self) else {})
 
     @cached_property
     def clips(self) -> list[Clip]:
@@ -136,9 +141,9 @@ class Study:
             path = DATA / f"faces-{self._faces_key}.npy"
             render_pairs(path, range(motion.persons), pairs_per_identity=motion.pairs, size=size)
             return FramePairs.from_rendered(path)
-        key = fingerprint(code=images, clips=self._clips_key, size=size)
-        starts = [0, *itertools.accumulate(len(clip.frames) for clip in self.clips)]
-        return FramePairs(stored_frames(DATA / f"frames-{key}.npy", self.clips, size), starts)
+        key = fingerprint(code=images, clips=dataset_fingerprint(seen_clips(self)), size=size)
+        starts = [0, *itertools.accumulate(len(clip.frames) for clip in seen_clips(self))]
+        return FramePairs(stored_frames(DATA / f"frames-{key}.npy", seen_clips(self), size), starts)
 
     def learner(self) -> MotionLearner:
         """The motion learner of the profile, fine-tuned if the profile says so."""
@@ -185,6 +190,8 @@ class Study:
         The learned motion is amplified before B-spline and exponential. Other motions have neither: $\gamma$ multiplies them.
         """
         learned = method == "selfme"
+        if learned and learned_by_folds(self) and not self.held_out:
+            return out_of_fold(self, lambda study: study.motion(method, bspline=bspline, gamma=gamma))
 
         def compute() -> Tensor:
             return extract(
@@ -244,7 +251,7 @@ class Study:
             predict = fit_predict_every_epoch if every_epoch else fit_predict
         else:
             config, predict = ask(pool, rivals.with_available_weights, row.rival), rivals.fit_predict
-        seen, labels = self.inputs(row), self.labels.tolist()
+        seen, labels = fold_inputs(self, row), self.labels.tolist()
         people, names = self.subjects.tolist(), [clip.name for clip in self.clips]
         return [
             Experiment(config, seen, labels, people, names, settings.seed + number, predict, settings.data.classes)
@@ -321,14 +328,9 @@ class Study:
         return fingerprint(code=tcae_training, device=DEVICE, **cause)
 
     @property
-    def _data_settings(self) -> tuple:
-        """What determines `clips`."""
-        return self.settings.data, self.settings.motion.checkpoint
-
-    @property
     def _start(self) -> Path:
         """The checkpoint that the profile starts from."""
-        start = Path(self.settings.motion.checkpoint) if self.settings.motion.checkpoint else checkpoint.SHIPPED
+        start = checkpoint.start_of(self.settings.motion.checkpoint)
         if not start.is_file():
             raise DataError(f"{start}: no such checkpoint of a motion learner; correct motion.checkpoint")
         return start
@@ -343,6 +345,7 @@ class Study:
         motion = self.settings.motion
         if not motion.steps:
             return fingerprint(code=motion_learner, checkpoint=self._start)
-        frames = self._faces_key if motion.frames == "rendered" else [self._clips_key, self.settings.data.size]
+        size = self.settings.data.size
+        frames = self._faces_key if motion.frames == "rendered" else [dataset_fingerprint(seen_clips(self)), size]
         cause = {"training": motion.training(self.settings.seed), "frames": frames, "device": DEVICE}
         return fingerprint(code=[motion_training, images], checkpoint=self._start, **cause)

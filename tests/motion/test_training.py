@@ -257,3 +257,16 @@ def test_batches_drawn_ahead_are_those_of_their_steps(pairs):
         expected = training.draw_batch(pairs, config, step, 0)
         assert torch.equal(batch.exposed_target, expected.exposed_target) and torch.equal(batch.warped, expected.warped)
     assert next(iter(training.batches(pairs, config, range(1), here))).source.device.type == "cpu"
+
+
+def test_equivariance_is_that_of_the_target(pairs, monkeypatch):
+    """The ledger's reading of Eq 7: keypoints of the bent target are compared with those of the target."""
+    learner, given = new_learner().eval(), []
+    config = TrainingConfig(steps=1, batch_size=2, lambda_dense=0)
+    monkeypatch.setattr(training, "equivariance_loss", lambda *keypoints: given.extend(keypoints) or torch.zeros(()))
+    batch = training.draw_batch(pairs, config, 0, 0)
+    with torch.no_grad():
+        training.Objective(learner, config)(batch)
+        torch.testing.assert_close(given[0], learner.forward_keypoints(batch.bent))
+        torch.testing.assert_close(given[1], learner.forward_keypoints(batch.exposed_target), atol=1e-5, rtol=1e-4)
+        assert (given[1] - learner.forward_keypoints(batch.exposed_source)).abs().max() > 1e-3

@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfme_lib.classifier.network import ClassifierConfig
+from selfme_lib.motion import checkpoint
+from selfme_lib.motion.settings import TrainingConfig
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.study import profiles
+from selfme_lib.study import profiles, rows
 
 
-@pytest.mark.parametrize("name", ["smoke", "quick", "paper"])
+@pytest.mark.parametrize("name", ["smoke", "quick", "gpu", "paper"])
 def test_a_profile_file_holds_every_value_and_nothing_else(name):
     values = yaml.safe_load((profiles.PROFILES / f"{name}.yaml").read_text())
     assert set(values) == {"profile", "seed", *profiles.SECTIONS}
@@ -25,6 +27,29 @@ def test_the_paper_profile_is_the_papers():
     assert (classifier.depth, classifier.width, classifier.heads, classifier.patch_size) == (12, 384, 6, 16)  # ViT-S/16
     assert (classifier.epochs, classifier.batch_size, classifier.lr, classifier.lr_decay) == (60, 32, 1e-4, 0.9)
     assert (classifier.omega, classifier.tau, paper.motion.gamma, paper.motion.lr) == (0.1, 0.07, 2, 2e-6)
+
+
+def test_the_paper_profiles_stage_1_is_the_papers():
+    """§3.2 and §4.3: no matching, contrast, homes, second pass or dense term; VGG-19; fine-tuned on the data set, by folds."""
+    paper = profiles.load("paper").motion
+    form = checkpoint.load(checkpoint.start_of(paper.checkpoint)).config
+    assert (form.matching, form.contrast, form.reach, form.passes) == (False, False, None, 1)
+    training = paper.training(seed=3)
+    assert (training.perceptual, training.lambda_dense, training.augmentation, training.seed) == ("vgg19", 0, None, 3)
+    rates = [training.learning_rate(epoch * training.steps // 35) for epoch in (0, 19, 20, 29, 30)]
+    assert rates == pytest.approx([2e-6, 2e-6, 2e-7, 2e-7, 2e-8])
+    assert (paper.frames, paper.gamma, paper.bspline) == ("folds", 2, True)
+    ours = profiles.load("gpu").motion  # the hybrid, under its own name
+    assert (ours.checkpoint, ours.frames, ours.perceptual, ours.lambda_dense) == ("", "rendered", "contrast", 1)
+
+
+def test_every_setting_of_the_motions_training_is_in_a_profile():
+    for field in dataclasses.fields(TrainingConfig):
+        if field.name != "seed":
+            assert field.name in {other.name for other in dataclasses.fields(profiles.MotionProfile)}
+    assert profiles.load("quick").motion.training(0) == TrainingConfig(
+        steps=120, batch_size=4, lr=1e-4, schedule="one-cycle", seed=0
+    )
 
 
 def test_values_can_be_changed_and_the_rest_stays():
@@ -142,3 +167,12 @@ def test_the_paper_profile_has_every_rival_at_its_own_size():
     networks = [value for value in vars(rivals).values() if hasattr(value, "width")]
     assert {network.width for network in networks} == {1.0}
     assert (rivals.ststnet.size, rivals.vgg16.size, rivals.tcae.size) == (28, 224, 256)
+
+
+def test_table_1_has_table_3s_rows_without_a_spline():
+    """What TV-L1's rows are to be compared with, since they have none."""
+    quick = profiles.load("quick")
+    ablation = {dataclasses.replace(row, name="") for row in rows.table_1(quick)}
+    learned = [row for row in rows.table_3(quick) if row.motion == "selfme"]
+    assert len(learned) == 2 and not any(row.bspline for row in rows.table_3(quick) if row.motion == "tvl1")
+    assert {dataclasses.replace(row, name="", bspline=False) for row in learned} <= ablation

@@ -5,6 +5,7 @@ import torch
 
 from data import recordings, trees
 from selfme_lib.data import FIVE_CLASSES, dataset_fingerprint, load_onset_apex
+from selfme_lib.evaluation import loso
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
@@ -13,6 +14,7 @@ from selfme_lib.runtime.files import read_json
 from selfme_lib.study import clips as study_clips
 from selfme_lib.study import profiles, store
 from selfme_lib.study import study as module
+from selfme_lib.study.by_folds import of_fold
 from selfme_lib.study.rows import Row, table_2, table_3_with_tcae
 from selfme_lib.study.study import Study
 from selfme_lib.study.tables import per_class, scores
@@ -180,6 +182,28 @@ def test_the_record_says_what_was_used_and_not_what_was_asked(open_study, monkey
     assert row["used"]["devices"] == ["cpu"]
     assert row["used"]["classifier"]["pretrained"] is False and row["used"]["classifier"]["width"] == 384
     assert "starting from random weights" in capsys.readouterr().err
+
+
+def test_motion_learned_by_folds_has_not_seen_the_held_out_subject(open_study, monkeypatch):
+    """One learner a fold, whose pairs hold no frame of its subject; what is shown of a clip is its own fold's motion."""
+    study = open_study(motion={"steps": 1, "frames": "folds"})
+    people = sorted(set(study.subjects.tolist()))
+    files = {subject: of_fold(study, subject).learner_file() for subject in people}
+    assert len(set(files.values())) == len(people)
+    counts = {clip.subject: 0 for clip in study.clips}
+    for clip in study.clips:
+        counts[clip.subject] += len(clip.frames)
+    for subject in people:
+        assert of_fold(study, subject).training_pairs().starts[-1] == sum(counts.values()) - counts[subject]
+    row = Row("SelfME", gamma=1.0)
+    (trial, *_) = study.experiments(row)
+    shown = study.inputs(row)
+    assert set(trial.motion) == set(people)
+    for place, subject in enumerate(study.subjects):
+        assert torch.equal(trial.motion[subject][place], shown[place])
+    tasks = loso._folds(trial, study.run.folds, "cpu", shared=False)
+    for subject, (_, _, task) in tasks.items():
+        assert task[5] == subject and np.array_equal(task[2], trial.motion[subject].numpy())
 
 
 def test_rows_of_another_size_are_resized_in_value_too(open_study):

@@ -79,7 +79,7 @@ def _methods(also: list[str]) -> "dict[str, FlowMethod]":
 
 
 def bench_train(
-    profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, paper, or a YAML file.")] = "quick",
+    profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, gpu, paper, or a YAML file.")] = "quick",
     epochs: Annotated[int, typer.Option(min=1, max=10**5, help="Epochs per measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, max=10**4, help="Measurements, of which the fastest counts.")] = 3,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side; 1 leaves that out.")] = 2,

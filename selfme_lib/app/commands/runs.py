@@ -20,7 +20,7 @@ _WITHOUT_LOSO = ("00", "01", "02", "03")  # chapters that one subject is enough 
 
 def reproduce(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    profile: Annotated[str, typer.Option(help="smoke, quick, paper, or a YAML file.")] = "quick",
+    profile: Annotated[str, typer.Option(help="smoke, quick, gpu, paper, or a YAML file.")] = "quick",
     dataset: Annotated[
         str,
         typer.Option(
@@ -95,6 +95,7 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None, run: "
     """
     from selfme_lib.data import examine
     from selfme_lib.data.readers import read_sound
+    from selfme_lib.motion.checkpoint import start_of
     from selfme_lib.runtime.files import write_json
     from selfme_lib.runtime.paths import NOTEBOOKS
     from selfme_lib.study.limits import check_size
@@ -117,7 +118,7 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None, run: "
             raise DataError(f"{place}: one subject only; {remedy}")
     if data.dataset in ("smic", "composite") and data.apex_rule == "label":
         raise UsageError("data.apex_rule: SMIC labels no apex frame; use middle, largest or list")
-    if settings.motion.checkpoint and not (NOTEBOOKS / settings.motion.checkpoint).is_file():
+    if not (NOTEBOOKS / start_of(settings.motion.checkpoint)).is_file():
         raise DataError(f"motion.checkpoint: {settings.motion.checkpoint}: no such file, seen from {NOTEBOOKS}")
     if data.root and data.skip_broken:
         read_sound(data.dataset, place, classes=data.classes, skip_broken=True)  # raises if nothing is left
