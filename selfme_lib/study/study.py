@@ -342,10 +342,9 @@ class Study:
     @property
     def _learner_key(self) -> str:
         """Fingerprint of the motion learner."""
-        motion = self.settings.motion
+        motion, size = self.settings.motion, self.settings.data.size
         if not motion.steps:
             return fingerprint(code=motion_learner, checkpoint=self._start)
-        size = self.settings.data.size
         frames = self._faces_key if motion.frames == "rendered" else [dataset_fingerprint(seen_clips(self)), size]
         cause = {"training": motion.training(self.settings.seed), "frames": frames, "device": DEVICE}
         return fingerprint(code=[motion_training, images], checkpoint=self._start, **cause)

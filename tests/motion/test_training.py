@@ -269,4 +269,4 @@ def test_equivariance_is_that_of_the_target(pairs, monkeypatch):
         training.Objective(learner, config)(batch)
         torch.testing.assert_close(given[0], learner.forward_keypoints(batch.bent))
         torch.testing.assert_close(given[1], learner.forward_keypoints(batch.exposed_target), atol=1e-5, rtol=1e-4)
-        assert (given[1] - learner.forward_keypoints(batch.exposed_source)).abs().max() > 1e-3
+        assert (given[1] - learner.forward_keypoints(batch.exposed_source)).abs().max() > 1e-4
