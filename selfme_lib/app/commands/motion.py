@@ -138,6 +138,7 @@ def pretrain(
     from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
     from selfme_lib.motion.pretraining import pretrain as train
     from selfme_lib.motion.settings import LearnerConfig, PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
+    from selfme_lib.runtime.device import DEVICE
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
     sizes = sizes_up_to(size)
@@ -157,7 +158,8 @@ def pretrain(
         start = f"torchrun --nnodes {nodes} --rdzv-endpoint HOST:PORT -m selfme_lib.app.cli pretrain …"
         raise UsageError(f"--nodes {nodes}: would wait for the other machines for ever; start it on each with {start}")
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices or "auto", num_nodes=nodes, precision=precision)
+        chosen = DEVICE if accelerator == "auto" else accelerator  # MPS only where it is asked for, as elsewhere
+        fabric = Fabric(accelerator=chosen, devices=devices or "auto", num_nodes=nodes, precision=precision)
     except (RuntimeError, ValueError) as error:  # a device that this machine lacks
         raise UsageError(f"--accelerator {accelerator} --devices {devices or 'auto'}: {error}") from None
     path = train(out, config, fabric=fabric)
