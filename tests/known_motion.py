@@ -43,5 +43,6 @@ def write_known_motion(root, *, subjects=2, clips=3, size=48):
                 **dict.fromkeys(("surface", "visible", "surface_onset", "visible_onset"), everywhere),
                 au_names=np.array(["L12", "R12"]), au_intensity=np.zeros((3, 2), np.float32),
                 pose=np.zeros((3, 5), np.float32), onset=7, apex=8, offset=9, first_frame=7,
+                true_onset=7, true_apex=8, true_offset=9,
             )  # fmt: skip
     return root

@@ -39,7 +39,7 @@ def write_report(run: RunFolder) -> Path:
         raise DataError(f"{run.path}: not a run with results; `selfme reproduce --out {run.path}` makes one")
     for name, timing in run.read_timings()["notebooks"].items():
         if timing["status"] == "done" and (lost := set(timing.get("saved", ())) - set(run.saved(name[:2]))):
-            raise DataError(f"{run.path / min(lost)}: {name} has saved it, and it is not there any more; {run.remedy}")
+            raise DataError(f"{run.path / min(lost)}: lost or damaged since {name} saved it; {run.remedy}")
     with atomic_path(run.report) as temporary:
         temporary.write_text(render(run), encoding="utf-8")
     return run.report

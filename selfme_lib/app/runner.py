@@ -132,12 +132,12 @@ def _sound(path: Path, shape: Any) -> Any:
 
 
 def _is_finished(name: str, keys: dict[str, str], run: RunFolder) -> bool:
-    """Whether a notebook was run as it is, and everything that it saved is still there as it was saved."""
+    """Whether a notebook was run as it is, and everything that it saves is there and undamaged."""
     earlier = _timings(run)["notebooks"].get(name, {})
     return (
         earlier.get("key") == keys[name]
         and _is_notebook(run.notebooks / f"{name}.ipynb")
-        and earlier.get("saved", {}).items() <= run.saved(name[:2]).items()
+        and set(earlier.get("saved", [])) <= set(run.saved(name[:2]))
         and (run.metrics.exists() or not earlier.get("scored"))
     )
 

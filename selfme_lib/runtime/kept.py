@@ -94,7 +94,7 @@ def _reserve(file: int, offset: int, length: int) -> None:
 
 def write_record(path: Path, value: Any) -> None:
     """Write a JSON value and its checksum, atomically."""
-    write_json(path, {"sha256": _json_checksum(path.name, value), "value": value})
+    write_json(path, {"sha256": checksum_of(path.name, value), "value": value})
 
 
 def read_record(path: Path) -> Any | None:
@@ -105,7 +105,7 @@ def read_record(path: Path) -> Any | None:
         record = read_json(path)
     except DataError:
         record = None
-    if isinstance(record, dict) and record.get("sha256") == _json_checksum(path.name, record.get("value")):
+    if isinstance(record, dict) and record.get("sha256") == checksum_of(path.name, record.get("value")):
         return record["value"]
     _damaged(path)
     return None
@@ -166,7 +166,8 @@ def _checksum(path: Path, length: int, name: str) -> str:
     return digest.hexdigest()
 
 
-def _json_checksum(name: str, value: Any) -> str:
+def checksum_of(name: str, value: Any) -> str:
+    """The checksum of a JSON value in a file of this name."""
     text = json.dumps(
         [name, json.loads(json.dumps(value))], sort_keys=True
     )  # names of entries are text, as in the file

@@ -20,6 +20,7 @@ class Described(TypedDict):
     title: str
     caption: str
     place: Literal["headline", "chapter", "paper"]
+    sha256: NotRequired[str]  # of the rest, see `kept.checksum_of`
 
 
 class Table(Described):
@@ -36,6 +37,7 @@ class Values(Described):
 class Figure(Described):
     kind: Literal["figure"]
     alt: str
+    picture: NotRequired[str]  # checksum of the picture beside it
 
 
 Item = Annotated[Table | Values | Figure, Field(discriminator="kind")]
@@ -47,7 +49,7 @@ class Timing(TypedDict):
     peak_memory_mb: int
     key: str
     message: str
-    saved: NotRequired[dict[str, str]]  # what the notebook saved: checksum by the file's place in the run folder
+    saved: NotRequired[list[str]]  # names of the tables, values and figures that the notebook saved
     scored: NotRequired[bool]  # whether it added to metrics.json
 
 
@@ -62,7 +64,7 @@ class Progress(TypedDict):
 
 
 class _Data(TypedDict):
-    dataset: Literal["synthme", "casme2", "smic", "samm", "casme3", "composite", "features"]
+    dataset: str
     apex_rule: str
 
 

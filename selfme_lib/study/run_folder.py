@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import atomic_path, finished, write_json
 from selfme_lib.runtime.fingerprint import file_hash
+from selfme_lib.runtime.kept import checksum_of
 from selfme_lib.runtime.settings import read_shaped
 
 if TYPE_CHECKING:  # both take a moment to import, and the command line needs neither to say what it can do
@@ -98,7 +99,8 @@ class RunFolder:
         picture = self.figures / f"{name}.png"
         with atomic_path(picture) as temporary:
             figure.savefig(temporary, dpi=dpi, bbox_inches="tight", facecolor="white", metadata={"Software": None})
-        self._save(self.figures, name, {"kind": "figure", "alt": alt}, title, caption, place)
+        record = {"kind": "figure", "alt": alt, "picture": file_hash(picture)}
+        self._save(self.figures, name, record, title, caption, place)
 
     def load(self, name: str) -> dict[str, Any]:
         """The record of a table, of values or of a figure.
@@ -143,10 +145,21 @@ class RunFolder:
             raise DataError(f"{path}: no such picture beside its .json; {self.remedy}")
         return path
 
-    def saved(self, number: str) -> dict[str, str]:
-        """Checksums of what one notebook (`05`) has saved, by the file's place in the folder."""
-        files = [path for folder in (self.results, self.figures) for path in finished(folder, f"{number}_*")]
-        return {path.relative_to(self.path).as_posix(): file_hash(path) for path in files}
+    def saved(self, number: str) -> list[str]:
+        """What one notebook (`05`) has saved and is as it was saved, whenever that was: `results/05_scores`, `figures/05_gap`."""
+        files = [path for folder in (self.results, self.figures) for path in finished(folder, f"{number}_*.json")]
+        sound = (path for path in files if self._is_as_saved(path))
+        return sorted(path.relative_to(self.path).with_suffix("").as_posix() for path in sound)
+
+    def _is_as_saved(self, path: Path) -> bool:
+        try:
+            record = self._read(path)
+        except DataError:
+            return False
+        checksum, picture = record.pop("sha256", None), self.figures / f"{path.stem}.png"
+        if record["kind"] == "figure" and not (picture.is_file() and file_hash(picture) == record.get("picture")):
+            return False
+        return checksum == checksum_of(path.name, record)
 
     def forget(self, number: str = "") -> None:
         """Remove tables, values and figures of one notebook (`05`), or of all. What was expensive stays."""
@@ -166,7 +179,8 @@ class RunFolder:
         orders = {item["name"]: item["order"] for item in self.items() if item["name"][:2] == name[:2]}
         order = orders.get(name, max(orders.values(), default=-1) + 1)  # saved again, it keeps its place
         described = {"name": name, "order": order, "title": title, "caption": caption, "place": place}
-        write_json(folder / f"{name}.json", described | record)
+        record = described | record
+        write_json(folder / f"{name}.json", record | {"sha256": checksum_of(f"{name}.json", record)})
 
 
 def _check_name(name: str) -> None:

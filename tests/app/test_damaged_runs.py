@@ -126,9 +126,19 @@ def test_what_a_notebook_saved_and_is_lost_is_missed(run, capfd):
         content = (run.path / name).read_bytes()
         (run.path / name).unlink()
         code, lines = complaint(capfd, "report", run.path)
-        assert code == 1 and re.search(f"{name}: .*makes it anew", lines[0]), lines
+        assert code == 1 and re.search(f"{name.partition('.')[0]}: lost or damaged.*makes it anew", lines[0]), lines
         (run.path / name).write_bytes(content)
     assert complaint(capfd, "report", run.path)[0] == 0
+
+
+def test_what_a_notebook_saves_again_is_not_lost(run, capfd):
+    """Somebody opens the notebook and runs it in the same folder: times differ, and nothing is damaged."""
+    run.save_values("05_counts", {"clips": 145}, title="Counts")
+    assert complaint(capfd, "report", run.path)[0] == 0
+    path = run.results / "05_counts.json"
+    path.write_text(path.read_text().replace("145", "146"))
+    code, lines = complaint(capfd, "report", run.path)
+    assert code == 1 and "results/05_counts: lost or damaged" in lines[0]
 
 
 def test_damaged_published_numbers_are_named(run, tmp_path):

@@ -79,7 +79,9 @@ def test_nothing_is_selected_by_the_held_out_labels(tmp_path):
     pd.testing.assert_frame_equal(right[rows][COLUMNS], wronged[rows][COLUMNS], check_exact=True)
 
 
-@pytest.mark.parametrize("profile", ["smoke", "quick", "paper"])
+@pytest.mark.parametrize(
+    "profile", ["smoke", "quick", "gpu"]
+)  # `paper` has a learner for each fold: tests/study/test_study
 def test_stage_1_opens_no_frame_of_anybody_who_is_evaluated(profile, monkeypatch, tmp_path):
     monkeypatch.setattr(study, "DATA", tmp_path)
     honest = study.Study.open(profile, tmp_path)

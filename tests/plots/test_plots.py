@@ -153,7 +153,7 @@ def test_timeline_separates_labelled_units_from_the_rest():
     truth = Truth(
         **flows, surface=mask, visible=mask, surface_onset=mask, visible_onset=mask,
         au_names=("L12", "R12", "L4", "R4", "L1", "R1"), au_intensity=intensity, pose=torch.zeros(10, 5),
-        onset=22, apex=24, offset=28, first_frame=20,
+        onset=22, apex=24, offset=28, true_onset=22, true_apex=24, true_offset=28, first_frame=20,
     )  # fmt: skip
     figure, axis = plt.subplots()
     data.show_timeline(axis, truth, labelled=[12])

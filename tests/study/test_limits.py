@@ -63,7 +63,7 @@ def test_every_number_has_a_range_and_the_reason_for_it(path, info):
 def test_numbers_without_sense_are_refused_in_one_line(path, value):
     """Too large by far, negative, not a number: for each number of a profile, and each number of a list."""
     for wrong in (10**30, 1e30, -1e30, -(10**30), math.nan, math.inf):
-        given = [wrong] * len(value) if isinstance(value, list) else wrong
+        given = [wrong] * max(len(value), 1) if isinstance(value, list) else wrong
         if path == ("seed",) and isinstance(wrong, float):
             continue  # the signature says so
         sections = {path[0]: changed(QUICK[path[0]], path[1:], given)} if len(path) > 1 else {path[0]: given}

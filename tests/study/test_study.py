@@ -259,16 +259,18 @@ def test_motion_that_was_given_is_what_the_picture_says(open_study, tmp_path):
     rows = []
     for subject in ("a", "b"):
         for number in range(3):
-            pixels = np.full((40, 40, 3), (0, 128, 255), np.uint8)  # blue, green, red: no strain, no v, u to the right
+            pixels = np.full((40, 40, 3), (0, 128, 128), np.uint8)  # blue, green, red: nothing moves,
+            pixels[:, 25:] = (255, 128, 255)  # but a part of the face, to the right, strained
             assert cv2.imwrite(str(tmp_path / f"{subject}_{number}.png"), pixels)
             rows.append(f"{subject},{number},{number}")
     (tmp_path / "labels.csv").write_text("\n".join(["subject,clip,label", *rows]))
     study = open_study(data={"dataset": "features", "root": str(tmp_path)})
     vit, *_ = table_3_with_tcae(study.settings)
     seen = study.inputs(vit)
-    assert seen.shape == (6, 2, 64, 64) and seen[:, 0].eq(1).all() and seen[:, 1].eq(0).all()
+    assert seen.shape == (6, 2, 64, 64) and seen[:, 1].eq(0).all()
+    assert seen[:, 0, :, 44:].eq(1).all() and seen[:, 0, :, :36].eq(0).all()
     row = next(row for row in table_2(study.settings) if row.name == "STSTNet")
-    assert study.inputs(row)[0, :, 3, 3].tolist() == [1, 0, 0]
+    assert study.inputs(row)[0, :, 3, -3].tolist() == [1, 0, 1]
     results = study.evaluate([vit, row])
     assert [len(result.predictions) for result in results] == [6, 6]
 
