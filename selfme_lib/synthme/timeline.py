@@ -92,7 +92,8 @@ class Script:
     def shot(self, frame: int) -> Shot:
         """Light and skin of a frame."""
         right, up = self.sway[frame].tolist()
-        return Shot(gain=float(self.gain[frame]), furrows=self.furrows, sway=(right, up))
+        gain = self.gain[frame]  # of double precision, and so is the picture that it scales: bytes depend on that
+        return Shot(gain=gain, furrows=self.furrows, sway=(right, up))
 
 
 def pixel_motion(identity: Identity, units: ActionUnits) -> float:

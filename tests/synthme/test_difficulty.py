@@ -205,3 +205,9 @@ def test_clips_that_fit_no_class_are_written_and_left_out_by_the_reader(tmp_path
     assert 0 < labels.count("others") < 12 and not contents.errors
     assert len(contents.clips) == 12 - labels.count("others")
     assert read_json(tmp_path / "d" / "synthme.json")["version"] == "synthme-2"
+
+
+def test_the_gain_is_of_double_precision_as_in_synthme_1():
+    """In single precision a hundredth of the frames would differ in a few grey levels from those that were published."""
+    script = write_script(make_face(Person((3,))), "happiness", Difficulty(), (7, 2))
+    assert all(script.shot(frame).gain.dtype == np.float64 for frame in range(len(script)))
