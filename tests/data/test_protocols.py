@@ -84,22 +84,17 @@ def test_a_data_set_of_nothing_but_broken_clips_is_refused(tmp_path):
         load_clips("casme2", root / "samm", skip_broken=True)
 
 
+def reproduce(root, out):
+    """The command line that reproduces the smoke profile on a CASME II."""
+    return ["reproduce", "--profile", "smoke", "--dataset", "casme2", "--root", str(root), "--out", str(out)]
+
+
 def test_reproduce_lists_what_it_does_without(tmp_path, monkeypatch, capfd):
     root = trees.casme2(tmp_path / "set")
     frame = root / "Cropped/sub01/EP02_01f/reg_img46.jpg"
     frame.write_bytes(b"")
     monkeypatch.setattr("selfme_lib.app.runner.reproduce", lambda *_, **__: [])
-    call = [
-        "reproduce",
-        "--profile",
-        "smoke",
-        "--dataset",
-        "casme2",
-        "--root",
-        str(root),
-        "--out",
-        str(tmp_path / "run"),
-    ]
+    call = reproduce(root, tmp_path / "run")
     assert cli.run(call) == 1 and "reg_img46.jpg: empty file" in capfd.readouterr().err
     assert cli.run([*call, "--skip-broken"]) == 0
     assert "1 errors in the data; clips that they concern are left out" in capfd.readouterr().err
@@ -113,17 +108,7 @@ def test_one_subject_only_is_refused_before_hours_are_spent(tmp_path, monkeypatc
     root = trees.casme2(tmp_path / "set")
     trees.write_label_file(root / trees.LABEL_FILE, trees.ROWS[:2])
     monkeypatch.setattr("selfme_lib.app.runner.reproduce", lambda *_, **__: [])
-    call = [
-        "reproduce",
-        "--profile",
-        "smoke",
-        "--dataset",
-        "casme2",
-        "--root",
-        str(root),
-        "--out",
-        str(tmp_path / "run"),
-    ]
+    call = reproduce(root, tmp_path / "run")
     assert cli.run(call) == 1
     assert (
         "one subject only; leave-one-subject-out needs two; add others, or run --only 00 01" in capfd.readouterr().err
