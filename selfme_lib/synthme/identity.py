@@ -26,6 +26,7 @@ from .shading import vertex_normals
 
 Population = Literal["evaluation", "pretraining", "choice", "fresh"]
 POPULATIONS: dict[Population, int] = {"evaluation": 1, "pretraining": 2, "choice": 3, "fresh": 4}  # random streams
+World = Literal["synthme-1", "home", "other"]
 _final = ContextVar("fresh people may be seen", default=False)
 ANCESTRIES = ("african", "asian", "caucasian")
 
@@ -91,6 +92,7 @@ class Identity:
         appearance: what is painted on the head.
         style: action unit -> (left, right) gain, the person's habit.
         glasses: whether they are worn.
+        world: where the person lives; decides textures, light and camera.
     """
 
     key: tuple[int, ...]
@@ -101,6 +103,7 @@ class Identity:
     appearance: Appearance
     style: dict[int, tuple[float, float]]
     glasses: bool = False
+    world: World = "synthme-1"
 
     def camera(self, size: int) -> Camera:
         """A view cropped to the face as in CASME II: eyes at .40 and mouth at .74 of the height."""
@@ -116,12 +119,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class Person:
-    """Who somebody is, before a face is made: the seed in a population, and how often people wear glasses and (men) beards."""
+    """Who somebody is, before a face is made: the seed in a population, how often people wear glasses and (men) beards, and the
+    world they live in."""
 
     seed: tuple[int, ...]
     population: Population = "evaluation"
     glasses: float = 0.0
     beards: float = 0.0
+    world: World = "synthme-1"
 
 
 @contextmanager
@@ -177,7 +182,7 @@ def make_face(person: Person) -> Identity:
     if wears.random() < person.beards and sex > 0.5:
         appearance = replace(appearance, beard=float(wears.uniform(0.4, 1)))
     vertices = _grow_hair(_open_eyes(head.vertices + head.displacement(weights)), appearance)
-    return Identity(key, vertices, sex, age, ancestry, appearance, style, glasses)
+    return Identity(key, vertices, sex, age, ancestry, appearance, style, glasses, person.world)
 
 
 def beard_grows(angle: np.ndarray, x: np.ndarray, height: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from selfme_lib.runtime.settings import STRICT
 from .action_units import CLASS_OF_EMOTION
 from .difficulty import SYNTHME_2, Difficulty
 from .head import HEAD
-from .identity import Person, Population, admit, make_face
+from .identity import Person, Population, World, admit, make_face
 from .layouts import LAYOUTS, ClipFiles, clip_files
 from .timeline import Script, write_script
 
@@ -45,7 +45,8 @@ class SynthConfig:
         first_identity: number of the first person; sets with disjoint ranges of people have nobody in common.
         population: of the people, see `identity`; those of two populations have nobody in common.
         fps: frames per second; a movement takes 8 to 16 frames.
-        difficulty: what stands between frames and label; `of_version` has that of each version.
+        world: where the people live, see `identity`; a version other than `synthme-1` has two.
+        difficulty: what stands between frames and label; `VERSIONS` has that of each version.
         others: also the clips that fit no class, in the proportion of the layout's data set, for tasks with five classes.
         yaw: degrees by which every head is turned, to the picture's right; the clips stay the same otherwise. Beyond 45°
             half of the face is hidden.
@@ -61,6 +62,7 @@ class SynthConfig:
     first_identity: Number = 0
     population: Population = "evaluation"
     fps: Annotated[int, Field(ge=1, le=10_000, description="frames per second")] = 50
+    world: World = "synthme-1"
     difficulty: Difficulty = Difficulty()
     others: bool = False
     yaw: Annotated[float, Field(ge=-45, le=45, description="degrees; beyond 45 half of the face is hidden")] = 0.0
@@ -73,13 +75,14 @@ class SynthConfig:
 
     @property
     def version(self) -> Version | None:
-        """The version whose difficulty this is; None if it is nobody's."""
-        return next((name for name, difficulty in VERSIONS.items() if difficulty == self.difficulty), None)
+        """The version whose difficulty and world these are; None if they are nobody's."""
+        version: Version = "synthme-1" if self.world == "synthme-1" else "synthme-2"
+        return version if self.difficulty == VERSIONS[version] else None
 
     def person(self, number: int) -> Person:
         """The `number`-th person, counted from 0."""
         seed = (self.seed, self.first_identity + number)
-        return Person(seed, self.population, self.difficulty.glasses, self.difficulty.beards)
+        return Person(seed, self.population, self.difficulty.glasses, self.difficulty.beards, self.world)
 
     def class_counts(self) -> dict[str, int]:
         """How many clips of each class the layout's data set has."""

@@ -21,8 +21,9 @@ from selfme_lib.runtime.locks import in_turn
 from selfme_lib.runtime.processes import in_parallel
 
 from .camera import Pose
+from .difficulty import SYNTHME_2
 from .head import HEAD
-from .identity import Identity, create_identity
+from .identity import Identity, Person, World, make_face
 from .render import Expression, Renderer, Shot
 from .sensor import expose, through_jpeg
 from .studio import set_up
@@ -40,6 +41,7 @@ def render_pairs(
     pairs_per_identity: int,
     size: int,
     seed: int = 0,
+    world: World = "synthme-1",
     workers: int | None = None,
 ) -> Path:
     """Render pairs of states of each person into one `.npy` file: uint8 (N, 2, size, size, 3) RGB.
@@ -53,6 +55,7 @@ def render_pairs(
         pairs_per_identity: N is this times the number of people.
         size: of a frame in pixels.
         seed: of expressions, poses and noise.
+        world: where the people live.
         workers: processes; by default one per core.
 
     Raises:
@@ -61,7 +64,7 @@ def render_pairs(
     path, people = Path(path), list(identity_seeds)
     code, identities = fingerprint(code=__name__, head=HEAD), fingerprint(code=[], people=people)
     request: dict[str, Any] = {"code": code, "identities": identities, "persons": len(people)}
-    request |= {"pairs_per_identity": pairs_per_identity, "size": size, "seed": seed}
+    request |= {"pairs_per_identity": pairs_per_identity, "size": size, "seed": seed, "world": world}
     with in_turn(path):  # two runs that share a file take turns
         _render(path, request, people, workers)
     return path
@@ -69,7 +72,7 @@ def render_pairs(
 
 def _render(path: Path, request: dict, people: list[int], workers: int | None) -> None:
     partial, record = path.with_suffix(".partial.npy"), path.with_suffix(".json")
-    pairs, size, seed = (request[name] for name in ("pairs_per_identity", "size", "seed"))
+    pairs, size, seed, world = (request[name] for name in ("pairs_per_identity", "size", "seed", "world"))
     kept = read_record(record)
     found = kept or {"request": request, "finished": {}}
     if found["request"] != request:
@@ -83,7 +86,7 @@ def _render(path: Path, request: dict, people: list[int], workers: int | None) -
     if not finished:
         with atomic_path(partial) as temporary:
             new_array(temporary, shape).flush()
-    jobs = [(partial, i, person, pairs, size, seed) for i, person in enumerate(people) if str(i) not in finished]
+    jobs = [(partial, i, person, pairs, size, seed, world) for i, person in enumerate(people) if str(i) not in finished]
     with tqdm(total=len(people), initial=len(finished), desc="faces", unit="person", disable=None) as bar:
         for index, checksum in in_parallel(_render_person, jobs, workers):
             finished[str(index)] = checksum
@@ -110,10 +113,13 @@ def _checksum(frames: np.ndarray, index: int, pairs: int) -> str:
     return array_hash(frames[index * pairs : (index + 1) * pairs])
 
 
-def _render_person(path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int) -> tuple[int, str]:
+def _render_person(
+    path: Path, index: int, identity_seed: int, pairs: int, size: int, seed: int, world: World
+) -> tuple[int, str]:
     """Render a person's pairs into their place in the file; returns the person's index and the checksum of the pairs."""
     cv2.setNumThreads(1)
-    renderer = set_up(create_identity(identity_seed, "pretraining"), size)
+    worn = {} if world == "synthme-1" else {"glasses": SYNTHME_2.glasses, "beards": SYNTHME_2.beards}
+    renderer = set_up(make_face(Person((identity_seed,), "pretraining", **worn, world=world)), size)
     frames = np.load(path, mmap_mode="r+", allow_pickle=False)
     for pair in range(pairs):
         frames[index * pairs + pair] = draw_pair(renderer, np.random.default_rng((STREAM, seed, identity_seed, pair)))

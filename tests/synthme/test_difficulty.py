@@ -62,11 +62,10 @@ def test_each_nuisance_changes_the_frames_and_only_those_that_move_something_the
     assert (still != moved).any() == (name in MOVING)
 
 
-def test_a_version_is_its_difficulty():
-    assert {name: SynthConfig(difficulty=difficulty).version for name, difficulty in VERSIONS.items()} == {
-        name: name for name in VERSIONS
-    }
-    assert SynthConfig(difficulty=replace(Difficulty(), noise=0.02)).version is None
+def test_a_version_is_its_difficulty_in_its_worlds():
+    for world, version in (("synthme-1", "synthme-1"), ("home", "synthme-2"), ("other", "synthme-2")):
+        assert SynthConfig(world=world, difficulty=VERSIONS[version]).version == version
+        assert SynthConfig(world=world, difficulty=replace(Difficulty(), noise=0.02)).version is None
 
 
 def test_populations_never_meet():
@@ -198,7 +197,9 @@ def test_others_are_drawn_where_the_layouts_data_set_has_them(layout):
 
 
 def test_clips_that_fit_no_class_are_written_and_left_out_by_the_reader(tmp_path):
-    config = SynthConfig(subjects=2, clips=6, size=32, others=True, population="choice", difficulty=SYNTHME_2)
+    config = SynthConfig(
+        subjects=2, clips=6, size=32, others=True, population="choice", world="home", difficulty=SYNTHME_2
+    )
     write_dataset(tmp_path / "d", config, workers=2)
     labels = list(chain(*draw_labels(config)))
     contents = read_dataset("synthme", tmp_path / "d")
