@@ -3,27 +3,19 @@
 They hide some skin and throw a thin shadow on it. The panes are not rendered.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .head import load_head
 from .identity import Identity
+from .shading import vertex_normals
+from .texture import PLAIN
+from .worn import Worn
 
 AROUND = 36  # points of a rim
 THICKNESS = 0.028  # decimetres
 
 
-@dataclass(frozen=True)
-class Glasses:
-    """Vertices (n, 3) on the neutral face, triangles (t, 3) that count from 0, and the colour (3,), linear RGB."""
-
-    vertices: np.ndarray
-    triangles: np.ndarray
-    colour: np.ndarray
-
-
-def fit_glasses(identity: Identity) -> Glasses:
+def fit_glasses(identity: Identity) -> Worn:
     """Glasses that fit a face; their shape and colour are the person's."""
     generator, head = np.random.default_rng((*identity.key, 6)), load_head()
     left, right = (identity.vertices[ball].mean(0) for ball, _ in head.eyes)
@@ -53,10 +45,16 @@ def fit_glasses(identity: Identity) -> Glasses:
         tubes.append(_tube(np.stack([x, np.full(10, left[1] + drop + 0.45 * height), z], axis=1)))
     counts = np.cumsum([0, *(len(vertices) for vertices, _ in tubes[:-1])])
     colour = np.array([[0.02, 0.02, 0.022], [0.10, 0.05, 0.03], [0.28, 0.27, 0.26]])[generator.integers(3)]
-    return Glasses(
-        vertices=np.concatenate([vertices for vertices, _ in tubes]),
-        triangles=np.concatenate([triangles + start for start, (_, triangles) in zip(counts, tubes)]),
-        colour=colour,
+    vertices = np.concatenate([vertices for vertices, _ in tubes])
+    triangles = np.concatenate([triangles + start for start, (_, triangles) in zip(counts, tubes)])
+    return Worn(
+        vertices=vertices,
+        triangles=triangles,
+        normals=vertex_normals(vertices, triangles),
+        texel=np.tile(PLAIN, (len(vertices), 1)),
+        tint=np.tile(colour, (len(vertices), 1)),
+        gloss=np.full(len(vertices), 0.35),
+        openness=np.ones(len(vertices)),
     )
 
 

@@ -16,12 +16,15 @@ import numpy as np
 from .action_units import ActionUnits, displacement
 from .camera import FRONTAL, Pose
 from .furrows import Furrows, draw_furrows
-from .glasses import fit_glasses
-from .head import PARTS, Head, load_head, smoothstep
-from .identity import Appearance, Identity
+from .head import PARTS, load_head
+from .identity import Identity
+from .looks import LOOKS
+from .material import inside_mouth
+from .optics import View
 from .raster import Surface, rasterise
 from .shading import Light, gloss, irradiance, soft_visibility, vertex_normals
-from .texture import EYE_RADIUS, PAINTED, PLAIN, lip_cover, paint
+from .texture import EYE_RADIUS, PAINTED
+from .worn import Worn
 
 SUPERSAMPLING = 2
 MOUTH_LIGHT = 0.4  # share of the light that reaches the teeth
@@ -79,39 +82,42 @@ class Renderer:
         identity: who.
         size: of the frame in pixels; texture detail is matched to it.
         light: the lamps. The neutral face casts their shadows, which then move with the skin.
-        backdrop: linear RGB of the wall, (3,).
+        backdrop: linear RGB of the wall, (3,), or a picture of it on the fine lattice, (side, side, 3).
     """
 
     def __init__(self, identity: Identity, *, size: int, light: Light, backdrop: np.ndarray):
         head = load_head()
         self.identity, self.size, self.light = identity, size, light
         self.camera = identity.camera(size)
-        worn = identity.appearance.long_hair
-        self.triangles = head.triangles if worn else head.triangles[head.part != PARTS.index("hair")]
-        self._atlas = paint(identity, side=min(4 * size, PAINTED))
-        self._tint, self._gloss = _vertex_material(head, identity.appearance)
+        look = LOOKS[identity.world]
+        flowing = look.hair_mesh and identity.appearance.long_hair
+        self.triangles = head.triangles if flowing else head.triangles[head.part != PARTS.index("hair")]
+        self._atlas = look.paint(identity, min(4 * size, PAINTED))
+        self._tint, self._gloss = look.material(head, identity.appearance)
         # closed lips hide the mouth from every lamp; some light gets in as soon as they part
-        self._in_mouth = MOUTH_LIGHT * _inside_mouth(head)
+        self._in_mouth = MOUTH_LIGHT * inside_mouth(head)
         self._openness = np.maximum(head.openness**0.8, self._in_mouth)
-        self._worn = np.zeros((0, 3))
-        if identity.glasses:
-            self._put_on_glasses()
+        self._skin_triangles = self.triangles
+        self._worn, self._worn_normals = np.zeros((0, 3)), np.zeros((0, 3))
+        for thing in look.worn(identity):
+            self._put_on(thing)
+        self._optics = look.optics(identity)
         self._lit = self._shadows(light.directions)
         side = size * SUPERSAMPLING
-        fade = 1.06 - 0.2 * np.linspace(0, 1, side)
-        self._backdrop = np.broadcast_to(backdrop * fade[:, None, None], (side, side, 3)).astype(np.float32)
+        fade = (1.06 - 0.2 * np.linspace(0, 1, side))[:, None, None] if np.ndim(backdrop) == 1 else 1.0
+        self._backdrop = np.broadcast_to(backdrop * fade, (side, side, 3)).astype(np.float32)
 
-    def _put_on_glasses(self) -> None:
-        glasses, n = fit_glasses(self.identity), len(self.identity.vertices)
-        more = len(glasses.vertices)
-        self._worn = glasses.vertices
-        self.triangles = np.concatenate([self.triangles, glasses.triangles + n])
-        white = np.array(PLAIN, np.float32) * (self._atlas.colour.shape[1] / PAINTED)
-        self._atlas = replace(self._atlas, position=np.concatenate([self._atlas.position, np.tile(white, (more, 1))]))
-        self._tint = np.concatenate([self._tint, np.tile(glasses.colour, (more, 1))])
-        self._gloss = np.concatenate([self._gloss, np.full(more, 0.35)])
-        self._in_mouth = np.concatenate([self._in_mouth, np.zeros(more)])
-        self._openness = np.concatenate([self._openness, np.ones(more)])
+    def _put_on(self, thing: Worn) -> None:
+        self.triangles = np.concatenate([self.triangles, thing.triangles + len(self._tint)])
+        texel = thing.texel * (self._atlas.colour.shape[1] / PAINTED)
+        position = np.concatenate([self._atlas.position, texel.astype(np.float32)])
+        self._atlas = replace(self._atlas, position=position)
+        self._tint = np.concatenate([self._tint, thing.tint])
+        self._gloss = np.concatenate([self._gloss, thing.gloss])
+        self._in_mouth = np.concatenate([self._in_mouth, np.zeros(len(thing.vertices))])
+        self._openness = np.concatenate([self._openness, thing.openness])
+        self._worn = np.concatenate([self._worn, thing.vertices])
+        self._worn_normals = np.concatenate([self._worn_normals, thing.normals])
 
     def _shadows(self, directions: np.ndarray) -> np.ndarray:
         """How much of each lamp each vertex sees: (2, n)."""
@@ -167,7 +173,9 @@ class Renderer:
         if any(shot.sway):
             lamps = lamps.swayed(*shot.sway)
             lit = np.clip(lit + sum(turn * change for turn, change in zip(shot.sway, self._swayed)), 0, 1)
-        normals = vertex_normals(state.vertices, self.triangles) @ state.pose.rotation().T
+        n = len(state.vertices) - len(self._worn)
+        normals = vertex_normals(state.vertices[:n], self._skin_triangles)
+        normals = np.concatenate([normals, self._worn_normals]) @ state.pose.rotation().T
         shine = gloss(normals, lamps, lit, self._gloss * self._openness)
         light = irradiance(normals, lamps, self._openness, lit) * self._tint
         at_vertices = np.column_stack([self._atlas.position, light, shine]).astype(np.float32)
@@ -175,10 +183,17 @@ class Renderer:
         surface = rasterise(state.points, state.depth, self.triangles, self.size * SUPERSAMPLING)
         seen = surface.weights @ at_vertices  # (k, 6)
         colour = _look_up(self._atlas.colour, seen[:, :2])
+        gleam = seen[:, 5:]
+        if colour.shape[1] == 4:  # the fourth is how much a texel shines
+            colour, gleam = colour[:, :3], colour[:, 3:] * gleam
         if shot.furrows and (lines := self._furrows.darkening(state.expression.action_units)) is not None:
             colour *= 1 - np.float32(shot.furrows) * _look_up(lines, seen[:, :2])
         picture = self._backdrop.copy()
-        picture.reshape(-1, 3)[surface.pixel] = colour * seen[:, 2:5] + seen[:, 5:]
+        picture.reshape(-1, 3)[surface.pixel] = colour * seen[:, 2:5] + gleam
+        if self._optics:
+            view = self._view(state, surface, seen[:, :2], lamps)
+            for reflect in self._optics:
+                reflect(picture, view)
         linear = shot.gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
         if path is not None:
             moved = surface.image(surface.weights @ (path / SUPERSAMPLING).astype(np.float32))
@@ -187,6 +202,19 @@ class Renderer:
             )
         response = linear * 1.05 / (1 + 0.18 * linear)  # highlights roll off softly
         return np.clip(response, 0, 1) ** np.float32(ENCODING_GAMMA)
+
+    def _view(self, state: Posed, surface: Surface, texel: np.ndarray, lamps: Light) -> View:
+        """What reflections depend on."""
+        return View(
+            camera=self.camera.supersampled(SUPERSAMPLING),
+            surface=surface,
+            texel=texel * np.float32(PAINTED / self._atlas.colour.shape[1]),
+            vertices=state.vertices,
+            points=state.points,
+            pose=state.pose,
+            gaze=state.expression.gaze,
+            lamps=lamps,
+        )
 
 
 def _exposed(picture: np.ndarray, path: Sequence[np.ndarray]) -> np.ndarray:
@@ -224,45 +252,3 @@ def _eyes() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         near = (np.linalg.norm(offset, axis=1) < 1.8 * EYE_RADIUS) & (offset[:, 2] > 0.02)
         pairs.append((ball, np.flatnonzero(near & (head.vertex_part == PARTS.index("skin")))))
     return tuple(pairs)
-
-
-def _lid_margin(head: Head) -> np.ndarray:
-    """Where the lashes grow, on the edges of the lids: (n,) in [0, 1], weaker on the lower lid."""
-    cover = np.zeros(len(head.vertices))
-    for _, centre in head.eyes:
-        offset = head.vertices - centre
-        distance = np.linalg.norm(offset, axis=1)
-        edge = smoothstep(EYE_RADIUS + 0.022, EYE_RADIUS + 0.008, distance) * (offset[:, 2] > 0)
-        cover = np.maximum(cover, edge * np.where(offset[:, 1] > 0, 1.0, 0.45))
-    return cover * (head.vertex_part == PARTS.index("skin"))
-
-
-def _inside_mouth(head: Head) -> np.ndarray:
-    """How much light an open mouth lets in: 1 for teeth, less for the tongue and the skin behind the lips, 0 elsewhere."""
-    x, y, z = head.vertices.T
-    skin = head.vertex_part == PARTS.index("skin")
-    cavity = skin & (head.openness < 0.3) & (np.abs(x) < 0.4) & (y > 6.2) & (y < 6.85) & (z < 1.53)
-    share = 0.35 * smoothstep(0.9, 1.4, z) * cavity
-    share[head.of_part("tongue")] = 0.5
-    teeth = head.of_part("teeth")
-    share[teeth] = smoothstep(0.28, 0.15, np.abs(x[teeth]))  # dark towards the corners
-    return share
-
-
-def _vertex_material(head: Head, look: Appearance) -> tuple[np.ndarray, np.ndarray]:
-    """Tint (n, 3), which multiplies the atlas, and strength of highlights (n,)."""
-    tint = np.ones((len(head.vertices), 3))
-    x, y, z = head.vertices.T
-    lips = lip_cover(head.angle(), y) * (z > 1.3)
-    tint *= 1 - (0.85 * look.lashes * _lid_margin(head))[:, None]
-    inside = _inside_mouth(head) > 0
-    tint[inside] = [0.45, 0.16, 0.14]
-    tint[head.of_part("teeth")] = [0.72, 0.66, 0.56]
-    tint[head.of_part("tongue")] = [0.42, 0.16, 0.15]
-    forehead = np.exp(-((x / 0.25) ** 2)) * (y > 6.9)
-    shine = 0.10 * look.oiliness * (1 + 0.8 * forehead) + 0.20 * lips
-    shine[head.of_part("eye")] = 0.15
-    shine[inside] = 0.3
-    shine[head.of_part("hair")] = 0.1
-    shine *= 1 - 0.6 * (y > look.hair_begins(head.angle()))
-    return tint, shine
