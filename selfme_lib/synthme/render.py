@@ -223,6 +223,7 @@ def _exposed(picture: np.ndarray, path: Sequence[np.ndarray]) -> np.ndarray:
     if longest < 0.05:
         return picture
     instants = 2 * int(np.clip(np.ceil(longest / 2), 1, 6)) + 1  # two pixels of a blink in a step, at most
+    picture = picture.astype(np.float32)  # of double precision, OpenCV 5 makes the border black
     row, column = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
     total = np.zeros_like(picture)
     for moment in (np.arange(instants) + 0.5) / instants - 0.5:

@@ -166,6 +166,13 @@ def test_an_exposure_smears_an_edge_over_the_path_that_it_moves():
     assert _exposed(picture, [path[1], path[1]]) is picture
 
 
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_an_exposure_leaves_a_wall_as_it_is_up_to_the_border(precision):
+    wall = np.full((32, 32, 3), 0.5, precision)
+    moved = np.full((32, 32), 0.3, np.float32)
+    np.testing.assert_allclose(_exposed(wall, [moved, moved]), wall, atol=1e-6)
+
+
 def test_the_range_of_units_is_one_in_the_middle_and_spans_much():
     ranges = [_range(recipe) for emotion in CLASS_OF_EMOTION for recipe in RECIPES[emotion]]
     assert np.mean(np.log(ranges)) == pytest.approx(0, abs=1e-6)
