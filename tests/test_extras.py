@@ -138,14 +138,15 @@ def test_what_needs_an_extra_says_so_in_one_line(tmp_path):
     codes, said = selfme(
         ["reproduce", "--profile", "smoke", "--out", tmp_path],
         ["sweep", "notebooks/05_loso_evaluation.ipynb", "notebooks/grids/table_1.yaml", "--out", tmp_path],
+        ["synth", tmp_path / "faces", "--codec", "h264"],
         ["explore", "--no-browser"],
         ["student", "notebooks/02_motion_learning.ipynb", tmp_path],
         ["site", tmp_path],
     )
-    assert codes == [2] * 5
+    assert codes == [2] * 6
     lines = said.splitlines()
     extras = [re.fullmatch(r'selfme: .*pip install "selfme\[(\w+)\]".*', line)[1] for line in lines]
-    assert extras == ["notebooks", "notebooks", "notebooks", "notebooks", "docs"]
+    assert extras == ["notebooks", "notebooks", "video", "notebooks", "notebooks", "docs"]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from selfme_lib.runtime.kept import is_sound, read_record, write_record
 from selfme_lib.runtime.locks import in_turn
 from selfme_lib.runtime.settings import from_plain, read_shaped
 
+from .codec import through_h264
 from .ground_truth import exact_flow, flow_arrays, save_arrays, truth_arrays
 from .layouts import LABEL_SHEETS, write_label_sheet
 from .plan import PlannedClip, SynthConfig, draw_labels, fingerprint, plan_clips
@@ -50,8 +51,10 @@ def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None 
 
     Raises:
         DataError: the folder holds something else.
+        UsageError: the configuration asks for H.264, and PyAV is not installed.
     """
     root = Path(root)
+    fingerprint(config)  # an encoder that is missing is named before there is a folder
     root.mkdir(parents=True, exist_ok=True)
     with in_turn(root):  # two runs that share a folder take turns
         _claim(root, config)
@@ -59,7 +62,9 @@ def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None 
             shutil.rmtree(leftover)
         clips = plan_clips(config)
         missing = [clip for clip in clips if not _finished(root, clip)]
-        film_clips(partial(_render_clip, root), missing, config.size, workers, title="SynthME", total=len(clips))
+        film_clips(
+            partial(_render_clip, root, config), missing, config.size, workers, title="SynthME", total=len(clips)
+        )
         sheet = LABEL_SHEETS.get(config.layout)
         if sheet and (missing or not (root / sheet).is_file()):
             write_label_sheet(root / sheet, config.layout, [_label(clip) for clip in clips])
@@ -132,7 +137,22 @@ def _checksum(root: Path, clip: PlannedClip) -> str:
     return digest.hexdigest()
 
 
-def _render_clip(root: Path, renderer: Renderer, clip: PlannedClip) -> None:
+def _recorded(
+    config: SynthConfig, renderer: Renderer, clip: PlannedClip, wanted: Collection[int]
+) -> Iterator[tuple[int, bytes]]:
+    """Indices and files of the `wanted` frames of a clip, in order."""
+    script, files = clip.script, clip.files
+    if config.codec == "none":
+        frames = film(renderer, script, wanted=wanted)
+    else:  # every frame depends on those before it
+        shown = (picture for _, picture in film(renderer, script))
+        frames = enumerate(through_h264(shown, config.size, config.fps))
+    for frame, picture in frames:
+        if frame in wanted:
+            yield frame, files.encode(picture, script.jpeg_quality)
+
+
+def _render_clip(root: Path, config: SynthConfig, renderer: Renderer, clip: PlannedClip) -> None:
     """Write the frames of a clip and then its truth."""
     script, files = clip.script, clip.files
     folder = root / files.folder
@@ -140,9 +160,8 @@ def _render_clip(root: Path, renderer: Renderer, clip: PlannedClip) -> None:
     temporary = root / f".unfinished-{uuid.uuid4().hex[:12]}"
     temporary.mkdir()
     try:
-        for frame, picture in film(renderer, script):
-            path = temporary / files.frame_name(script.first_frame + frame)
-            path.write_bytes(files.encode(picture, script.jpeg_quality))
+        for frame, content in _recorded(config, renderer, clip, range(len(script))):
+            (temporary / files.frame_name(script.first_frame + frame)).write_bytes(content)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
     finally:
@@ -186,7 +205,7 @@ def render_excerpts(
         raise UsageError(f"the configuration has no clip {'/'.join(unknown)}")
     chosen = [clip for key, clip in planned.items() if key in missing]
     title = f"rendering at yaw {config.yaw:g}°"
-    film_clips(partial(_render_excerpt, paths), chosen, config.size, workers, title=title, total=len(chosen))
+    film_clips(partial(_render_excerpt, paths, config), chosen, config.size, workers, title=title, total=len(chosen))
     return paths
 
 
@@ -200,9 +219,11 @@ def load_excerpt(path: Path) -> Excerpt:
         raise DataError(f"{path}: damaged ({error}); delete it and run the command again") from None
 
 
-def _render_excerpt(paths: Mapping[tuple[str, str], Path], renderer: Renderer, clip: PlannedClip) -> None:
+def _render_excerpt(
+    paths: Mapping[tuple[str, str], Path], config: SynthConfig, renderer: Renderer, clip: PlannedClip
+) -> None:
     script, files = clip.script, clip.files
-    frames = film(renderer, script, wanted=(script.onset, script.apex))
-    onset, apex = (decode(files.encode(picture, script.jpeg_quality)) for _, picture in frames)
+    frames = _recorded(config, renderer, clip, (script.onset, script.apex))
+    onset, apex = (decode(content) for _, content in frames)
     flow = flow_arrays(exact_flow(renderer, script.state(script.apex), script.state(script.onset)), "backward")
     save_arrays(paths[files.subject, files.name], {"onset": onset, "apex": apex, **flow}, sealed=True)

@@ -18,6 +18,7 @@ from selfme_lib.runtime.fingerprint import fingerprint as runtime_fingerprint
 from selfme_lib.runtime.settings import STRICT
 
 from .action_units import CLASS_OF_EMOTION
+from .codec import Codec, encoder_version
 from .difficulty import SYNTHME_2, Difficulty
 from .head import HEAD
 from .identity import Person, Population, World, admit, make_face
@@ -47,6 +48,7 @@ class SynthConfig:
         fps: frames per second; a movement takes 8 to 16 frames.
         world: where the people live, see `identity`; a version other than `synthme-1` has two.
         difficulty: what stands between frames and label; `VERSIONS` has that of each version.
+        codec: "h264" records each clip as a video before its frames are written, as CASME II, SMIC and SAMM were recorded.
         others: also the clips that fit no class, in the proportion of the layout's data set, for tasks with five classes.
         yaw: degrees by which every head is turned, to the picture's right; the clips stay the same otherwise. Beyond 45°
             half of the face is hidden.
@@ -64,6 +66,7 @@ class SynthConfig:
     fps: Annotated[int, Field(ge=1, le=10_000, description="frames per second")] = 50
     world: World = "synthme-1"
     difficulty: Difficulty = Difficulty()
+    codec: Codec = "none"
     others: bool = False
     yaw: Annotated[float, Field(ge=-45, le=45, description="degrees; beyond 45 half of the face is hidden")] = 0.0
 
@@ -95,8 +98,13 @@ class SynthConfig:
 
 
 def fingerprint(config: SynthConfig) -> str:
-    """A short hash of the settings, the renderer's code and the head: equal for equal data."""
-    return runtime_fingerprint(code="selfme_lib.synthme.dataset", head=HEAD, config=config.to_plain())
+    """A short hash of the settings, the renderer's code, the head and, if there is one, the encoder: equal for equal data.
+
+    Raises:
+        UsageError: the settings ask for an encoder, and there is none.
+    """
+    encoder = {} if config.codec == "none" else {"encoder": encoder_version()}
+    return runtime_fingerprint(code="selfme_lib.synthme.dataset", head=HEAD, config=config.to_plain(), **encoder)
 
 
 @dataclass(frozen=True)

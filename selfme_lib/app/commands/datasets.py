@@ -27,12 +27,27 @@ def synth(
     first_identity: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Number of the first person; other numbers are other people.")
     ] = 0,
+    world: Annotated[
+        Literal["home", "other"], typer.Option(help="Where the people live: other skin, light and cameras.")
+    ] = "home",
+    codec: Annotated[
+        Literal["none", "h264"], typer.Option(help="h264: recorded as a video first, as real data sets were.")
+    ] = "none",
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
-    from selfme_lib.synthme import SynthConfig, write_dataset
+    from selfme_lib.synthme import SYNTHME_2, SynthConfig, write_dataset
 
     config = SynthConfig(
-        subjects=subjects, clips=clips, size=size, seed=seed, layout=layout, first_identity=first_identity, yaw=yaw
+        subjects=subjects,
+        clips=clips,
+        size=size,
+        seed=seed,
+        layout=layout,
+        first_identity=first_identity,
+        yaw=yaw,
+        world=world,
+        difficulty=SYNTHME_2,
+        codec=codec,
     )
     write_dataset(out, config)
     print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
