@@ -21,11 +21,13 @@ from selfme_lib.runtime.kept import seal
 
 from .action_units import code
 from .camera import Pose
+from .raster import Surface
 from .render import Expression, Renderer
 from .timeline import UNITS, Script
 from .truth import FRAME_NUMBERS, MASKS
 
 DEPTH_TOLERANCE = 0.02  # decimetres
+FINER = 3  # whether a point is visible is looked up on a lattice so many times as fine; odd, so that pixel centres are on it
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,35 @@ class ExactFlow:
         return self.action_unit + self.head
 
 
+@dataclass(frozen=True)
+class _State:
+    """A state of face and head: vertices before the pose, the pose, and what is seen on a lattice `FINER` times as fine."""
+
+    vertices: np.ndarray
+    pose: Pose
+    fine: Surface
+
+
+def _state(renderer: Renderer, expression: Expression, pose: Pose) -> _State:
+    vertices = renderer.vertices(expression)
+    return _State(vertices, pose, renderer.surface(vertices, pose, supersampling=FINER))
+
+
 def exact_flow(renderer: Renderer, here: tuple[Expression, Pose], there: tuple[Expression, Pose]) -> ExactFlow:
     """Where each pixel of the picture `here` is found in the picture `there`.
 
     With `here` the apex and `there` the onset this is the backward flow: apex(u) = onset(u + flow(u)).
     """
-    vertices_here, vertices_there = renderer.vertices(here[0]), renderer.vertices(there[0])
-    seen = renderer.surface(vertices_here, here[1])
-    point_here, point_there = seen.weights @ vertices_here, seen.weights @ vertices_there
-    start = np.stack([seen.pixel % seen.size, seen.pixel // seen.size], axis=1)
-    rigid, _ = renderer.camera.project(point_here, there[1])
-    end, depth = renderer.camera.project(point_there, there[1])
+    return _flow(renderer, _state(renderer, *here), _state(renderer, *there))
 
-    fine = 3  # whether it is visible there is looked up on a lattice three times as fine
-    other = renderer.surface(vertices_there, there[1], supersampling=fine)
-    visible = depth <= other.depth_at((end + 0.5) * fine - 0.5, background=0) + DEPTH_TOLERANCE
+
+def _flow(renderer: Renderer, here: _State, there: _State) -> ExactFlow:
+    seen = here.fine.coarser(FINER, *renderer.camera.project(here.vertices, here.pose))
+    point_here, point_there = seen.weights @ here.vertices, seen.weights @ there.vertices
+    start = np.stack([seen.pixel % seen.size, seen.pixel // seen.size], axis=1)
+    rigid, _ = renderer.camera.project(point_here, there.pose)
+    end, depth = renderer.camera.project(point_there, there.pose)
+    visible = depth <= there.fine.depth_at((end + 0.5) * FINER - 0.5, background=0) + DEPTH_TOLERANCE
     return ExactFlow(
         action_unit=seen.image((end - rigid).astype(np.float32)),
         head=seen.image((rigid - start).astype(np.float32)),
@@ -78,8 +94,8 @@ def flow_arrays(flow: ExactFlow, direction: str) -> dict[str, np.ndarray]:
 
 def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
     """The truth of a clip as `truth` reads it."""
-    onset, apex = script.state(script.onset), script.state(script.apex)
-    backward, forward = exact_flow(renderer, apex, onset), exact_flow(renderer, onset, apex)
+    onset, apex = (_state(renderer, *script.state(frame)) for frame in (script.onset, script.apex))
+    backward, forward = _flow(renderer, apex, onset), _flow(renderer, onset, apex)
     masks = (backward.surface, backward.visible, forward.surface, forward.visible)
     return {
         **flow_arrays(backward, "backward"),

@@ -10,6 +10,7 @@ $\beta_i \propto \lambda_i / z_i$ on the surface.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -23,13 +24,29 @@ class Surface:
 
     Attributes:
         pixel: (k,) flat numbers (row * size + column), each once, ascending; inverse_depth: (k,).
-        weights: (k, n) sparse, three barycentric coordinates per row: `weights @ values` interpolates values at vertices.
+        owner: (k,) which of the s triangles that were drawn is seen; corners: (s, 3) their vertices, of `vertices` in all.
+        planes: (3, 3, s) the coefficients a, b, c of what each corner contributes to the inverse depth, linear on the screen.
     """
 
     pixel: np.ndarray
-    weights: csr_matrix
     inverse_depth: np.ndarray
     size: int
+    owner: np.ndarray
+    corners: np.ndarray
+    vertices: int
+    planes: np.ndarray
+
+    @cached_property
+    def weights(self) -> csr_matrix:
+        """(k, vertices) sparse, three barycentric coordinates per row: `weights @ values` interpolates values at vertices."""
+        row, column = np.divmod(self.pixel, self.size)
+        barycentric = np.empty((len(self.pixel), 3), np.float32)
+        for corner, (a, b, c) in enumerate(self.planes.swapaxes(0, 1)):
+            numerator = a.take(self.owner) * column + b.take(self.owner) * row + c.take(self.owner)
+            barycentric[:, corner] = numerator / self.inverse_depth
+        start_of_row = np.arange(0, 3 * len(self.pixel) + 1, 3, dtype=np.int32)
+        corners = self.corners.astype(np.int32).take(self.owner, axis=0)
+        return csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(self.pixel), self.vertices))
 
     def image(self, values: np.ndarray, background: float = 0.0) -> np.ndarray:
         """Values at the k pixels, (k,) or (k, c) -> image (size, size) or (c, size, size) of the same type."""
@@ -44,70 +61,94 @@ class Surface:
         inside = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < self.size)
         return np.where(inside, nearest[row * inside, column * inside], background)
 
+    def coarser(self, factor: int, points: np.ndarray, depth: np.ndarray) -> "Surface":
+        """What is seen on a lattice that is an odd `factor` as coarse, whose pixel centres are some of these; there the vertices
+        have the coordinates `points` (n, 2)."""
+        row, column = np.divmod(self.pixel, self.size)
+        kept = np.flatnonzero((row % factor == factor // 2) & (column % factor == factor // 2))
+        row, column, owner, size = row[kept] // factor, column[kept] // factor, self.owner[kept], self.size // factor
+        planes = _planes(points, depth, self.corners)
+        a, b, c = planes.sum(1)
+        inverse_depth = (b.take(owner) * row + c.take(owner)) + a.take(owner) * column
+        return Surface(row * size + column, inverse_depth, size, owner, self.corners, self.vertices, planes)
+
 
 def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: int) -> Surface:
     """Draw triangles (t, 3) into a square frame; those that face away and slivers without area are left out.
 
     The vertices have pixel coordinates `points` (n, 2) and positive distances `depth` (n,).
     """
-    # arrays over corners are kept as (3, t): NumPy is slow along a last axis of three
-    x, y = points[triangles.T, 0], points[triangles.T, 1]
-    x1, x2, y1, y2 = np.roll(x, -1, 0), np.roll(x, -2, 0), np.roll(y, -1, 0), np.roll(y, -2, 0)
-    a, b, c = y2 - y1, x1 - x2, x2 * y1 - x1 * y2  # the half plane of the edge opposite each corner
-    area = c.sum(0)
-    first = np.maximum(np.ceil(y.min(0) - EDGE_TOLERANCE), 0).astype(np.int32)
-    last = np.minimum(np.floor(y.max(0) + EDGE_TOLERANCE), size - 1).astype(np.int32)
-    seen = np.flatnonzero((area > 1e-9) & (last >= first) & (x.max(0) >= 0) & (x.min(0) <= size - 1))
-    inverse = 1 / depth[triangles[seen].T]
-    order = np.argsort(inverse.sum(0), kind="stable")  # far to near: few fragments then need correcting
-    seen, inverse = seen[order], inverse[:, order]
-    first, last = first[seen], last[seen]
-    a, b, c = (edge[:, seen] / area[seen] for edge in (a, b, c))
+    # arrays over corners are kept as (3, t), since NumPy is slow along a last axis of three; indices are of its own width
+    x, y = (np.ascontiguousarray(along).take(triangles.T) for along in points.T)
+    area = (x[2] - x[0]) * (y[1] - y[0]) - (x[1] - x[0]) * (y[2] - y[0])
+    (left, right), (first, last) = (_centres(v.min(0), v.max(0), size) for v in (x, y))
+    seen = np.flatnonzero((area > 1e-9) & (right >= left) & (last >= first))
+    corners, first, rows = triangles[seen], first[seen], (last - first + 1)[seen]
+    planes = _planes(points, depth, corners)
 
-    # spans: one per row of each triangle
-    rows = last - first + 1
-    owner = np.repeat(np.arange(len(seen), dtype=np.int32), rows)
-    row = np.repeat(first, rows) + _counters(rows)
-    left, right = np.full(len(row), -1.0), np.full(len(row), float(size))
-    for corner in range(3):
-        slope = a[corner][owner]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bound = (b[corner][owner] * -row - c[corner][owner]) / slope
-        np.maximum(left, bound, out=left, where=slope > 0)
-        np.minimum(right, bound, out=right, where=slope < 0)
-    start = np.maximum(np.ceil(left - EDGE_TOLERANCE), 0).astype(np.int32)
-    stop = np.minimum(np.floor(right + EDGE_TOLERANCE), size - 1).astype(np.int32)
-    crossed = stop >= start
-    owner, row, start, stop = owner[crossed], row[crossed], start[crossed], stop[crossed]
+    # spans: one per row of each triangle, between two left and two right edges (one of them twice)
+    owner = np.repeat(np.arange(len(seen)), rows)
+    row = np.arange(len(owner)) + np.repeat(first - (np.cumsum(rows) - rows), rows)
+    left, right = (
+        limit(*(slope.take(owner) * row + at_0.take(owner) for slope, at_0 in edges))
+        for limit, edges in zip((np.maximum, np.minimum), _sides(*planes))
+    )
+    start, stop = _centres(left, right, size)
 
-    # fragments: one per pixel of each span. Numerators of the barycentric coordinates sum to 1/z
-    a, b, c = a * inverse, b * inverse, c * inverse
-    length = stop - start + 1
-    column = np.repeat(start, length) + _counters(length)
-    pixel = np.repeat(row * size, length) + column
-    at_row = b.sum(0)[owner] * row + c.sum(0)[owner]
-    inverse_depth = np.repeat(at_row, length) + np.repeat(a.sum(0)[owner], length) * column
-    owner = np.repeat(owner, length)
+    # fragments: one per pixel of each span. What the corners contribute to 1/z is linear on the screen
+    a, b, c = planes.sum(1)
+    length = np.maximum(stop - start + 1, 0)
+    span = np.repeat(np.arange(len(row)), length)
+    column = np.arange(len(span)) + (start - (np.cumsum(length) - length)).take(span)
+    pixel = (row * size).take(span) + column
+    inverse_depth = (b.take(owner) * row + c.take(owner)).take(span) + a.take(owner).take(span) * column
 
-    nearest = np.full(size * size, -1, np.int32)
-    nearest[pixel] = np.arange(len(pixel), dtype=np.int32)  # the last written wins, and is nearly always the nearest
-    while len(nearer := np.flatnonzero(inverse_depth > inverse_depth[nearest[pixel]])):
+    nearest = np.full(size * size, -1)
+    nearest[pixel] = np.arange(len(pixel))  # the last written wins at first
+    nearer = np.flatnonzero(inverse_depth > inverse_depth.take(nearest.take(pixel)))
+    while len(nearer):
         nearest[pixel[nearer]] = nearer
-    fragment = nearest[nearest >= 0]
+        nearer = nearer[inverse_depth[nearer] > inverse_depth[nearest[pixel[nearer]]]]
+    pixel = np.flatnonzero(nearest >= 0)
+    fragment = nearest[pixel]
+    return Surface(
+        pixel=pixel,
+        inverse_depth=inverse_depth[fragment],
+        size=size,
+        owner=owner[span[fragment]],
+        corners=corners,
+        vertices=len(points),
+        planes=planes,
+    )
 
-    owner, pixel, inverse_depth = owner[fragment], pixel[fragment], inverse_depth[fragment]
-    column, row = pixel % size, pixel // size
-    barycentric = np.empty((len(pixel), 3), np.float32)
-    for corner in range(3):
-        numerator = a[corner][owner] * column + b[corner][owner] * row + c[corner][owner]
-        barycentric[:, corner] = numerator / inverse_depth
-    corners = triangles.astype(np.int32).take(seen[owner], axis=0)
-    start_of_row = np.arange(0, 3 * len(pixel) + 1, 3, dtype=np.int32)
-    weights = csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(pixel), len(points)))
-    return Surface(pixel=pixel, weights=weights, inverse_depth=inverse_depth, size=size)
+
+def _planes(points: np.ndarray, depth: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """What the corners of triangles (s, 3) add to the inverse depth at (x, y), a x + b y + c: (3, 3, s), coefficients first."""
+    x, y = (np.ascontiguousarray(along).take(corners.T) for along in points.T)
+    x1, x2, y1, y2 = x[[1, 2, 0]], x[[2, 0, 1]], y[[1, 2, 0]], y[[2, 0, 1]]
+    a, b, c = (
+        y2 - y1,
+        x1 - x2,
+        x2 * y1 - x1 * y2,
+    )  # the half plane of the edge opposite each corner; c adds up to the area
+    return np.stack([a, b, c]) / c.sum(0) * (1 / depth.take(corners.T))
 
 
-def _counters(lengths: np.ndarray) -> np.ndarray:
-    """[3, 2] -> [0, 1, 2, 0, 1]."""
-    starts = (np.cumsum(lengths) - lengths).astype(np.int32)
-    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat(starts, lengths)
+def _centres(low: np.ndarray, high: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last pixel centre in an interval of a row or column; the last is before the first if there is none."""
+    first = np.clip(np.ceil(low - EDGE_TOLERANCE), 0, size)
+    last = np.clip(np.floor(high + EDGE_TOLERANCE), -1, size - 1)
+    return first.astype(np.intp), last.astype(np.intp)
+
+
+def _sides(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[list, list]:
+    """The edges that bound triangles on the left and on the right, two each: lines x = slope y + at_0 as pairs of (s,)."""
+    a = np.where(np.abs(a) < 1e-12 * np.abs(b), 0, a)  # level edges bound neither side
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope, at_0 = -b / a, -c / a
+    order, columns = np.argsort(a, axis=0), np.arange(a.shape[1])
+    right, middle, left = ((slope[corner, columns], at_0[corner, columns]) for corner in order)
+    sign = a[order[1], columns]
+    second_left = [np.where(sign > 0, one, other) for one, other in zip(middle, left)]
+    second_right = [np.where(sign < 0, one, other) for one, other in zip(middle, right)]
+    return [left, second_left], [right, second_right]

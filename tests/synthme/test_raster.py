@@ -74,3 +74,39 @@ def test_no_cracks_between_neighbours(middle):
     points = np.concatenate([corners, middle[None]])
     fan = orient(points, np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]))
     assert len(rasterise(points, np.ones(5), fan, 16).pixel) == 256
+
+
+def brute_force(points, depth, triangles, size):
+    """Inverse depth of the nearest triangle at each pixel by testing all pixels against all half planes."""
+    row, column = np.mgrid[:size, :size]
+    nearest = np.zeros((size, size))
+    for corners in triangles:
+        (x, y), z = points[corners].T, depth[corners]
+        shares = []
+        for i, j in ((1, 2), (2, 0), (0, 1)):
+            shares.append((column - x[i]) * (y[j] - y[i]) - (row - y[i]) * (x[j] - x[i]))
+        area = sum(shares)
+        if (area > 1e-9).all():
+            inside = np.min(shares, axis=0) >= 0
+            inverse = sum(share / z for share, z in zip(shares, z)) / area
+            nearest = np.where(inside, np.maximum(nearest, inverse), nearest)
+    return nearest
+
+
+def test_all_pixels_against_all_half_planes(generator):
+    points, depth = generator.uniform(-5, 30, (60, 2)), generator.uniform(1, 9, 60)
+    points[:20] = points[:20].round()  # level and upright edges, and corners on pixel centres
+    points[1::4, 1] = points[::4, 1]
+    triangles = orient(points, generator.permutation(60).reshape(20, 3))
+    seen = rasterise(points, depth, triangles, 24)
+    assert np.allclose(seen.image(seen.inverse_depth), brute_force(points, depth, triangles, 24))
+
+
+def test_a_finer_lattice_knows_what_a_coarser_one_sees(generator):
+    points, depth = generator.uniform(-2, 18, (30, 2)), generator.uniform(1, 9, 30)
+    triangles = orient(points, np.arange(30).reshape(10, 3))
+    fine = rasterise((points + 0.5) * 3 - 0.5, depth, triangles, 48)
+    found, expected = fine.coarser(3, points, depth), rasterise(points, depth, triangles, 16)
+    assert np.array_equal(found.pixel, expected.pixel) and len(found.pixel) > 100
+    assert np.array_equal(found.inverse_depth, expected.inverse_depth)
+    assert np.array_equal(found.weights.toarray(), expected.weights.toarray())
