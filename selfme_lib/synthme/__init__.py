@@ -2,7 +2,8 @@
 
 Imports `runtime` only. Begin with `studio`, which puts people before the camera. The picture: `head` (mesh and shape targets),
 `action_units`, `identity`, `camera`, `raster`, `shading`, `texture`, `render`. The data set: `timeline` (what happens in a clip),
-`sensor`, `ground_truth`, `plan` (settings), `layouts`, `truth`, `dataset` (files), `pretraining` (pairs of frames).
+`sensor`, `ground_truth`, `plan` (settings), `layouts`, `truth`, `dataset` (files), `onset_apex` (of many
+people), `pretraining` (pairs of frames).
 What sets versions and worlds apart: `plan.VERSIONS`, people in `identity.POPULATIONS`, nuisances in `difficulty`, light, skin and
 camera in `shading.draw_light`, `texture.paint` and `sensor.expose`.
 
@@ -14,6 +15,7 @@ from .camera import Pose
 from .dataset import write_dataset
 from .difficulty import SYNTHME_2, Difficulty
 from .identity import Identity, Person, create_identity, final_tables
+from .onset_apex import read_onset_apex, render_onset_apex
 from .plan import VERSIONS, SynthConfig, fingerprint
 from .pretraining import render_pairs
 from .render import Expression, Renderer, Shot
@@ -34,7 +36,9 @@ __all__ = [
     "final_tables",
     "fingerprint",
     "neutral_face",
+    "read_onset_apex",
     "render_face",
+    "render_onset_apex",
     "render_pairs",
     "render_recording",
     "set_up",

@@ -222,8 +222,15 @@ def load_excerpt(path: Path) -> Excerpt:
 def _render_excerpt(
     paths: Mapping[tuple[str, str], Path], config: SynthConfig, renderer: Renderer, clip: PlannedClip
 ) -> None:
-    script, files = clip.script, clip.files
+    path = paths[clip.files.subject, clip.files.name]
+    save_arrays(path, excerpt_arrays(config, renderer, clip), sealed=True)
+
+
+def excerpt_arrays(config: SynthConfig, renderer: Renderer, clip: PlannedClip) -> dict[str, np.ndarray]:
+    """Onset and apex of a clip as its files hold them, the motion between them as in `flow_arrays`, and masks of the apex."""
+    script = clip.script
     frames = _recorded(config, renderer, clip, (script.onset, script.apex))
     onset, apex = (decode(content) for _, content in frames)
-    flow = flow_arrays(exact_flow(renderer, script.state(script.apex), script.state(script.onset)), "backward")
-    save_arrays(paths[files.subject, files.name], {"onset": onset, "apex": apex, **flow}, sealed=True)
+    flow = exact_flow(renderer, script.state(script.apex), script.state(script.onset))
+    masks = {"surface": flow.surface, "visible": flow.visible}
+    return {"onset": onset, "apex": apex, **flow_arrays(flow, "backward"), **masks}
