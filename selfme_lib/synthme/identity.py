@@ -19,7 +19,8 @@ import numpy as np
 
 from selfme_lib.runtime.errors import UsageError
 
-from .action_units import FACE_UNITS
+from . import other_people
+from .action_units import FACE_UNITS, ActionUnits, displacement
 from .camera import Camera
 from .head import Head, load_head, smoothstep
 from .shading import vertex_normals
@@ -36,6 +37,7 @@ SHAPE_SPREAD = {
     "ears": 0.2,
 }  # fmt: skip
 LARGEST_SHAPE = 0.6
+GAIN_SPREAD = (0.25, 0.08, 0.08)  # of a unit's gain, and of its left and right side
 NARROWEST_EYE = 0.075  # decimetres between the lids
 # targets that move or tilt whole features, or that other parameters control already
 LEFT_OUT = (
@@ -93,6 +95,7 @@ class Identity:
         style: action unit -> (left, right) gain, the person's habit.
         glasses: whether they are worn.
         world: where the person lives; decides textures, light and camera.
+        bend: (n, 3, 3) how action units move this person otherwise than everybody else; None for people of home.
     """
 
     key: tuple[int, ...]
@@ -104,17 +107,27 @@ class Identity:
     style: dict[int, tuple[float, float]]
     glasses: bool = False
     world: World = "synthme-1"
+    bend: np.ndarray | None = None
+
+    def displacement(self, units: ActionUnits) -> np.ndarray:
+        """How far action units move each vertex of this person: (n, 3)."""
+        moved = displacement(units)
+        return moved if self.bend is None else np.einsum("nij,nj->ni", self.bend, moved)
 
     def camera(self, size: int) -> Camera:
-        """A view cropped to the face as in CASME II: eyes at .40 and mouth at .74 of the height."""
-        head = load_head()
+        """A view cropped to the face as in CASME II: eyes at .40 and mouth at .74 of the height; in the other world as there."""
+        head, other = load_head(), self.world == "other"
+        eye_row, mouth_row = (other_people.EYE_ROW, other_people.MOUTH_ROW) if other else (EYE_ROW, MOUTH_ROW)
         eyes = self.vertices[head.of_part("eye")].mean(0)
         mouth = self.vertices[head.reach("mouth/mouth-upperlip-volume-incr") > 0.02].mean(0)
         nose_tip = self.vertices[np.argmax(head.vertices[:, 2])]
         height = eyes[1] - mouth[1]
-        centre = np.array([eyes[0], eyes[1] - height * (0.5 - EYE_ROW) / (MOUTH_ROW - EYE_ROW), nose_tip[2] - 0.3])
+        centre = np.array([eyes[0], eyes[1] - height * (0.5 - eye_row) / (mouth_row - eye_row), nose_tip[2] - 0.3])
         pivot = np.array([eyes[0], eyes[1] - 0.6, eyes[2] - 1.0])
-        return Camera(centre=centre, pivot=pivot, scale=size * (MOUTH_ROW - EYE_ROW) / height, distance=11.0, size=size)
+        distance = other_people.DISTANCE if other else 11.0
+        return Camera(
+            centre=centre, pivot=pivot, scale=size * (mouth_row - eye_row) / height, distance=distance, size=size
+        )
 
 
 @dataclass(frozen=True)
@@ -163,26 +176,36 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
 
 def make_face(person: Person) -> Identity:
     """The face of a person who was admitted. Whoever wears nothing has the same face whatever others wear."""
-    key = (POPULATIONS[person.population], *person.seed)
+    other = person.world == "other"
+    key = (POPULATIONS[person.population] + (other_people.STREAM if other else 0), *person.seed)
     generator = np.random.default_rng(key)
     sex = float(np.clip(generator.choice([0.0, 1.0]) + generator.normal(0, 0.15), 0, 1))
     age = float(np.clip(generator.beta(1.2, 3.0), 0, 0.8))
     ancestry = generator.dirichlet([0.4] * 3)
     head = load_head()
     weights = _macro_weights(generator, sex, age, ancestry)
-    for folder, spread in SHAPE_SPREAD.items():
+    for folder, spread in (other_people.SHAPE_SPREAD if other else SHAPE_SPREAD).items():
         weights |= _local_weights(generator, head, folder, spread)
     uneven = sorted({name[:-2] for name in head.names("asym")})
     weights |= {f"{stem}-{generator.choice(['l', 'r'])}": min(abs(generator.normal(0, 0.12)), 0.4) for stem in uneven}
-    gains = np.exp(generator.normal(0, [0.25, 0.08, 0.08], (len(FACE_UNITS), 3))).tolist()
+    gains = np.exp(
+        generator.normal(0, other_people.GAIN_SPREAD if other else GAIN_SPREAD, (len(FACE_UNITS), 3))
+    ).tolist()
     style = {unit: (gain * left, gain * right) for unit, (gain, left, right) in zip(FACE_UNITS, gains)}
     appearance = _appearance(generator, sex, age, ancestry)
+    strange = np.random.default_rng((*key, 7))
+    if other:
+        appearance = replace(appearance, **other_people.draw_look(strange, sex, age, appearance.melanin))
     wears = np.random.default_rng((*key, 3))
     glasses = wears.random() < person.glasses
     if wears.random() < person.beards and sex > 0.5:
         appearance = replace(appearance, beard=float(wears.uniform(0.4, 1)))
-    vertices = _grow_hair(_open_eyes(head.vertices + head.displacement(weights)), appearance)
-    return Identity(key, vertices, sex, age, ancestry, appearance, style, glasses, person.world)
+    vertices = head.vertices + head.displacement(weights)
+    if other:
+        vertices = vertices + other_people.warp_shape(strange)
+    vertices = _grow_hair(_open_eyes(vertices), appearance)
+    bend = other_people.draw_bend(strange) if other else None
+    return Identity(key, vertices, sex, age, ancestry, appearance, style, glasses, person.world, bend)
 
 
 def beard_grows(angle: np.ndarray, x: np.ndarray, height: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import other_texture
 from .glasses import fit_glasses
 from .head import Head
 from .identity import Appearance, Identity, World
@@ -41,4 +42,5 @@ def _matt(identity: Identity) -> list[Reflection]:
 
 
 CLASSIC = Look(paint=paint, material=vertex_material, worn=_glasses_only, optics=_matt)
-LOOKS: dict[World, Look] = {"synthme-1": CLASSIC, "home": CLASSIC, "other": CLASSIC}
+OTHER = Look(paint=other_texture.paint, material=vertex_material, worn=_glasses_only, optics=_matt)
+LOOKS: dict[World, Look] = {"synthme-1": CLASSIC, "home": CLASSIC, "other": OTHER}

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .action_units import ActionUnits, displacement
+from .action_units import ActionUnits
 from .camera import FRONTAL, Pose
 from .furrows import Furrows, draw_furrows
 from .head import PARTS, load_head
@@ -141,7 +141,7 @@ class Renderer:
         for unit, amount in ((63, LIDS_FOLLOW * max(up, 0)), (64, LIDS_FOLLOW * max(-up, 0))):
             if amount:
                 units[unit] = (amount, amount)
-        vertices = self.identity.vertices + displacement(units)
+        vertices = self.identity.vertices + self.identity.displacement(units)
         for eye, lids in _eyes():
             low, high = vertices[eye].min(0), vertices[eye].max(0)
             centre, radius = (low + high) / 2, (high[0] - low[0]) / 2

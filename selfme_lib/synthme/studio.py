@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.processes import in_parallel
 
+from . import other_camera, other_light
 from .action_units import ActionUnits
 from .camera import FRONTAL, Pose
 from .identity import Identity, Person, make_face
 from .plan import PlannedClip
-from .render import NEUTRAL, Expression, Renderer
+from .render import ENCODING_GAMMA, NEUTRAL, SUPERSAMPLING, Expression, Renderer
 from .sensor import expose
 from .shading import draw_light
 from .timeline import Script, scaled_to
@@ -35,6 +36,9 @@ EXAMPLES: dict[str, tuple[int, ActionUnits]] = {
 def set_up(identity: Identity, size: int) -> Renderer:
     """A renderer with the light and the wall that belong to the person (takes 1 s)."""
     generator = np.random.default_rng((*identity.key, 2))
+    if identity.world == "other":
+        light, room = other_light.draw_light(generator), other_light.draw_room(generator, size * SUPERSAMPLING)
+        return Renderer(identity, size=size, light=light, backdrop=room)
     light = draw_light(generator)
     backdrop = generator.uniform(0.12, 0.40) + generator.normal(0, 0.012, 3)
     return Renderer(identity, size=size, light=light, backdrop=np.clip(backdrop, 0.05, 0.5))
@@ -111,7 +115,10 @@ def film(renderer: Renderer, script: Script, wanted: Collection[int] | None = No
                 before, after = max(frame - 1, 0), min(frame + 1, len(script) - 1)
                 path = (posed(after).points - posed(before).points) * (script.exposure / max(after - before, 1))
             picture = renderer.render_posed(posed(frame), script.shot(frame), path)
-            yield frame, expose(picture, generator, noise=script.noise)
+            if renderer.identity.world == "other":
+                yield frame, other_camera.expose(picture, script.seed, frame, gamma=ENCODING_GAMMA, noise=script.noise)
+            else:
+                yield frame, expose(picture, generator, noise=script.noise)
         else:
             generator.standard_normal((renderer.size, renderer.size, 3), dtype=np.float32)  # the noise of this frame
 

@@ -93,6 +93,11 @@ def paint(identity: Identity, side: int = PAINTED) -> Atlas:
         _paint_beard(np.random.default_rng((*identity.key, 4)), look, colour[:PAINTED])
     colour[PAINTED:, :TILE] = _eye(generator, look)
     colour[PAINTED:, 2 * TILE :] = _long_hair(generator, look)
+    return averaged(colour, side)
+
+
+def averaged(colour: np.ndarray, side: int) -> Atlas:
+    """An atlas of what was painted, its unrolled head `side` texels wide."""
     if side == PAINTED:
         return Atlas(colour=colour, position=vertex_positions())
     factor = side / PAINTED

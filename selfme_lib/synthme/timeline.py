@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from . import other_people
 from .action_units import ALL_RECIPES, FACE_UNITS, RECIPES, ActionUnits, Recipe, code, displacement
 from .camera import FRONTAL, Pose
 from .difficulty import Difficulty
@@ -101,7 +102,7 @@ def pixel_motion(identity: Identity, units: ActionUnits) -> float:
     head = load_head()
     outside = (head.vertex_part == PARTS.index("skin")) & (head.openness > 0.3)
     camera = identity.camera(256)
-    moved = identity.vertices + displacement(units)
+    moved = identity.vertices + identity.displacement(units)
     shift = camera.project(moved[outside], FRONTAL)[0] - camera.project(identity.vertices[outside], FRONTAL)[0]
     return float(np.percentile(np.linalg.norm(shift, axis=1), 99.8))
 
@@ -132,11 +133,12 @@ def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed:
     labelled = scaled_to(identity, _perform(generator, identity, recipe, side, difficulty), peak)
 
     intensity = np.zeros((frames, len(UNITS), 2))
+    course = other_people.rise if identity.world == "other" else smoothstep
     fading = 1 - (1 - generator.uniform(0, 0.3)) * smoothstep(apex, offset, time)  # a residue stays
     for unit, pair in labelled.items():
         late = generator.uniform(0, 0.3) * rise  # units of an expression do not start together
         lag = np.clip(later.normal(0, difficulty.side_timing) * np.array([1, -1]), 0, rise / 2)  # nor do both sides
-        envelope = smoothstep(onset + late + lag, apex, time[:, None]) * fading[:, None]
+        envelope = course(onset + late + lag, apex, time[:, None]) * fading[:, None]
         intensity[:, UNITS.index(unit)] += envelope * pair
     _add_distractors(generator, identity, difficulty, intensity)
     gaze = _glances(generator, difficulty, frames)
