@@ -72,7 +72,7 @@ def exact_flow(renderer: Renderer, here: tuple[Expression, Pose], there: tuple[E
 
 
 def _flow(renderer: Renderer, here: _State, there: _State) -> ExactFlow:
-    seen = here.fine.coarser(FINER, *renderer.camera.project(here.vertices, here.pose))
+    seen = here.fine.coarser(FINER, *renderer.project(here.vertices, here.pose))
     point_here, point_there = seen.weights @ here.vertices, seen.weights @ there.vertices
     start = np.stack([seen.pixel % seen.size, seen.pixel // seen.size], axis=1)
     rigid, _ = renderer.camera.project(point_here, there.pose)

@@ -48,6 +48,12 @@ class Surface:
         corners = self.corners.astype(np.int32).take(self.owner, axis=0)
         return csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(self.pixel), self.vertices))
 
+    @property
+    def used(self) -> np.ndarray:
+        """The vertices of all triangles that are seen, ascending."""
+        corners = self.corners[np.bincount(self.owner, minlength=len(self.corners)) > 0]
+        return np.flatnonzero(np.bincount(corners.ravel(), minlength=self.vertices))
+
     def image(self, values: np.ndarray, background: float = 0.0) -> np.ndarray:
         """Values at the k pixels, (k,) or (k, c) -> image (size, size) or (c, size, size) of the same type."""
         image = np.full((*values.shape[1:], self.size * self.size), background, values.dtype)
@@ -146,9 +152,10 @@ def _sides(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[list, list]:
     a = np.where(np.abs(a) < 1e-12 * np.abs(b), 0, a)  # level edges bound neither side
     with np.errstate(divide="ignore", invalid="ignore"):
         slope, at_0 = -b / a, -c / a
-    order, columns = np.argsort(a, axis=0), np.arange(a.shape[1])
-    right, middle, left = ((slope[corner, columns], at_0[corner, columns]) for corner in order)
-    sign = a[order[1], columns]
+    highest, lowest, columns = a.argmax(0), a.argmin(0), np.arange(a.shape[1])
+    between = 3 - highest - lowest
+    left, middle, right = ((slope[corner, columns], at_0[corner, columns]) for corner in (highest, between, lowest))
+    sign = a[between, columns]
     second_left = [np.where(sign > 0, one, other) for one, other in zip(middle, left)]
     second_right = [np.where(sign < 0, one, other) for one, other in zip(middle, right)]
     return [left, second_left], [right, second_right]

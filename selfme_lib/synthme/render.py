@@ -22,11 +22,12 @@ from .looks import LOOKS
 from .material import inside_mouth
 from .optics import View
 from .raster import Surface, rasterise
-from .shading import Light, gloss, irradiance, soft_visibility, vertex_normals
+from .shading import Light, adjoining, gloss, irradiance, soft_visibility, vertex_normals
 from .texture import EYE_RADIUS, PAINTED
 from .worn import Worn
 
 SUPERSAMPLING = 2
+SNAP = 2.0**20  # coordinates and depths are multiples of 1 / SNAP, in pixels of a lattice and decimetres
 MOUTH_LIGHT = 0.4  # share of the light that reaches the teeth
 LID_GAP = 0.008  # decimetres between eyeball and lid
 LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units per radian of gaze
@@ -97,7 +98,7 @@ class Renderer:
         # closed lips hide the mouth from every lamp; some light gets in as soon as they part
         self._in_mouth = MOUTH_LIGHT * inside_mouth(head)
         self._openness = np.maximum(head.openness**0.8, self._in_mouth)
-        self._skin_triangles = self.triangles
+        self._skin_triangles, self._meeting = self.triangles, adjoining(self.triangles, len(head.vertices))
         self._worn, self._worn_normals = np.zeros((0, 3)), np.zeros((0, 3))
         for thing in look.worn(identity):
             self._put_on(thing)
@@ -152,16 +153,23 @@ class Renderer:
             vertices[lids] = centre + offset * np.maximum(1, (radius + LID_GAP) / distance)
         return np.concatenate([vertices, self._worn]) if len(self._worn) else vertices
 
+    def project(self, vertices: np.ndarray, pose: Pose, *, supersampling: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Pixel coordinates (n, 2) and depth (n,) of vertices on a lattice so many times as fine."""
+        points, depth = self.camera.supersampled(supersampling).project(vertices, pose)
+        if self.identity.world == "synthme-1":
+            return points, depth
+        # where surfaces touch, the last bit decides which is seen, and it depends on the processor
+        return np.round(points * SNAP) / SNAP, np.round(depth * SNAP) / SNAP
+
     def surface(self, vertices: np.ndarray, pose: Pose, *, supersampling: int = 1) -> Surface:
         """What each pixel sees; with `supersampling` 1, exactly at the pixel centres of the picture."""
-        camera = self.camera.supersampled(supersampling)
-        points, depth = camera.project(vertices, pose)
-        return rasterise(points, depth, self.triangles, camera.size)
+        points, depth = self.project(vertices, pose, supersampling=supersampling)
+        return rasterise(points, depth, self.triangles, self.size * supersampling)
 
     def posed(self, expression: Expression = NEUTRAL, pose: Pose = FRONTAL) -> Posed:
         """A state, ready for `render_posed`."""
         vertices = self.vertices(expression)
-        return Posed(expression, pose, vertices, *self.camera.supersampled(SUPERSAMPLING).project(vertices, pose))
+        return Posed(expression, pose, vertices, *self.project(vertices, pose, supersampling=SUPERSAMPLING))
 
     def render(self, expression: Expression = NEUTRAL, pose: Pose = FRONTAL, *, shot: Shot = STILL) -> np.ndarray:
         """A noiseless picture: (size, size, 3) float32, encoded RGB in [0, 1]."""
@@ -173,17 +181,13 @@ class Renderer:
         if any(shot.sway):
             lamps = lamps.swayed(*shot.sway)
             lit = np.clip(lit + sum(turn * change for turn, change in zip(shot.sway, self._swayed)), 0, 1)
-        n = len(state.vertices) - len(self._worn)
-        normals = vertex_normals(state.vertices[:n], self._skin_triangles)
-        normals = np.concatenate([normals, self._worn_normals]) @ state.pose.rotation().T
-        shine = gloss(normals, lamps, lit, self._gloss * self._openness)
-        light = irradiance(normals, lamps, self._openness, lit) * self._tint
-        at_vertices = np.column_stack([self._atlas.position, light, shine]).astype(np.float32)
-
         surface = rasterise(state.points, state.depth, self.triangles, self.size * SUPERSAMPLING)
-        seen = surface.weights @ at_vertices  # (k, 6)
+        at_vertices = self._at_vertices(state, surface, lamps, lit)
+        if path is not None:
+            at_vertices = np.column_stack([at_vertices, (path / SUPERSAMPLING).astype(np.float32)])
+        seen = surface.weights @ at_vertices  # (k, 6), or (k, 8) with the path
         colour = _look_up(self._atlas.colour, seen[:, :2])
-        gleam = seen[:, 5:]
+        gleam = seen[:, 5:6]
         if colour.shape[1] == 4:  # the fourth is how much a texel shines
             colour, gleam = colour[:, :3], colour[:, 3:] * gleam
         if shot.furrows and (lines := self._furrows.darkening(state.expression.action_units)) is not None:
@@ -196,12 +200,25 @@ class Renderer:
                 reflect(picture, view)
         linear = shot.gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
         if path is not None:
-            moved = surface.image(surface.weights @ (path / SUPERSAMPLING).astype(np.float32))
+            moved = surface.image(seen[:, 6:])
             linear = _exposed(
                 linear, [cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA) for part in moved]
             )
         response = linear * 1.05 / (1 + 0.18 * linear)  # highlights roll off softly
         return np.clip(response, 0, 1) ** np.float32(ENCODING_GAMMA)
+
+    def _at_vertices(self, state: Posed, surface: Surface, lamps: Light, lit: np.ndarray) -> np.ndarray:
+        """Texel, tinted light and gloss of each vertex, (n, 6) float32; zeros where no triangle is seen."""
+        n = len(state.vertices) - len(self._worn)
+        normals = vertex_normals(state.vertices[:n], self._skin_triangles, self._meeting)
+        normals = np.concatenate([normals, self._worn_normals]) @ state.pose.rotation().T
+        used = surface.used
+        normals, lit, openness = normals[used], lit[:, used], self._openness[used]
+        shine = gloss(normals, lamps, lit, self._gloss[used] * openness)
+        light = irradiance(normals, lamps, openness, lit) * self._tint[used]
+        at_vertices = np.zeros((len(state.vertices), 6), np.float32)
+        at_vertices[used] = np.column_stack([self._atlas.position[used], light, shine])
+        return at_vertices
 
     def _view(self, state: Posed, surface: Surface, texel: np.ndarray, lamps: Light) -> View:
         """What reflections depend on."""
@@ -237,7 +254,8 @@ def _look_up(image: np.ndarray, position: np.ndarray) -> np.ndarray:
     width = 512  # OpenCV takes the list of positions as an image
     rows = -(-len(position) // width)
     positions = np.zeros((rows * width, 2), np.float32)
-    positions[: len(position)] = position
+    for axis in (0, 1):  # faster than pairs of numbers
+        positions[: len(position), axis] = position[:, axis]
     no_second_map: Any = None  # x and y share the first; OpenCV's stubs do not know
     samples = cv2.remap(image, positions.reshape(rows, width, 2), no_second_map, cv2.INTER_LINEAR)
     return samples.reshape(rows * width, -1)[: len(position)]

@@ -10,6 +10,7 @@ with $V$ the visibility of the light and $A$ the openness of the vertex to the s
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from .camera import FRONTAL, Camera
 from .raster import rasterise
@@ -46,12 +47,21 @@ def draw_light(generator: np.random.Generator) -> Light:
     return Light(ambient=ambient, directions=directions, colours=np.stack([key_colour, fill_colour]))
 
 
-def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals: the area-weighted mean over adjoining triangles, (n, 3)."""
-    a, b, c = (vertices[triangles[:, i]] for i in range(3))
-    across = np.cross(b - a, c - a).T
-    total = np.stack([np.bincount(triangles.ravel(), np.repeat(x, 3), len(vertices)) for x in across], axis=1)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+def adjoining(triangles: np.ndarray, vertices: int) -> csr_matrix:
+    """Which triangles (t, 3) meet at each of so many vertices: (vertices, t), of ones."""
+    t = len(triangles)
+    at = (np.ones(3 * t), (triangles.ravel(), np.repeat(np.arange(t), 3)))
+    return csr_matrix(at, shape=(vertices, t))
+
+
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray, meeting: csr_matrix | None = None) -> np.ndarray:
+    """Unit normals: the area-weighted mean over adjoining triangles, (n, 3). `meeting` is `adjoining` if it is known."""
+    if meeting is None:
+        meeting = adjoining(triangles, len(vertices))
+    a, b, c = (np.ascontiguousarray(vertices.T).take(corner, axis=1) for corner in triangles.T)
+    (x1, y1, z1), (x2, y2, z2) = b - a, c - a
+    x, y, z = (meeting @ across for across in (y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2))
+    return np.stack([x, y, z], axis=1) / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-12)[:, None]
 
 
 def visibility(
