@@ -24,6 +24,7 @@ from .action_units import FACE_UNITS, ActionUnits, displacement
 from .camera import Camera
 from .head import Head, load_head, smoothstep
 from .shading import vertex_normals
+from .traits import Traits, draw_traits
 
 Population = Literal["evaluation", "pretraining", "choice", "fresh"]
 POPULATIONS: dict[Population, int] = {"evaluation": 1, "pretraining": 2, "choice": 3, "fresh": 4}  # random streams
@@ -72,15 +73,16 @@ class Appearance:
     iris_colour: np.ndarray
     lashes: float
     beard: float = 0.0
+    hair_turns: float = 0.72  # angle at which the hairline leaves the forehead
 
     def hair_begins(self, angle: np.ndarray) -> np.ndarray:
         """Height of the hairline at an angle: high on the forehead, receding at the temples, low behind the ears."""
         turned = np.abs(angle)
         front = 7.93 + self.hairline + self.temples * 0.5 * np.exp(-(((turned - 0.45) / 0.18) ** 2))
         if self.long_hair:
-            return front + (5.0 - front) * smoothstep(0.66, 1.0, turned)
+            return front + (5.0 - front) * smoothstep(self.hair_turns - 0.06, 1.0, turned)
         side = 7.05 - 1.2 * smoothstep(1.35, 1.6, turned)
-        return front + (side - front) * smoothstep(0.72, 1.12, turned)
+        return front + (side - front) * smoothstep(self.hair_turns, 1.12, turned)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Identity:
         glasses: whether they are worn.
         world: where the person lives; decides textures, light and camera.
         bend: (n, 3, 3) how action units move this person otherwise than everybody else; None for people of home.
+        traits: what is painted with more care in world "home"; None elsewhere.
     """
 
     key: tuple[int, ...]
@@ -108,6 +111,7 @@ class Identity:
     glasses: bool = False
     world: World = "synthme-1"
     bend: np.ndarray | None = None
+    traits: Traits | None = None
 
     def displacement(self, units: ActionUnits) -> np.ndarray:
         """How far action units move each vertex of this person: (n, 3)."""
@@ -200,12 +204,20 @@ def make_face(person: Person) -> Identity:
     glasses = wears.random() < person.glasses
     if wears.random() < person.beards and sex > 0.5:
         appearance = replace(appearance, beard=float(wears.uniform(0.4, 1)))
+    traits = None
+    if person.world == "home":
+        tones = appearance.melanin, appearance.hair_colour
+        traits = draw_traits(key, sex=sex, age=age, ancestry=ancestry, melanin=tones[0], hair_colour=tones[1])
+        appearance = replace(appearance, **traits.hair())
     vertices = head.vertices + head.displacement(weights)
     if other:
         vertices = vertices + other_people.warp_shape(strange)
     vertices = _grow_hair(_open_eyes(vertices), appearance)
+    if traits and appearance.long_hair:  # it lies over the ears
+        ears = smoothstep(0.002, 0.05, head.reach(*head.names("ears")))
+        vertices[:, 0] -= 0.16 * ears * np.sign(vertices[:, 0])
     bend = other_people.draw_bend(strange) if other else None
-    return Identity(key, vertices, sex, age, ancestry, appearance, style, glasses, person.world, bend)
+    return Identity(key, vertices, sex, age, ancestry, appearance, style, glasses, person.world, bend, traits)
 
 
 def beard_grows(angle: np.ndarray, x: np.ndarray, height: np.ndarray) -> np.ndarray:

@@ -3,16 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from . import other_texture
+from . import other_light, other_texture
 from .glasses import fit_glasses
 from .head import Head
 from .identity import Appearance, Identity, World
 from .material import vertex_material
 from .optics import Reflection
+from .portrait import dress, paint_portrait, reflections
+from .room import light_room, paint_wall
+from .shading import Light, draw_light
 from .texture import Atlas, paint
 from .worn import Worn
+
+ENCODING_GAMMA = 1 / 1.8
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,9 @@ class Look:
         paint: a person's atlas, so many texels wide; it may have a fourth channel, by which highlights are multiplied.
         material: tint (n, 3) and strength of highlights (n,) of the head's vertices.
         worn: meshes that go with the head; optics: reflections that go with the lamps.
+        tone: from linear light to encoded RGB in [0, 1].
+        light: the lamps; wall: what is behind, (3,) or a picture of so many pixels a side, given the lamps.
+        depth: contrast of the light from all sides, between what is open to it and what is not.
         hair_mesh: whether long hair is the head's own mesh of it.
     """
 
@@ -30,6 +39,10 @@ class Look:
     material: Callable[[Head, Appearance], tuple[np.ndarray, np.ndarray]]
     worn: Callable[[Identity], Sequence[Worn]]
     optics: Callable[[Identity], Sequence[Reflection]]
+    tone: Callable[[np.ndarray], np.ndarray]
+    light: Callable[[np.random.Generator], Light]
+    wall: Callable[[np.random.Generator, int, Light], np.ndarray]
+    depth: float = 0.8
     hair_mesh: bool = True
 
 
@@ -41,6 +54,51 @@ def _matt(identity: Identity) -> list[Reflection]:
     return []
 
 
-CLASSIC = Look(paint=paint, material=vertex_material, worn=_glasses_only, optics=_matt)
-OTHER = Look(paint=other_texture.paint, material=vertex_material, worn=_glasses_only, optics=_matt)
-LOOKS: dict[World, Look] = {"synthme-1": CLASSIC, "home": CLASSIC, "other": OTHER}
+def plain_tone(linear: np.ndarray) -> np.ndarray:
+    response = linear * 1.05 / (1 + 0.18 * linear)  # highlights roll off softly
+    return np.clip(response, 0, 1) ** np.float32(ENCODING_GAMMA)
+
+
+def film_tone(linear: np.ndarray) -> np.ndarray:
+    """A lens that is not quite sharp, and the tones of a camera: deep shadows, highlights that roll off."""
+    soft = cv2.GaussianBlur(np.maximum(linear, 0).astype(np.float32), (0, 0), 0.35 + len(linear) / 700)
+    encoded = np.clip(soft * np.float32(1.12) / (1 + np.float32(0.28) * soft), 0, 1) ** np.float32(1 / 2.1)
+    return encoded + np.float32(0.25) * (encoded * encoded * (3 - 2 * encoded) - encoded)
+
+
+def plain_wall(generator: np.random.Generator, side: int, light: Light) -> np.ndarray:
+    """The linear RGB of a wall, (3,)."""
+    backdrop = generator.uniform(0.12, 0.40) + generator.normal(0, 0.012, 3)
+    return np.clip(backdrop, 0.05, 0.5)
+
+
+CLASSIC = Look(
+    paint=paint,
+    material=vertex_material,
+    worn=_glasses_only,
+    optics=_matt,
+    tone=plain_tone,
+    light=draw_light,
+    wall=plain_wall,
+)
+HOME = Look(
+    paint=paint_portrait,
+    material=vertex_material,
+    worn=dress,
+    optics=reflections,
+    tone=film_tone,
+    light=light_room,
+    wall=paint_wall,
+    depth=1.25,
+    hair_mesh=False,
+)
+OTHER = Look(
+    paint=other_texture.paint,
+    material=vertex_material,
+    worn=_glasses_only,
+    optics=_matt,
+    tone=plain_tone,
+    light=other_light.draw_light,
+    wall=lambda generator, side, light: other_light.draw_room(generator, side),
+)
+LOOKS: dict[World, Look] = {"synthme-1": CLASSIC, "home": HOME, "other": OTHER}

@@ -34,3 +34,16 @@ class View:
 
 
 Reflection = Callable[[np.ndarray, View], None]  # changes the linear picture (side, side, 3) in place
+
+
+def strand_gloss(strands: np.ndarray, lamps: Light, lit: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Highlights on hair, (n,), from unit vectors along it (n, 3) in camera axes; the camera is on the z axis.
+
+    Kajiya and Kay's: as strong as the half vector is at right angles to the strand.
+    """
+    total = np.zeros(len(strands))
+    for direction, colour, seen in zip(lamps.directions, lamps.colours, lit):
+        half = direction + np.array([0.0, 0.0, 1.0])
+        across = 1 - (strands @ (half / np.linalg.norm(half))) ** 2
+        total += colour.mean() * seen * (0.35 * across**10 + 0.65 * across**40)
+    return total * strength

@@ -20,7 +20,7 @@ from .head import PARTS, load_head
 from .identity import Identity
 from .looks import LOOKS
 from .material import inside_mouth
-from .optics import View
+from .optics import View, strand_gloss
 from .raster import Surface, rasterise
 from .shading import Light, adjoining, gloss, irradiance, soft_visibility, vertex_normals
 from .texture import EYE_RADIUS, PAINTED
@@ -31,7 +31,6 @@ SNAP = 2.0**20  # coordinates and depths are multiples of 1 / SNAP, in pixels of
 MOUTH_LIGHT = 0.4  # share of the light that reaches the teeth
 LID_GAP = 0.008  # decimetres between eyeball and lid
 LIDS_FOLLOW = 1.2  # intensity of the eyes-up and eyes-down units per radian of gaze
-ENCODING_GAMMA = 1 / 1.8
 SWAY = 0.1  # radians: how far a lamp is swayed to see how shadows move
 
 
@@ -97,12 +96,12 @@ class Renderer:
         self._tint, self._gloss = look.material(head, identity.appearance)
         # closed lips hide the mouth from every lamp; some light gets in as soon as they part
         self._in_mouth = MOUTH_LIGHT * inside_mouth(head)
-        self._openness = np.maximum(head.openness**0.8, self._in_mouth)
+        self._openness = np.maximum(head.openness**look.depth, self._in_mouth)
         self._skin_triangles, self._meeting = self.triangles, adjoining(self.triangles, len(head.vertices))
-        self._worn, self._worn_normals = np.zeros((0, 3)), np.zeros((0, 3))
+        self._worn, self._worn_normals, self._strands = np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 3))
         for thing in look.worn(identity):
             self._put_on(thing)
-        self._optics = look.optics(identity)
+        self._optics, self._tone = look.optics(identity), look.tone
         self._lit = self._shadows(light.directions)
         side = size * SUPERSAMPLING
         fade = (1.06 - 0.2 * np.linspace(0, 1, side))[:, None, None] if np.ndim(backdrop) == 1 else 1.0
@@ -119,6 +118,7 @@ class Renderer:
         self._openness = np.concatenate([self._openness, thing.openness])
         self._worn = np.concatenate([self._worn, thing.vertices])
         self._worn_normals = np.concatenate([self._worn_normals, thing.normals])
+        self._strands = np.concatenate([self._strands, thing.strands])
 
     def _shadows(self, directions: np.ndarray) -> np.ndarray:
         """How much of each lamp each vertex sees: (2, n)."""
@@ -204,8 +204,7 @@ class Renderer:
             linear = _exposed(
                 linear, [cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA) for part in moved]
             )
-        response = linear * 1.05 / (1 + 0.18 * linear)  # highlights roll off softly
-        return np.clip(response, 0, 1) ** np.float32(ENCODING_GAMMA)
+        return self._tone(linear)
 
     def _at_vertices(self, state: Posed, surface: Surface, lamps: Light, lit: np.ndarray) -> np.ndarray:
         """Texel, tinted light and gloss of each vertex, (n, 6) float32; zeros where no triangle is seen."""
@@ -215,6 +214,10 @@ class Renderer:
         used = surface.used
         normals, lit, openness = normals[used], lit[:, used], self._openness[used]
         shine = gloss(normals, lamps, lit, self._gloss[used] * openness)
+        if len(self._strands):  # hair is worn first
+            hair = np.flatnonzero((used >= n) & (used < n + len(self._strands)))
+            strands = self._strands[used[hair] - n] @ state.pose.rotation().T
+            shine[hair] = strand_gloss(strands, lamps, lit[:, hair], self._gloss[used[hair]])
         light = irradiance(normals, lamps, openness, lit) * self._tint[used]
         at_vertices = np.zeros((len(state.vertices), 6), np.float32)
         at_vertices[used] = np.column_stack([self._atlas.position[used], light, shine])

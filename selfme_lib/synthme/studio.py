@@ -15,14 +15,14 @@ from tqdm import tqdm
 
 from selfme_lib.runtime.processes import in_parallel
 
-from . import other_camera, other_light
+from . import other_camera
 from .action_units import ActionUnits
 from .camera import FRONTAL, Pose
 from .identity import Identity, Person, make_face
+from .looks import ENCODING_GAMMA, LOOKS
 from .plan import PlannedClip
-from .render import ENCODING_GAMMA, NEUTRAL, SUPERSAMPLING, Expression, Renderer
+from .render import NEUTRAL, SUPERSAMPLING, Expression, Renderer
 from .sensor import expose
-from .shading import draw_light
 from .timeline import Script, scaled_to
 
 CHUNK = 6  # clips of one person per task: people are painted rarely, and the progress bar still moves
@@ -36,12 +36,10 @@ EXAMPLES: dict[str, tuple[int, ActionUnits]] = {
 def set_up(identity: Identity, size: int) -> Renderer:
     """A renderer with the light and the wall that belong to the person (takes 1 s)."""
     generator = np.random.default_rng((*identity.key, 2))
-    if identity.world == "other":
-        light, room = other_light.draw_light(generator), other_light.draw_room(generator, size * SUPERSAMPLING)
-        return Renderer(identity, size=size, light=light, backdrop=room)
-    light = draw_light(generator)
-    backdrop = generator.uniform(0.12, 0.40) + generator.normal(0, 0.012, 3)
-    return Renderer(identity, size=size, light=light, backdrop=np.clip(backdrop, 0.05, 0.5))
+    look = LOOKS[identity.world]
+    light = look.light(generator)
+    backdrop = look.wall(generator, size * SUPERSAMPLING, light)
+    return Renderer(identity, size=size, light=light, backdrop=backdrop)
 
 
 @lru_cache(maxsize=4)

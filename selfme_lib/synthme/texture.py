@@ -119,7 +119,7 @@ def noise(generator: np.random.Generator, side: int, *octaves: tuple[int, float]
     return total
 
 
-def _streaks(generator: np.random.Generator, shape: tuple[int, ...], *, across: float, along: float) -> np.ndarray:
+def streaks(generator: np.random.Generator, shape: tuple[int, ...], *, across: float, along: float) -> np.ndarray:
     """White noise blurred into vertical streaks; `across` and `along` are standard deviations in texels."""
     white = generator.standard_normal(shape, dtype=np.float32)
     return cv2.GaussianBlur(white, (0, 0), sigmaX=across, sigmaY=along)
@@ -204,7 +204,7 @@ def lip_cover(angle: np.ndarray, height: np.ndarray) -> np.ndarray:
 
 def _paint_lips(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
     rows, at = unrolled().band(6.45, 6.75)
-    lines = _streaks(generator, at.angle.shape, across=0.8, along=5)
+    lines = streaks(generator, at.angle.shape, across=0.8, along=5)
     colour = skin[rows] * look.lip_colour * (1 + 0.06 / lines.std() * lines[..., None])
     cover_with(skin[rows], colour, lip_cover(at.angle, at.height))
 
@@ -219,7 +219,7 @@ def _paint_stubble(generator: np.random.Generator, look: Appearance, skin: np.nd
 
 def _paint_beard(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
     rows, at = unrolled().band(6.0, 6.95)
-    strands = _streaks(generator, at.angle.shape, across=0.9, along=7)
+    strands = streaks(generator, at.angle.shape, across=0.9, along=7)
     strands /= strands.std()
     where = np.clip(beard_grows(at.angle, at.x, at.height) * 1.3 + 0.12 * strands - 0.12, 0, 1)
     colour = 0.9 * look.hair_colour.astype(np.float32) * (1 + 0.35 * strands[..., None])
@@ -249,7 +249,7 @@ def _paint_brows(generator: np.random.Generator, look: Appearance, skin: np.ndar
 
 def _paint_hair(generator: np.random.Generator, look: Appearance, skin: np.ndarray) -> None:
     rows, at = unrolled().band(LOWEST if look.long_hair else 6.7, HIGHEST)
-    strands = _streaks(generator, at.angle.shape, across=0.9, along=11)
+    strands = streaks(generator, at.angle.shape, across=0.9, along=11)
     strands /= strands.std()
     ragged = 0.035 * noise(generator, PAINTED, (7, 1.3), (20, 0.9), (60, 0.6))[rows] + 0.022 * strands
     cover = smoothstep(-0.05, 0.06, at.height - look.hair_begins(at.angle) + ragged)
@@ -259,8 +259,8 @@ def _paint_hair(generator: np.random.Generator, look: Appearance, skin: np.ndarr
 
 def _long_hair(generator: np.random.Generator, look: Appearance) -> np.ndarray:
     """The tile of long hair: strands that run downwards, in locks."""
-    fine = _streaks(generator, (TILE, 2 * TILE), across=0.8, along=24)
-    locks = _streaks(generator, (TILE, 2 * TILE), across=5, along=60)
+    fine = streaks(generator, (TILE, 2 * TILE), across=0.8, along=24)
+    locks = streaks(generator, (TILE, 2 * TILE), across=5, along=60)
     shade = 1 + 0.25 * fine / fine.std() + 0.22 * locks / locks.std()
     return np.clip(look.hair_colour * shade[..., None], 0.004, 1).astype(np.float32)
 

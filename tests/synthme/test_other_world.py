@@ -21,8 +21,8 @@ from selfme_lib.synthme.action_units import displacement
 from selfme_lib.synthme.ground_truth import exact_flow
 from selfme_lib.synthme.head import load_head
 from selfme_lib.synthme.identity import make_face
-from selfme_lib.synthme.looks import LOOKS
-from selfme_lib.synthme.render import ENCODING_GAMMA, NEUTRAL
+from selfme_lib.synthme.looks import ENCODING_GAMMA, LOOKS
+from selfme_lib.synthme.render import NEUTRAL
 from selfme_lib.synthme.sensor import expose
 from selfme_lib.synthme.studio import film
 from selfme_lib.synthme.timeline import scaled_to, write_script

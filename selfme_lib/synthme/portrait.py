@@ -1,0 +1,47 @@
+"""People of world "home": painted in layers on an atlas with four channels, the fourth of which says how much a texel shines."""
+
+import cv2
+import numpy as np
+
+from .brows import paint_brows
+from .eyes import WetEyes, paint_eye, paint_lids
+from .glasses import fit_glasses
+from .hair import grow_locks, paint_locks, paint_scalp
+from .identity import Identity
+from .lips import paint_lips
+from .optics import Reflection
+from .skin import paint_cloth, paint_skin
+from .texture import PAINTED, TILE, Atlas, vertex_positions
+from .worn import Worn
+
+
+def paint_portrait(identity: Identity, side: int = PAINTED) -> Atlas:
+    """Paint a person's atlas, averaged to an unrolled head `side` texels wide so that it does not alias."""
+    generator, look, traits = np.random.default_rng((*identity.key, 9)), identity.appearance, identity.traits
+    assert traits is not None
+    atlas = np.ones((PAINTED + TILE, PAINTED, 4), np.float32)
+    head = atlas[:PAINTED]
+    paint_skin(generator, look, traits, head)
+    paint_lips(generator, traits, look.melanin, head)
+    paint_lids(generator, traits, look.melanin, head)
+    paint_brows(generator, traits, head)
+    paint_scalp(generator, identity, traits, head)
+    paint_cloth(generator, traits, head)
+    atlas[PAINTED:, :TILE] = paint_eye(generator, traits, look.iris_colour)
+    atlas[PAINTED:, 2 * TILE :] = paint_locks(generator, identity, traits)
+    factor = side / PAINTED
+    small = cv2.resize(atlas, (side, round(len(atlas) * factor)), interpolation=cv2.INTER_AREA)
+    return Atlas(
+        colour=small if factor < 1 else atlas, position=((vertex_positions() + 0.5) * factor - 0.5).astype(np.float32)
+    )
+
+
+def dress(identity: Identity) -> list[Worn]:
+    """Hair, then spectacles."""
+    assert identity.traits is not None
+    hair = grow_locks(identity, identity.traits)
+    return ([hair] if hair else []) + ([fit_glasses(identity)] if identity.glasses else [])
+
+
+def reflections(identity: Identity) -> list[Reflection]:
+    return [WetEyes(identity)]
