@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,19 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.baselines import first_order
-from selfme_lib.data import Clip
 from selfme_lib.flow import CLASSICAL, FlowMethod
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.synthme import fingerprint
-from selfme_lib.synthme.dataset import render_excerpts, stored_config
 
 from . import statistics
 from .flow_error import errors_per_clip, inverse_inconsistency
 from .nuisances import ON_FRAMES
-from .pairs import Pairs, every_nth, known_clips, load_excerpts, load_pairs
+from .pairs import Known, Pairs, every_nth
+from .worlds import Source, folder_source
 
 BATCH = 16
-YAW = 15.0  # degrees
 BENCH_METHODS = (*CLASSICAL, "first_order", "selfme", "selfme_raw")
 NUISANCES = (*ON_FRAMES, "yaw")
 MEASURES = ["epe", "epe_moving", "epe_action", "angular", "folding", "inverse_consistency"]
@@ -48,7 +44,7 @@ def learned(learner: MotionLearner, *, bspline: bool = True) -> FlowMethod:
 
 
 def bench_motion(
-    root: Path | str,
+    source: Source | Path | str,
     *,
     size: int | None = None,
     checkpoint_path: Path | None = None,
@@ -63,13 +59,13 @@ def bench_motion(
     """Every method on every clip, onset to apex, in one run.
 
     Args:
-        root: a folder with truth in SynthME's format, see `pairs`.
-        size: side of the frames that are compared; by default as on disk.
+        source: a folder with truth in SynthME's format, see `pairs`; or a world's people, `worlds.world_source`.
+        size: side of the frames of a folder that are compared; by default as on disk.
         checkpoint_path: of the motion learner; by default the shipped one. `first_order` is always the shipped one.
         methods: of `BENCH_METHODS`, among them `tvl1` and `farneback`, with which the others are compared.
         also: further methods by name; see `learned` for a checkpoint of another training.
         nuisances: of `NUISANCES`. All but `yaw` change the frames; `yaw` renders the clips again with every head turned by
-            15 degrees, once, and keeps them beside the data in `synthme-FINGERPRINT-excerpts`.
+            15 degrees, once.
         every: nuisances, and the clean frames they are compared with, use every Nth clip of each subject.
         both_ways: run each method from apex to onset too, for `inverse_consistency`; it takes twice the time.
         threads: that each method may use.
@@ -92,7 +88,7 @@ def bench_motion(
         UsageError: an unknown nuisance or method, or a method's name given twice.
         DataError: something is wrong with the folder or a checkpoint.
     """
-    root, also = Path(root), also or {}
+    also = also or {}
     nuisances = list(dict.fromkeys(nuisances))
     for kind, given, possible in (("nuisance", nuisances, NUISANCES), ("method", methods, BENCH_METHODS)):
         for name in given:
@@ -110,25 +106,22 @@ def bench_motion(
         "selfme_raw": learned(learner, bspline=False),
     }
     compared = {name: known[name] for name in methods} | dict(also)
-    clips, width = known_clips(root)
-    size = size or width
+    if not isinstance(source, Source):
+        source = folder_source(Path(source), size, workers=threads)
+    clips = source.clips
     chosen = every_nth(every, clips)
-    turned = _turned(root, chosen, workers=threads) if "yaw" in nuisances else {}
+    turned = source.turn(chosen) if "yaw" in nuisances else None
 
-    clean_pairs = partial(load_pairs, root, size=size)
-
-    def pairs_under(nuisance: str, some: Sequence[Clip]) -> Pairs:
-        if nuisance == "yaw":
-            return load_excerpts(some, [turned[clip.subject, clip.name] for clip in some], size)
-        return ON_FRAMES[nuisance](clean_pairs(some))
+    def pairs_under(nuisance: str, some: Sequence[Known]) -> Pairs:
+        return turned(some) if nuisance == "yaw" and turned else ON_FRAMES[nuisance](source.load(some))
 
     total = len(clips) + len(nuisances) * len(chosen)
     bar = tqdm(total=total, desc="bench", unit="pair", disable=None if progress else True)
     with _threads(threads), bar:
-        first = clean_pairs(clips[:1])
+        first = source.load(clips[:1])
         for method in reversed(compared.values()):  # no first call is timed, and learners refuse a wrong size at once
             method(first.onset, first.apex)
-        clean = _measure(compared, clips, clean_pairs, bar, both_ways=both_ways)
+        clean = _measure(compared, clips, source.load, bar, both_ways=both_ways)
         disturbed = {name: _measure(compared, chosen, partial(pairs_under, name), bar) for name in nuisances}
 
     summary = statistics.summarise(clean, [measure for measure in MEASURES if measure in clean])
@@ -139,7 +132,7 @@ def bench_motion(
     calm = clean[clean["clip"].isin([clip.key for clip in chosen])]
     conditions = {"clean": calm, **disturbed} if nuisances else {}
     return {
-        "size": size,
+        "size": source.size,
         "n_pairs": len(clips),
         "n_subjects": clean["subject"].nunique(),
         "threads": threads,
@@ -154,8 +147,8 @@ def bench_motion(
 
 def _measure(
     methods: Mapping[str, FlowMethod],
-    clips: Sequence[Clip],
-    load: Callable[[Sequence[Clip]], Pairs],
+    clips: Sequence[Known],
+    load: Callable[[Sequence[Known]], Pairs],
     bar: tqdm,
     *,
     both_ways: bool = False,
@@ -181,16 +174,6 @@ def _measure(
             tables.append(table.assign(method=name, clip=pairs.keys, subject=subjects, peak=peaks, batch=batch, ms=ms))
         bar.update(len(pairs.keys))
     return pd.concat(tables, ignore_index=True)
-
-
-def _turned(root: Path, clips: Sequence[Clip], workers: int) -> dict[tuple[str, str], Path]:
-    """The clips with every head turned, rendered beside the data unless they are there already."""
-    try:
-        config = replace(stored_config(root), yaw=YAW)
-    except DataError as error:
-        raise DataError(f"{error}; leave yaw out of --nuisances ({','.join(ON_FRAMES)})") from None
-    folder = root.resolve().parent / f"synthme-{fingerprint(config)}-excerpts"
-    return render_excerpts(folder, config, [(clip.subject, clip.name) for clip in clips], workers=workers)
 
 
 @contextmanager

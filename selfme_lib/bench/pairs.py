@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,21 @@ from selfme_lib.grids import resize_flow
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.synthme.dataset import Excerpt, load_excerpt
 from selfme_lib.synthme.truth import Truth, load_truth, truth_path
+
+
+class Known(NamedTuple):
+    """A clip whose motion is known, wherever its frames are."""
+
+    subject: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """As `Clip.key`."""
+        return f"{self.subject}/{self.name}"
+
+
+AnyClip = TypeVar("AnyClip", Clip, Known)
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ def known_clips(root: Path) -> tuple[list[Clip], int]:
     return clips, width
 
 
-def every_nth(n: int, clips: Sequence[Clip]) -> list[Clip]:
+def every_nth(n: int, clips: Sequence[AnyClip]) -> list[AnyClip]:
     """Every nth clip of each subject, beginning with the first, so that no subject is left out."""
     return [clip for _, some in groupby(clips, key=lambda clip: clip.subject) for clip in list(some)[::n]]
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,12 +11,27 @@ from selfme_lib.runtime.errors import UsageError
 from .output import print_json, print_table
 
 if TYPE_CHECKING:
+    from selfme_lib.bench.worlds import Source
     from selfme_lib.flow import FlowMethod
 
 
 def bench_motion(
-    root: Annotated[Path, typer.Option(help="A data set with truth in SynthME's format.", show_default=False)],
-    size: Annotated[int | None, typer.Option(min=32, max=4096, help="Side at which motion is measured.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="A data set with truth in SynthME's format.", show_default=False)
+    ] = None,
+    world: Annotated[
+        Literal["home", "other", "photographs"] | None,
+        typer.Option(help="Instead of --root: people of this world, rendered once and kept.", show_default=False),
+    ] = None,
+    subjects: Annotated[int, typer.Option(min=1, max=1000, help="Of a world: number of people.")] = 12,
+    clips: Annotated[int, typer.Option(min=1, max=1000, help="Of a world: clips per person.")] = 12,
+    population: Annotated[
+        Literal["evaluation", "choice"], typer.Option(help="Of a world: whose people; choose methods on choice.")
+    ] = "evaluation",
+    size: Annotated[
+        int | None,
+        typer.Option(min=32, max=4096, help="Side at which motion is measured; default: as on disk, or 128."),
+    ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
     also: Annotated[
         list[str] | None,
@@ -35,17 +50,24 @@ def bench_motion(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """End-point error, robustness and speed of every motion method."""
-    from selfme_lib.bench import NUISANCES
+    from selfme_lib.bench import NUISANCES, world_config, world_source
     from selfme_lib.bench import bench_motion as measure
     from selfme_lib.bench.output import mean_table, write_report
 
+    if (root is None) == (world is None):
+        raise UsageError("give either --root DIR or --world home, other or photographs")
     others = _methods(also or [])
     sets = {"all": list(NUISANCES), "none": []}
     chosen = sets[nuisances] if nuisances in sets else [name.strip() for name in nuisances.split(",")]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # so that an impossible name is noticed now
-    measured = measure(
-        root, size=size, checkpoint_path=checkpoint, also=others, nuisances=chosen, every=every, threads=threads
+    source: Source | Path | None = root
+    if world is not None:
+        config = world_config(world, size=size or 128, subjects=subjects, clips=clips, population=population)
+        source = world_source(world, config, workers=threads)
+    assert source is not None
+    measured = {"world": world, "population": population if world else None} | measure(
+        source, size=size, checkpoint_path=checkpoint, also=others, nuisances=chosen, every=every, threads=threads
     )
     if out is not None:
         for path in write_report(out, measured):
