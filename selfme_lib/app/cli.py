@@ -148,6 +148,7 @@ for command in (
     app.command()(command)
 measure.command(name="motion")(bench.bench_motion)
 measure.command(name="train")(bench.bench_train)
+measure.command(name="synth")(bench.bench_synth)
 
 
 if __name__ == "__main__":

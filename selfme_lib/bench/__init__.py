@@ -3,7 +3,7 @@
 May import every room but `widgets` and `app`. Begin with `benchmark` (the run), which goes through `worlds` (what is measured on:
 a folder, read by `pairs`, or a world by its name, among them `photographs`), `nuisances` (what makes it harder), `flow_error`
 (what is measured of a pair) and `statistics` (means and intervals); `output` writes its files. `train` is the benchmark of
-training.
+training, `synth` that of the renderer.
 """
 
 from .benchmark import NUISANCES, bench_motion, learned

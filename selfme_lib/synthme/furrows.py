@@ -6,6 +6,7 @@ Coding System, 2002). Each person has lines of their own. They are painted in th
 what changes is how dark they are, which no flow explains.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from .identity import Identity
 from .texture import PAINTED, TILE, stroke
 
 HALF_DEEP = 0.15  # intensity at which a furrow has 1 - 1/e of its depth; a micro-expression has .05 to .3
+SOFTNESS, REACH = 2.2, 12  # standard deviation in texels of the painted atlas, and how far strokes are softened
 UNITS = (1, 2, 4, 6, 9, 12)
 Furrow = tuple[slice, slice, np.ndarray]
 
@@ -51,8 +53,7 @@ def draw_furrows(identity: Identity, side: int) -> Furrows:
             canvas = np.zeros((PAINTED, PAINTED), np.float32)
             for wave, (x, y) in zip(uneven, _paths(unit, generator)):
                 stroke(canvas, sign * x, y + wave, 0.9)
-            soft = np.clip(cv2.GaussianBlur(canvas, (0, 0), 2.2) * 2.6 * depth, 0, 0.9)
-            lines[unit, number] = _cropped(cv2.resize(soft, (side, side), interpolation=cv2.INTER_AREA))
+            lines[unit, number] = _softened(canvas, depth, side)
     return Furrows(shape=(round((PAINTED + TILE) * side / PAINTED), side), lines=lines)
 
 
@@ -75,7 +76,17 @@ def _paths(unit: int, generator: np.random.Generator) -> Iterator[tuple[np.ndarr
             yield 0.16 + 0.13 * t, 6.93 - 0.33 * t**1.3 + shift
 
 
-def _cropped(picture: np.ndarray) -> Furrow:
-    rows, columns = np.flatnonzero(picture.max(1) > 1e-3), np.flatnonzero(picture.max(0) > 1e-3)
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return (*box, picture[box].copy())
+def _softened(canvas: np.ndarray, depth: float, side: int) -> Furrow:
+    """Strokes on a canvas as furrows, in an atlas of `side` texels, and where they are in it."""
+    left, top, width, height = cv2.boundingRect((canvas > 0).view(np.uint8))
+    texel, painted = (
+        side // math.gcd(side, PAINTED),
+        PAINTED // math.gcd(side, PAINTED),
+    )  # the least that fits in both lattices
+    first = [max(start - REACH, 0) // painted for start in (top, left)]
+    last = [min(-(-(end + REACH) // painted), PAINTED // painted) for end in (top + height, left + width)]
+    within, box = (tuple(slice(a * unit, b * unit) for a, b in zip(first, last)) for unit in (painted, texel))
+    # in double precision, since every processor rounds single precision in its own way here
+    soft = np.clip(cv2.GaussianBlur(canvas[within].astype(float), (0, 0), SOFTNESS) * 2.6 * depth, 0, 0.9)
+    shape = tuple(part.stop - part.start for part in reversed(box))
+    return (*box, cv2.resize(soft, shape, interpolation=cv2.INTER_AREA).astype(np.float32))

@@ -90,6 +90,9 @@ class Renderer:
         self.identity, self.size, self.light = identity, size, light
         self.camera = identity.camera(size)
         look = LOOKS[identity.world]
+        # a product of two numbers of single precision is exact in double precision, so that sums of them are the same whether a
+        # processor rounds products or not
+        self._sums = np.float32 if identity.world == "synthme-1" else np.float64
         flowing = look.hair_mesh and identity.appearance.long_hair
         self.triangles = head.triangles if flowing else head.triangles[head.part != PARTS.index("hair")]
         self._atlas = look.paint(identity, min(4 * size, PAINTED))
@@ -185,7 +188,7 @@ class Renderer:
         at_vertices = self._at_vertices(state, surface, lamps, lit)
         if path is not None:
             at_vertices = np.column_stack([at_vertices, (path / SUPERSAMPLING).astype(np.float32)])
-        seen = surface.weights @ at_vertices  # (k, 6), or (k, 8) with the path
+        seen = (surface.weights @ at_vertices.astype(self._sums)).astype(np.float32)  # (k, 6), or (k, 8) with the path
         colour = _look_up(self._atlas.colour, seen[:, :2])
         gleam = seen[:, 5:6]
         if colour.shape[1] == 4:  # the fourth is how much a texel shines

@@ -1,4 +1,4 @@
-"""Commands that measure: `selfme bench motion`, `selfme bench train`."""
+"""Commands that measure: `selfme bench motion`, `selfme bench train`, `selfme bench synth`."""
 
 import sys
 from pathlib import Path
@@ -125,3 +125,33 @@ def bench_train(
     ]
     print_table(["training", "samples/s", "ms/sample", "of matmul peak"], rows)
     print(report_text(measured))
+
+
+def bench_synth(
+    world: Annotated[str, typer.Option(help="home, other or synthme-1.")] = "home",
+    people: Annotated[int, typer.Option(min=1, max=1000, help="Whose clips are rendered, one of each.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, max=10**4, help="Measurements, of which the fastest counts.")] = 3,
+    pairs: Annotated[
+        int, typer.Option(min=0, max=10**5, help="Onsets and apexes by all workers; 0 leaves it out.")
+    ] = 96,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Speed of the renderer: frames, true motion and people on one core, pairs of frames on several."""
+    from typing import get_args
+
+    from selfme_lib.bench.synth import bench_synth as measure
+    from selfme_lib.synthme.identity import World
+
+    if world not in (worlds := get_args(World)):
+        raise UsageError(f"--world {world}: one of {', '.join(worlds)}")
+    measured = measure(world=world, people=people, rounds=rounds, pairs=pairs, workers=workers)  # type: ignore[arg-type]
+    if as_json:
+        print_json(measured)
+        return
+    sizes = measured["sizes"].items()
+    rows = [[size, *(round(times[name], 1) for name in ("frame_ms", "truth_ms", "set_up_ms"))] for size, times in sizes]
+    print_table(["px", "ms a frame", "ms the truth of a clip", "ms a new person"], rows)
+    if side_by_side := measured.get("pairs"):
+        rate, minutes = side_by_side["per_second"], side_by_side["minutes_for_2400"]
+        print(f"{rate:.1f} pairs a second with {workers} workers, 2,400 in {minutes:.1f} minutes")
