@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,11 +54,10 @@ def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None 
         DataError: the folder holds something else.
         UsageError: the configuration asks for H.264, and PyAV is not installed.
     """
-    root = Path(root)
-    fingerprint(config)  # an encoder that is missing is named before there is a folder
+    root, description = Path(root), _description(config)  # an encoder that is missing is named before there is a folder
     root.mkdir(parents=True, exist_ok=True)
     with in_turn(root):  # two runs that share a folder take turns
-        _claim(root, config)
+        claim(root, description)
         for leftover in root.glob(".unfinished-*"):
             shutil.rmtree(leftover)
         clips = plan_clips(config)
@@ -90,9 +90,13 @@ def stored_config(root: Path | str) -> SynthConfig:
     )
 
 
-def _claim(root: Path, config: SynthConfig) -> None:
-    """Make sure that the folder is empty or holds this data set, and write down what it will hold."""
-    path, wanted = root / DESCRIPTION, fingerprint(config)
+def claim(root: Path, description: dict[str, Any]) -> None:
+    """Make sure that a folder is empty or holds the data set with this `fingerprint`, and write down what it will hold.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    path, wanted = root / DESCRIPTION, description["fingerprint"]
     if path.is_file():
         found = read_shaped(path, dict, remedy="choose another folder or delete this one").get("fingerprint")
         if found != wanted:
@@ -103,14 +107,19 @@ def _claim(root: Path, config: SynthConfig) -> None:
         return
     if any(root.iterdir()):
         raise DataError(f"{root}: the folder is not empty and not a SynthME folder; choose an empty or a new one")
-    description = {
+    write_json(path, description)
+
+
+def _description(config: SynthConfig) -> dict[str, Any]:
+    return {
         "version": config.version or "own settings",
-        "fingerprint": wanted,
+        "fingerprint": fingerprint(config),
         "fps": config.fps,
         "layout": config.layout,
         "others": sum(emotions.count("others") for emotions in draw_labels(config)),
+        "labels": DISCLAIMER,
+        "config": config.to_plain(),
     }
-    write_json(path, description | {"labels": DISCLAIMER, "config": config.to_plain()})
 
 
 def _label(clip: PlannedClip) -> tuple:

@@ -23,7 +23,7 @@ from .action_units import code
 from .camera import Pose
 from .raster import Surface
 from .render import Expression, Renderer
-from .timeline import UNITS, Script
+from .timeline import UNITS, Script, Timeline
 from .truth import FRAME_NUMBERS, MASKS
 
 DEPTH_TOLERANCE = 0.02  # decimetres
@@ -92,18 +92,30 @@ def flow_arrays(flow: ExactFlow, direction: str) -> dict[str, np.ndarray]:
     return {f"{part}_flow_{direction}": motion.astype(np.float16) for part, motion in parts.items()}
 
 
+def motion_arrays(
+    renderer: Renderer, onset: tuple[Expression, Pose], apex: tuple[Expression, Pose]
+) -> dict[str, np.ndarray]:
+    """The motion between two states both ways, and its masks, as `truth` names them."""
+    here, there = _state(renderer, *apex), _state(renderer, *onset)
+    backward, forward = _flow(renderer, here, there), _flow(renderer, there, here)
+    masks = (backward.surface, backward.visible, forward.surface, forward.visible)
+    return {**flow_arrays(backward, "backward"), **flow_arrays(forward, "forward"), **dict(zip(MASKS, masks))}
+
+
+def timeline_arrays(timeline: Timeline) -> dict[str, np.ndarray]:
+    """What face and head do in each frame, as `truth` names it."""
+    return {
+        "au_names": np.array([code({unit: 1}, side) for unit in UNITS for side in "LR"]),
+        "au_intensity": timeline.intensity.reshape(len(timeline), -1).astype(np.float32),
+        "pose": np.array(timeline.poses, np.float32),
+    }
+
+
 def truth_arrays(renderer: Renderer, script: Script) -> dict[str, np.ndarray]:
     """The truth of a clip as `truth` reads it."""
-    onset, apex = (_state(renderer, *script.state(frame)) for frame in (script.onset, script.apex))
-    backward, forward = _flow(renderer, apex, onset), _flow(renderer, onset, apex)
-    masks = (backward.surface, backward.visible, forward.surface, forward.visible)
     return {
-        **flow_arrays(backward, "backward"),
-        **flow_arrays(forward, "forward"),
-        **dict(zip(MASKS, masks)),
-        "au_names": np.array([code({unit: 1}, side) for unit in UNITS for side in "LR"]),
-        "au_intensity": script.intensity.reshape(len(script), -1).astype(np.float32),
-        "pose": np.array(script.poses, np.float32),
+        **motion_arrays(renderer, script.state(script.onset), script.state(script.apex)),
+        **timeline_arrays(script),
         **dict(
             zip(FRAME_NUMBERS, map(np.array, (*script.frame_numbers, *script.true_frame_numbers, script.first_frame)))
         ),

@@ -122,10 +122,10 @@ def write_label_sheet(path: Path, layout: str, rows: Sequence[tuple]) -> None:
         for number, (subject, clip, onset, apex, offset, units, emotion) in enumerate(rows, FACS_HEADER_ROW + 1):
             duration, emotion = f"=F{number}-D{number}+1", FACS_EMOTIONS.get(emotion, emotion).capitalize()
             sheet.append((subject, clip, None, onset, apex, offset, duration, None, units, emotion))
-    _save(book, path)
+    save_workbook(book, path)
 
 
-def _save(book: Workbook, path: Path) -> None:
+def save_workbook(book: Workbook, path: Path) -> None:
     """Write a workbook of which every byte depends on its cells alone."""
     buffer = BytesIO()
     book.save(buffer)

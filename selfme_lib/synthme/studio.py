@@ -23,7 +23,7 @@ from .looks import ENCODING_GAMMA, LOOKS
 from .plan import PlannedClip
 from .render import NEUTRAL, SUPERSAMPLING, Expression, Renderer
 from .sensor import expose
-from .timeline import Script, scaled_to
+from .timeline import Script, Timeline, scaled_to
 
 CHUNK = 6  # clips of one person per task: people are painted rarely, and the progress bar still moves
 ClipWriter = Callable[[Renderer, PlannedClip], None]
@@ -105,20 +105,35 @@ def film(renderer: Renderer, script: Script, wanted: Collection[int] | None = No
     Only frames whose index is `wanted` are rendered, all by default; their pixels do not depend on which others are.
     """
     generator = np.random.default_rng(script.seed)
-    posed = lru_cache(maxsize=3)(lambda frame: renderer.posed(*script.state(frame)))  # a frame and its neighbours
+    picture_of = photographer(renderer, script)
     for frame in range(len(script)):
         if wanted is None or frame in wanted:
-            path = None
-            if script.exposure:
-                before, after = max(frame - 1, 0), min(frame + 1, len(script) - 1)
-                path = (posed(after).points - posed(before).points) * (script.exposure / max(after - before, 1))
-            picture = renderer.render_posed(posed(frame), script.shot(frame), path)
-            if renderer.identity.world == "other":
-                yield frame, other_camera.expose(picture, script.seed, frame, gamma=ENCODING_GAMMA, noise=script.noise)
-            else:
-                yield frame, expose(picture, generator, noise=script.noise)
+            yield frame, record(renderer, script, frame, picture_of(frame), generator)
         else:
             generator.standard_normal((renderer.size, renderer.size, 3), dtype=np.float32)  # the noise of this frame
+
+
+def record(
+    renderer: Renderer, timeline: Timeline, frame: int, picture: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """A picture as the camera of the person's world records it: uint8 (size, size, 3) RGB."""
+    if renderer.identity.world == "other":
+        return other_camera.expose(picture, timeline.seed, frame, gamma=ENCODING_GAMMA, noise=timeline.noise)
+    return expose(picture, generator, noise=timeline.noise)
+
+
+def photographer(renderer: Renderer, timeline: Timeline) -> Callable[[int], np.ndarray]:
+    """Renders a frame, without the sensor's noise; quickest for one frame after the other."""
+    posed = lru_cache(maxsize=3)(lambda frame: renderer.posed(*timeline.state(frame)))  # a frame and its neighbours
+
+    def picture_of(frame: int) -> np.ndarray:
+        path = None
+        if timeline.exposure:
+            before, after = max(frame - 1, 0), min(frame + 1, len(timeline) - 1)
+            path = (posed(after).points - posed(before).points) * (timeline.exposure / max(after - before, 1))
+        return renderer.render_posed(posed(frame), timeline.shot(frame), path)
+
+    return picture_of
 
 
 def film_clips(

@@ -7,6 +7,7 @@ nuisances: blinks, glances, swallowing and other distractors, the drift of the h
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,31 +20,20 @@ from .identity import Identity
 from .render import Expression, Shot
 
 UNITS = tuple(sorted(FACE_UNITS))
+Filmed = TypeVar("Filmed", bound="Timeline")
 
 
-@dataclass(frozen=True)
-class Script:
-    """Everything that a clip shows.
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """What every frame shows, and how it is recorded.
 
     Attributes:
-        emotion: estimated emotion, as in CASME II; action_units: the labelled ones, as in its label file.
-        first_frame: number of the first frame.
-        onset, apex, offset: indices into the frames, as labelled; true_onset, true_apex, true_offset: of the movement.
         intensity: (frames, len(UNITS), 2) of all action units, left and right, distractors included.
         gaze: (frames, 2); poses: one per frame; gain: (frames,) of the light; sway: (frames, 2) of the lamps, radians.
         furrows: how dark they become; exposure: share of a frame's time that the shutter is open.
         noise, jpeg_quality: of the sensor; seed: of its noise.
     """
 
-    emotion: str
-    action_units: str
-    first_frame: int
-    onset: int
-    apex: int
-    offset: int
-    true_onset: int
-    true_apex: int
-    true_offset: int
     intensity: np.ndarray
     gaze: np.ndarray
     poses: tuple[Pose, ...]
@@ -57,6 +47,46 @@ class Script:
 
     def __len__(self) -> int:
         return len(self.poses)
+
+    def turned(self: "Filmed", identity: Identity, yaw: float) -> "Filmed":
+        """The same with the head turned by `yaw` radians, cropped so that the eyes stay in place."""
+        eyes = identity.vertices[load_head().of_part("eye")].mean(0, keepdims=True)
+        camera = identity.camera(256)
+        (x, y), (x0, y0) = (camera.project(eyes, pose)[0][0] for pose in (Pose(yaw=yaw), FRONTAL))
+        change = np.array([0, yaw, 0, x0 - x, y0 - y])
+        return replace(self, poses=tuple(pose.changed_by(change) for pose in self.poses))
+
+    def state(self, frame: int) -> tuple[Expression, Pose]:
+        """What face and head do in a frame."""
+        units = {u: (left, right) for u, (left, right) in zip(UNITS, self.intensity[frame].tolist()) if left or right}
+        return Expression(action_units=units, gaze=tuple(self.gaze[frame].tolist())), self.poses[frame]
+
+    def shot(self, frame: int) -> Shot:
+        """Light and skin of a frame."""
+        right, up = self.sway[frame].tolist()
+        gain = self.gain[frame]  # of double precision, and so is the picture that it scales: bytes depend on that
+        return Shot(gain=gain, furrows=self.furrows, sway=(right, up))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script(Timeline):
+    """A clip: its timeline and its label.
+
+    Attributes:
+        emotion: estimated emotion, as in CASME II; action_units: the labelled ones, as in its label file.
+        first_frame: number of the first frame.
+        onset, apex, offset: indices into the frames, as labelled; true_onset, true_apex, true_offset: of the movement.
+    """
+
+    emotion: str
+    action_units: str
+    first_frame: int
+    onset: int
+    apex: int
+    offset: int
+    true_onset: int
+    true_apex: int
+    true_offset: int
 
     @property
     def frame_numbers(self) -> tuple[int, int, int]:
@@ -76,25 +106,6 @@ class Script:
         names = ("onset", "apex", "offset", "true_onset", "true_apex", "true_offset")
         moved = {name: getattr(self, name) - self.onset for name in names}
         return replace(self, first_frame=self.first_frame + self.onset, **moved, **frames)
-
-    def turned(self, identity: Identity, yaw: float) -> "Script":
-        """The same clip with the head turned by `yaw` radians, cropped so that the eyes stay in place."""
-        eyes = identity.vertices[load_head().of_part("eye")].mean(0, keepdims=True)
-        camera = identity.camera(256)
-        (x, y), (x0, y0) = (camera.project(eyes, pose)[0][0] for pose in (Pose(yaw=yaw), FRONTAL))
-        change = np.array([0, yaw, 0, x0 - x, y0 - y])
-        return replace(self, poses=tuple(pose.changed_by(change) for pose in self.poses))
-
-    def state(self, frame: int) -> tuple[Expression, Pose]:
-        """What face and head do in a frame."""
-        units = {u: (left, right) for u, (left, right) in zip(UNITS, self.intensity[frame].tolist()) if left or right}
-        return Expression(action_units=units, gaze=tuple(self.gaze[frame].tolist())), self.poses[frame]
-
-    def shot(self, frame: int) -> Shot:
-        """Light and skin of a frame."""
-        right, up = self.sway[frame].tolist()
-        gain = self.gain[frame]  # of double precision, and so is the picture that it scales: bytes depend on that
-        return Shot(gain=gain, furrows=self.furrows, sway=(right, up))
 
 
 def pixel_motion(identity: Identity, units: ActionUnits) -> float:
@@ -129,8 +140,8 @@ def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed:
     side = generator.choice(["L", "R"]) if recipe.one_sided else ""
     peak = float(np.exp(generator.uniform(*np.log(difficulty.peak))))
     later = np.random.default_rng((*seed, 2))  # what came with synthme-2 draws from a stream of its own
-    peak *= _range(recipe) ** difficulty.unit_range
-    labelled = scaled_to(identity, _perform(generator, identity, recipe, side, difficulty), peak)
+    peak *= range_of(recipe) ** difficulty.unit_range
+    labelled = scaled_to(identity, perform(generator, identity, recipe, side, difficulty), peak)
 
     intensity = np.zeros((frames, len(UNITS), 2))
     course = other_people.rise if identity.world == "other" else smoothstep
@@ -168,7 +179,7 @@ def write_script(identity: Identity, emotion: str, difficulty: Difficulty, seed:
     )
 
 
-def _perform(
+def perform(
     generator: np.random.Generator, identity: Identity, recipe: Recipe, side: str, difficulty: Difficulty
 ) -> dict[int, tuple[float, float]]:
     """The recipe as this person performs it this time: personal gain, uneven sides, a little of other units."""
@@ -244,8 +255,8 @@ def _ranges() -> dict[int, float]:
     return {unit: float(np.percentile(moved, 99.8)) for unit, moved in reach.items()}
 
 
-def _range(recipe: Recipe) -> float:
-    """The range of the recipe's units, weighted by their strength, as a share of what is usual among all recipes."""
+def range_of(recipe: Recipe) -> float:
+    """The range of a recipe's units, weighted by their strength, as a share of what is usual among all recipes."""
 
     def mean(one: Recipe) -> float:
         weights = list(one.units.values())

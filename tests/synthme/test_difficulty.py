@@ -30,7 +30,7 @@ from selfme_lib.synthme.identity import POPULATIONS, make_face
 from selfme_lib.synthme.plan import draw_labels, plan_clips
 from selfme_lib.synthme.render import Shot, _exposed
 from selfme_lib.synthme.studio import film, renderer_of
-from selfme_lib.synthme.timeline import _range, write_script
+from selfme_lib.synthme.timeline import range_of, write_script
 from selfme_lib.synthme.truth import load_truth
 
 NEW = ("unit_range", "side_timing", "exposure", "registration", "furrows", "lamp_sway", "head_turn", "head_shift")
@@ -174,7 +174,7 @@ def test_an_exposure_leaves_a_wall_as_it_is_up_to_the_border(precision):
 
 
 def test_the_range_of_units_is_one_in_the_middle_and_spans_much():
-    ranges = [_range(recipe) for emotion in CLASS_OF_EMOTION for recipe in RECIPES[emotion]]
+    ranges = [range_of(recipe) for emotion in CLASS_OF_EMOTION for recipe in RECIPES[emotion]]
     assert np.mean(np.log(ranges)) == pytest.approx(0, abs=1e-6)
     assert max(ranges) / min(ranges) > 3
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.errors import DataError, UsageError
 
 from .output import print_json, print_table
 
@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to create.", show_default=False)],
     layout: Annotated[
-        Literal["casme2", "smic", "samm"], typer.Option(help="Data set whose files and labels are imitated.")
+        Literal["casme2", "smic", "samm", "casme2-long", "samm-long"],
+        typer.Option(help="Data set whose files and labels are imitated; long: CAS(ME)2 and SAMM Long Videos."),
     ] = "casme2",
     subjects: Annotated[int, typer.Option(min=1, max=10_000, help="Number of people.")] = 12,
-    clips: Annotated[int, typer.Option(min=1, max=1_000, help="Labelled clips per person.")] = 12,
+    clips: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000, help="Labelled clips per person; or long videos.", show_default="12; 1 long"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the frames in pixels.")] = 256,
     yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
@@ -33,13 +37,40 @@ def synth(
     codec: Annotated[
         Literal["none", "h264"], typer.Option(help="h264: recorded as a video first, as real data sets were.")
     ] = "none",
+    seconds: Annotated[
+        float | None, typer.Option(min=1, max=600, help="Length of long videos.", show_default="30")
+    ] = None,
+    fps: Annotated[
+        int | None, typer.Option(min=10, max=1000, help="Frames a second of long videos.", show_default="30 or 200")
+    ] = None,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
     from selfme_lib.synthme import SYNTHME_2, SynthConfig, write_dataset
+    from selfme_lib.synthme.long_dataset import LongConfig, write_long_dataset
 
+    if layout == "casme2-long" or layout == "samm-long":
+        long = LongConfig(
+            subjects=subjects,
+            videos=clips or 1,
+            seconds=30.0 if seconds is None else seconds,
+            size=size,
+            seed=seed,
+            layout=layout,
+            fps=fps,
+            first_identity=first_identity,
+            yaw=yaw,
+            world=world,
+            codec=codec,
+        )
+        write_long_dataset(out, long)
+        print(f"{out}: {subjects} subjects, {long.videos} videos each", file=sys.stderr)
+        return
+    for option, value in (("--seconds", seconds), ("--fps", fps)):
+        if value is not None:
+            raise UsageError(f"{option} is for long videos; add --layout casme2-long or samm-long")
     config = SynthConfig(
         subjects=subjects,
-        clips=clips,
+        clips=clips or 12,
         size=size,
         seed=seed,
         layout=layout,
@@ -50,7 +81,7 @@ def synth(
         codec=codec,
     )
     write_dataset(out, config)
-    print(f"{out}: {subjects} subjects, {clips} clips each", file=sys.stderr)
+    print(f"{out}: {subjects} subjects, {config.clips} clips each", file=sys.stderr)
 
 
 def doctor(
