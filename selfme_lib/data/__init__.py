@@ -5,8 +5,9 @@
     onset, apex = load_onset_apex(clips, size=224)
 
 Begin with `clips` (what a reader returns), then `readers` (one per data set: `casme2`, `smic`, …, on top of `tree`, `coding`
-and `labelled`), `images`, `doctor`. `alignment`, `faces` and `frame_cache` crop recordings; `video` and `voxceleb` read faces
-for pre-training. This room imports only `runtime`.
+and `labelled`), `images`, `doctor`. `long_videos` has the videos in which expressions are to be found (`casme2_long`,
+`samm_long`). `alignment`, `faces` and `frame_cache` crop recordings; `video` and `voxceleb` read faces for pre-training. This
+room imports only `runtime`.
 """
 
 from .clips import (

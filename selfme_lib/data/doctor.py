@@ -3,6 +3,7 @@
 Labels and folders are read by the readers that load the clips; then `checks` looks at every frame.
 """
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from .clips import THREE_CLASSES, DatasetContents, LeftOut, count_classes
 from .containers import shown_frames
 from .faults import Fault, FaultyData, errors_first, printable
 from .images import frame_size, several_sizes
+from .long_videos import LONG_DATASETS, LongContents, read_long_videos
 from .readers import class_names, read_dataset
 from .voxceleb import FaceSequence, find_sequences
 
@@ -59,6 +61,8 @@ def examine(dataset: str, root: Path | str, *, classes: int = len(THREE_CLASSES)
     """
     if dataset == "voxceleb":
         return _examine_voxceleb(Path(root))
+    if dataset in LONG_DATASETS:
+        return _examine_long(dataset, Path(root))
     try:
         contents = read_dataset(dataset, root, classes=classes)
     except FaultyData as error:
@@ -133,11 +137,43 @@ def _examine_voxceleb(root: Path) -> Examination:
     return Examination(errors_first(fault for faults in checked for fault in faults), summary)
 
 
+def _examine_long(dataset: str, root: Path) -> Examination:
+    """Check labels, and every image's header and end or every video's container."""
+    try:
+        contents = read_long_videos(dataset, root)
+    except FaultyData as error:
+        contents = LongContents(faults=(error.fault,))
+    videos = contents.videos
+    with ThreadPoolExecutor() as pool:
+        checks = pool.map(lambda video: _check_files(video.frames or (video.place,), images=bool(video.frames)), videos)
+        checked = list(tqdm(checks, total=len(videos), desc="frames", unit="video", disable=None))
+    expressions = [expression for video in videos for expression in video.expressions]
+    summary = {
+        "videos": len(videos),
+        "subjects": len({video.subject for video in videos}),
+        "micro": sum(expression.kind == "micro" for expression in expressions),
+        "macro": sum(expression.kind == "macro" for expression in expressions),
+        "without_expression": sum(not video.expressions for video in videos),
+        "frames": sum(len(video.frames) for video in videos),
+    }
+    faults = [*contents.faults, *(fault for of_video in checked for fault in of_video)]
+    incomplete = sum(None in (one.onset, one.apex, one.offset) for one in expressions)
+    if incomplete:
+        problem = f"{incomplete} expressions have no onset, apex or offset"
+        faults.append(Fault("note", root, problem, "nothing to do: see Expression.interval"))
+    return Examination(errors_first(faults), summary)
+
+
 def _check_sequence(sequence: FaceSequence) -> list[Fault]:
+    return _check_files(sequence.files, images=bool(sequence.names))
+
+
+def _check_files(paths: Iterable[Path], *, images: bool) -> list[Fault]:
+    """Damage of images or of video files, and images of another size than the first."""
     faults, sizes = [], {}
-    for path in sequence.files:
+    for path in paths:
         try:
-            if sequence.names:
+            if images:
                 sizes[path] = frame_size(path)
             else:
                 shown_frames(path)

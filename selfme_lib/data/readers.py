@@ -20,6 +20,7 @@ from .faults import Fault, FaultyData
 from .features import read_features
 from .labelled import read_labelled
 from .listed import FOLDER, FOURDME, MMEW, read_listed
+from .long_videos import LONG_DATASETS
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +160,9 @@ def _read_synthme(root: Path) -> DatasetContents:
         raise FaultyData(root, "no synthme.json in it: not SynthME", "give a folder that `selfme synth` made")
     try:
         description = read_json(file)
+        if description["layout"] in LONG_DATASETS:
+            layout = description["layout"]
+            raise FaultyData(file, "long videos, which are no clips", f"examine them as {layout}; see data.long_videos")
         reader, fps = PARTS[description["layout"]], float(description["fps"])
         config = description.get("config")
         if not 0 < fps < math.inf:
@@ -166,6 +170,8 @@ def _read_synthme(root: Path) -> DatasetContents:
         promised = None if config is None else int(config["subjects"]) * int(config["clips"])
         if promised is not None:
             promised -= int(description.get("others", 0))  # clips that fit no class
+    except FaultyData:
+        raise
     except (OSError, ValueError, KeyError, TypeError, DataError) as error:
         raise FaultyData(file, f"damaged, {type(error).__name__}: {error}", "generate the data set again") from None
     contents = reader(root, dataset="synthme", fps=fps)

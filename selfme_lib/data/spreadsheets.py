@@ -56,15 +56,38 @@ def read_rows(
             yield number, cells
 
 
+def read_bare(path: Path, columns: Sequence[str], *, sheet: int = 0) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row that is not blank of a sheet without a header: as `read_rows`, with cells by their place.
+
+    Args:
+        path: of an .xlsx workbook.
+        columns: what the cells are called here, from the first column on; cells beyond them are not read.
+        sheet: which one, counted from 0.
+
+    Raises:
+        DataError: the file cannot be read, or has no such sheet.
+    """
+    for number, row in enumerate(_sheet(path, sheet), start=1):
+        cells = dict(itertools.zip_longest(columns, map(_text, row[: len(columns)]), fillvalue=""))
+        if any(cells.values()):
+            yield number, cells
+
+
 def _first_sheet(path: Path, *, values: bool = True) -> Iterator[tuple[Any, ...]]:
     """Its rows, up to the last cell of each, one after the other; values, or formulas as they were typed in."""
+    return _sheet(path, 0, values=values)
+
+
+def _sheet(path: Path, which: int, *, values: bool = True) -> Iterator[tuple[Any, ...]]:
     import openpyxl  # slow to import
 
     try:
         check_archive(path, _LARGEST)
         workbook = openpyxl.load_workbook(path, data_only=values, read_only=True)
         try:
-            sheet = workbook.worksheets[0]
+            if which >= len(workbook.worksheets):
+                raise FaultyData(path, f"no sheet {which + 1}", "use the file as it was distributed")
+            sheet = workbook.worksheets[which]
             sheet.reset_dimensions()  # or every row is as wide as the one with a cell at the far end
             for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
                 if number > _MOST_ROWS:

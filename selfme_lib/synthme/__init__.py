@@ -2,8 +2,9 @@
 
 Imports `runtime` only. Begin with `studio`, which puts people before the camera. The picture: `head` (mesh and shape targets),
 `action_units`, `identity`, `camera`, `raster`, `shading`, `texture`, `render`. The data set: `timeline` (what happens in a clip),
-`sensor`, `ground_truth`, `plan` (settings), `layouts`, `truth`, `dataset` (files), `onset_apex` (of many
-people), `pretraining` (pairs of frames).
+`sensor`, `ground_truth`, `plan` (settings), `layouts`, `truth`, `dataset` (files), `codec` (H.264), `onset_apex` (of many
+people), `pretraining` (pairs of frames). Long videos, in which expressions are to be found: `long_script`, `long_plan`,
+`long_layouts`, `long_truth`, `long_dataset`.
 What sets versions and worlds apart: `plan.VERSIONS`, people in `identity.POPULATIONS`, nuisances in `difficulty`, light, skin and
 camera in `shading.draw_light`, `texture.paint` and `sensor.expose`.
 

@@ -167,8 +167,15 @@ def _write_truth(path: Path, renderer: Renderer, script: LongScript) -> None:
         if expressed:
             motion = motion_arrays(renderer, *(script.state(frame) for frame in event.coded[:2]))
             arrays |= {motion_name(number, name): values for name, values in motion.items()}
-        described = {"kind": event.kind, "onset": event.onset + 1, "apex": event.apex + 1, "offset": event.offset + 1}
-        described |= {"coded": [moment + 1 for moment in event.coded] if expressed else None}
-        events.append(described | {"action_units": event.action_units, "emotion": event.emotion})
+        described = {
+            "kind": event.kind,
+            "onset": event.onset + 1,
+            "apex": event.apex + 1,
+            "offset": event.offset + 1,
+            "coded": [moment + 1 for moment in event.coded] if expressed else None,
+            "action_units": event.action_units,
+            "emotion": event.emotion,
+        }
+        events.append(described)
     save_arrays(path, arrays)
     write_json(events_path(path), {"fps": script.fps, "events": events})

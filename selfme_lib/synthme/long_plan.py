@@ -19,7 +19,7 @@ from .long_layouts import LONG_LAYOUTS, MOST_VIDEOS, Label, LongLayoutName, Vide
 from .long_script import LABELLED, Behaviour, Event, draw_events
 from .plan import VERSIONS, Number, Version
 
-STREAM = 34  # of what coders leave out
+STREAM = 44  # of what coders leave out
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
@@ -128,7 +128,7 @@ def plan_videos(config: LongConfig) -> tuple[PlannedVideo, ...]:
 def labels_of(config: LongConfig, video: PlannedVideo) -> list[Label]:
     """The rows of a video in the label sheet, as coders see its expressions; frames count from 1."""
     generator = np.random.default_rng((STREAM, *video.seed))
-    labels = []
+    labels: list[Label] = []
     for event in (event for event in video.events if event.kind in LABELLED):
         onset, apex, offset = (moment + 1 for moment in event.coded)
         forgotten = generator.random() < config.missing_labels

@@ -211,7 +211,7 @@ def write_long_script(
             closed = smoothstep(start, apex - 0.01, local) * (1 - smoothstep(apex + 0.03, end, local))
             intensity[span, UNITS.index(45)] += depth * closed[:, None]
         elif event.kind == "glance":
-            away = generator.normal(0, [0.14, 0.07]) + generator.choice([-1, 1]) * np.array([0.1, 0.0])
+            away = generator.normal(0, [0.14, 0.07]) + generator.choice([-1, 1]) * np.array([0.15, 0.0])
             jump = 0.021 + 0.0022 * np.degrees(np.hypot(*away))
             there = smoothstep(start, start + jump, local) * (1 - smoothstep(end - jump, end, local))
             gaze[span] += there[:, None] * away
@@ -293,7 +293,7 @@ def _speak(generator: np.random.Generator, intensity: np.ndarray, time: np.ndarr
     while begin < time[-1] - 0.1:
         length = float(np.clip(generator.normal(0.22, 0.05), 0.14, 0.35))
         opened = np.sin(np.pi * np.clip((time - begin) / length, 0, 1)) ** 2 * fading
-        jaw = loudness * generator.uniform(0.05, 0.16)  # at full strength it moves the chin by 50 px
+        jaw = loudness * generator.uniform(0.08, 0.22)  # at full strength it moves the chin by 50 px
         vowel = ({20: (0.25,) * 2, 12: (0.1,) * 2}, {18: (0.6,) * 2}, {16: (0.3,) * 2})[generator.integers(3)]
         _add(intensity, {26: (jaw, jaw), 25: (0.35, 0.35), **vowel}, opened)
         if generator.random() < 0.3:  # a closure before it
@@ -320,7 +320,8 @@ def _waves(generator: np.random.Generator, time: np.ndarray, periods: tuple[floa
     """Slow oscillations (t, count) with a standard deviation near 1."""
     total = np.zeros((len(time), count))
     for _ in range(3):
-        period, phase = np.exp(generator.uniform(*np.log(periods), count)), generator.uniform(0, 2 * np.pi, count)
+        period = np.exp(generator.uniform(np.log(periods[0]), np.log(periods[1]), count))
+        phase = generator.uniform(0, 2 * np.pi, count)
         total += generator.normal(0, 0.8, count) * np.sin(2 * np.pi * time[:, None] / period + phase)
     return total
 

@@ -88,7 +88,8 @@ def doctor(
     dataset: Annotated[
         str,
         typer.Option(
-            help="casme2, smic, samm, casme3, mmew, 4dme, folder (your own), composite, synthme, voxceleb or features.",
+            help="casme2, smic, samm, casme3, mmew, 4dme, folder (your own), composite, synthme, voxceleb or features; "
+            "of long videos: casme2-long or samm-long.",
             show_default=False,
         ),
     ],

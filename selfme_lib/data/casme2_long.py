@@ -1,0 +1,145 @@
+"""CAS(ME)² (Qu et al., IEEE TAFFC 2018): 22 subjects, 30 frames a second.
+
+    CAS(ME)^2code_final.xlsx                             three sheets, none with a header
+    rawpic/s15/15_0101disgustingteeth/img001.jpg         or longVideoFaceCropped/…; or rawvideo/s15/15_0101disgustingteeth.avi
+
+The traps: the first sheet calls a subject 1 and a video disgust1_2 (the second expression in it), and the other two say that this
+is s15 and 0101; that number may be text or 101. An offset of 0 is one that nobody saw (44 rows). One folder, 23_0502funnyerrors,
+lies among those of s19; its own name is right. `cropped` and `selectedpic` hold the expressions cut out, and are not read.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from .faults import Fault, FaultyData
+from .long_videos import Expression, Kind, LongContents, LongVideo, moments, rendered_fps, within
+from .spreadsheets import read_bare
+from .tree import VIDEOS, FrameFolder, list_folder, list_frames, list_images, walk
+
+FPS = 30.0
+_TABLE = re.compile(r"cas\(me\)\^?2_?code.*\.xlsx", re.IGNORECASE)
+_COLUMNS = ("subject", "video", "onset", "apex", "offset", "action_units", "emotion", "type", "self_report")
+_NAME = re.compile(r"([0-9]{1,3})_([0-9]{4})\D.*")
+_LABEL = re.compile(r"(.+?)_([0-9]{1,3})")
+_KINDS: dict[str, Kind] = {"micro-expression": "micro", "macro-expression": "macro"}
+_PREFERRED = ("rawpic", "longvideofacecropped", "rawvideo")
+_CUT_OUT = ("cropped", "selectedpic", "truth")
+
+
+def read_casme2_long(root: Path) -> LongContents:
+    """Read labels and find the videos.
+
+    Raises:
+        DataError: the folder cannot be used at all.
+    """
+    table = _find_table(root)
+    places, faults = _find_videos(root)
+    subjects, stimuli = _naming(table)
+    expressions: dict[tuple[str, str], list[tuple[int, Expression]]] = defaultdict(list)
+    for row, cells in read_bare(table, _COLUMNS):
+        try:
+            key, expression = _expression(cells, subjects, stimuli)
+            if key not in places:
+                raise ValueError(f"no frames and no video {key[0]}_{key[1]}… of {cells['video']}")
+            expressions[key].append((row, expression))
+        except ValueError as error:
+            faults.append(Fault("error", table, str(error), "correct the row, or copy the video", row=row))
+    videos, fps = [], rendered_fps(root, FPS)
+    for key, (place, frames) in sorted(places.items()):
+        labelled, notes = within(expressions[key], frames.numbers[-1] if frames else 10**9, table)
+        faults += notes
+        video = LongVideo(
+            dataset="casme2-long",
+            subject=key[0],
+            name=place.stem if frames is None else place.name.strip(),
+            place=place,
+            frames=frames.paths if frames else (),
+            frame_numbers=frames.numbers if frames else (),
+            fps=fps,
+            expressions=tuple(labelled),
+        )
+        videos.append(video)
+    return LongContents(videos=tuple(videos), faults=tuple(faults))
+
+
+def _find_table(root: Path) -> Path:
+    found = [path for path in list_folder(root)[1] if _TABLE.fullmatch(path.name)]
+    if not found:
+        raise FaultyData(root, "no CAS(ME)^2code_final.xlsx in it", "give the folder of CAS(ME)² that holds it")
+    if len(found) > 1:
+        raise FaultyData(root, f"several label files: {', '.join(path.name for path in found)}", "keep one of them")
+    return found[0]
+
+
+def _find_videos(root: Path) -> tuple[dict[tuple[str, str], tuple[Path, FrameFolder | None]], list[Fault]]:
+    """Subject and number of each video (15, 0101) → its place and its frames; of several copies of the data set, one is read."""
+    copies: dict[str, dict[tuple[str, str], tuple[Path, bool]]] = defaultdict(dict)
+    for place, is_file in _candidates(root):
+        match = _NAME.fullmatch(place.stem if is_file else place.name.strip())
+        assert match is not None, "candidates are named so"
+        copies[place.relative_to(root).parts[0].lower()][match[1].zfill(2), match[2]] = (place, is_file)
+    if not copies:
+        problem = "no folders of frames and no videos such as rawpic/s15/15_0101disgustingteeth"
+        raise FaultyData(root, problem, "give the folder of CAS(ME)²")
+    chosen, *others = sorted(copies, key=lambda name: _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED))
+    faults = [Fault("note", root, f"{chosen} is read, but not {', '.join(others)}", "nothing to do")] if others else []
+    found = {}
+    for key, (place, is_file) in copies[chosen].items():
+        frames = None if is_file else list_frames(place)
+        if frames is not None and frames.numbers[:1] != (1,):
+            problem = (
+                f"its first frame is {frames.numbers[0] if frames.numbers else 'missing'}, but labels count from 1"
+            )
+            faults.append(Fault("error", place, problem, "copy it again"))
+            continue
+        if frames is not None and (gone := frames.missing(1, frames.numbers[-1])):
+            faults.append(Fault("note", place, f"{gone} frames are missing", "copy it again"))
+        found[key] = (place, frames)
+    return found, faults
+
+
+def _candidates(root: Path) -> Iterator[tuple[Path, bool]]:
+    """Folders of frames and video files that are named like a video."""
+    for folder, files in walk(root, skip=lambda path: path.name.lower() in _CUT_OUT or path.name.startswith(".")):
+        if folder != root and _NAME.fullmatch(folder.name.strip()) and list_images(files):
+            yield folder, False
+        for path in files:
+            if path.suffix.lower() in VIDEOS and _NAME.fullmatch(path.stem):
+                yield path, True
+
+
+def _naming(table: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What the first sheet calls a subject → its folder's number; what it calls a video → the number in its name."""
+    subjects = {
+        cells["label"]: cells["number"].zfill(2) for _, cells in read_bare(table, ("number", "", "label"), sheet=1)
+    }
+    stimuli = {cells["label"]: cells["number"].zfill(4) for _, cells in read_bare(table, ("number", "label"), sheet=2)}
+    return subjects, stimuli
+
+
+def _expression(
+    cells: dict[str, str], subjects: dict[str, str], stimuli: dict[str, str]
+) -> tuple[tuple[str, str], Expression]:
+    """Subject and number of the video, and what is labelled. Raises ValueError if a cell cannot be understood."""
+    label = _LABEL.fullmatch(cells["video"])
+    if cells["subject"] not in subjects:
+        raise ValueError(f"subject {cells['subject']!r} is not in the second sheet")
+    if label is None or label[1] not in stimuli:
+        raise ValueError(f"video {cells['video']!r} is not in the third sheet")
+    kind = _KINDS.get(cells["type"].lower())
+    if kind is None:
+        raise ValueError(f"type {cells['type']!r} is neither micro-expression nor macro-expression")
+    onset, apex, offset = moments(cells, "0")
+    expression = Expression(
+        name=cells["video"],
+        kind=kind,
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        action_units=cells["action_units"],
+        emotion=cells["emotion"].lower(),
+        self_report=cells["self_report"].lower(),
+    )
+    return (subjects[cells["subject"]], stimuli[label[1]]), expression
