@@ -275,8 +275,10 @@ def _express(
         strongest = max(max(units[unit]) for unit in event.recipe.units)
         factor = generator.uniform(0.5, 0.9) / strongest
         units = {unit: (left * factor, right * factor) for unit, (left, right) in units.items()}
-    for unit, pair in units.items():
-        late = generator.uniform(0, 0.3)  # units of an expression do not start together, nor do both sides
+    for number, (unit, pair) in enumerate(units.items()):
+        late = (
+            0.3 * generator.random() * (number > 0)
+        )  # units of an expression do not start together, nor do both sides
         sides = [_rise_and_fall(event, time, fps, late * generator.uniform(0.8, 1)) for _ in "LR"]
         _add(intensity, {unit: pair}, np.stack(sides, axis=1))
 
