@@ -179,8 +179,14 @@ def create_identity(seed: int | Sequence[int], population: Population = "evaluat
 
 
 def make_face(person: Person) -> Identity:
-    """The face of a person who was admitted. Whoever wears nothing has the same face whatever others wear."""
+    """The face of a person who was admitted. Whoever wears nothing has the same face whatever others wear.
+
+    Raises:
+        UsageError: somebody of the other world is to be trained on.
+    """
     other = person.world == "other"
+    if other and person.population == "pretraining":
+        raise UsageError("nothing is trained on the other world; take pre-training people of home")
     key = (POPULATIONS[person.population] + (other_people.STREAM if other else 0), *person.seed)
     generator = np.random.default_rng(key)
     sex = float(np.clip(generator.choice([0.0, 1.0]) + generator.normal(0, 0.15), 0, 1))

@@ -43,7 +43,7 @@ def paint(identity: Identity, side: int = PAINTED) -> Atlas:
         layer(generator, look, colour[:PAINTED])
     colour[PAINTED:, :TILE] = _eye(generator, look)
     shade = _curls(generator, (TILE, 2 * TILE), scale=7.0)
-    colour[PAINTED:, 2 * TILE :] = np.clip(look.hair_colour * (1 + 0.30 * shade[..., None]), 0.004, 1)
+    colour[PAINTED:, 2 * TILE :] = np.clip(1.5 * look.hair_colour * (1 + 0.45 * shade[..., None]), 0.006, 1)
     return averaged(colour, side)
 
 

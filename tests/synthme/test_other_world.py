@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from selfme_lib.grids import warp
+from selfme_lib.runtime.errors import UsageError
 from selfme_lib.synthme import (
     SYNTHME_2,
     Expression,
@@ -13,13 +14,15 @@ from selfme_lib.synthme import (
     Pose,
     SynthConfig,
     other_camera,
+    other_people,
     other_texture,
+    render_pairs,
     set_up,
     write_dataset,
 )
 from selfme_lib.synthme.action_units import displacement
 from selfme_lib.synthme.ground_truth import exact_flow
-from selfme_lib.synthme.head import load_head
+from selfme_lib.synthme.head import load_head, smoothstep
 from selfme_lib.synthme.identity import make_face
 from selfme_lib.synthme.looks import ENCODING_GAMMA, LOOKS
 from selfme_lib.synthme.render import NEUTRAL
@@ -55,6 +58,17 @@ def test_the_same_seed_is_somebody_else_and_glasses_change_nothing_but_glasses()
     again = make_face(Person((5,), "choice", glasses=1.0, world="other"))
     assert again.glasses and (again.vertices == other.vertices).all() and (again.bend == other.bend).all()
     assert home.bend is None
+
+
+def test_nothing_is_trained_on_it(tmp_path):
+    with pytest.raises(UsageError, match="nothing is trained on the other world"):
+        render_pairs(tmp_path / "pairs.npy", [3], pairs_per_identity=1, size=32, world="other", workers=1)
+
+
+def test_movements_are_quick_at_first_and_end_at_the_apex():
+    course = other_people.rise(2.0, 8, np.arange(10.0))
+    assert (course[:3] == 0).all() and course[8] == course[9] == 1 and (np.diff(course[2:9]) > 0).all()
+    assert course[4] > 0.6 > smoothstep(2, 8, np.array([4.0]))[0]
 
 
 def test_the_head_is_no_sum_of_targets():
