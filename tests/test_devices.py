@@ -19,6 +19,7 @@ from selfme_lib.baselines.tcae_training import train_tcae
 from selfme_lib.classifier.grad_cam import grad_cam
 from selfme_lib.classifier.network import build_classifier
 from selfme_lib.classifier.training import fit_predict, train_classifier
+from selfme_lib.motion.diffeo import exponential
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
@@ -57,6 +58,17 @@ def test_motion_of_frames_that_are_elsewhere(card):
         assert there.forward_motion(onset, apex).weights.device.type == "cpu"
         assert there.forward_keypoints(onset).device.type == there(onset, apex)[0].device.type == "cpu"
         assert there.forward_motion(onset.to(card), apex.to(card), passes=2).dense.device.type == card
+
+
+def test_an_exponential_asks_the_card_for_nothing_and_is_the_same(card, monkeypatch):
+    """Each field takes as many squarings as on a CPU, but the CPU is not told how many."""
+    velocity = torch.randn(3, 2, 16, 16) * torch.tensor([0.0, 0.1, 0.5])[:, None, None, None]
+    expected, there = exponential(velocity), velocity.to(card)
+    with monkeypatch.context() as patch:
+        for waiting in ("tolist", "item", "__int__", "__bool__"):
+            patch.setattr(type(there), waiting, None)
+        result = exponential(there)
+    torch.testing.assert_close(result.cpu(), expected)
 
 
 def test_training_and_resuming(card, tmp_path):

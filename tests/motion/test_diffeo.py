@@ -4,8 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
-from selfme_lib.grids import compose, identity_grid, jacobian_determinant
-from selfme_lib.motion.diffeo import LARGEST_GAMMA, cubic_bspline, diffeomorphic_motion, expand_bspline, exponential
+from selfme_lib.grids import compose, gaussian_blur, identity_grid, jacobian_determinant, to_normalised
+from selfme_lib.motion.diffeo import (
+    LARGEST_GAMMA,
+    MOST_SQUARINGS,
+    TOLERANCE,
+    cubic_bspline,
+    diffeomorphic_motion,
+    expand_bspline,
+    exponential,
+    squarings,
+)
 from selfme_lib.runtime.errors import UsageError
 
 
@@ -42,6 +51,85 @@ def test_exponential_of_a_linear_velocity_is_the_matrix_exponential():
     wanted = torch.einsum("ij,jhw->ihw", torch.linalg.matrix_exp(matrix) - torch.eye(2), centred)[None]
     inside = (..., slice(16, -16), slice(16, -16))
     torch.testing.assert_close(exponential(velocity)[inside], wanted[inside], atol=0.02, rtol=0)
+
+
+def linear(matrix, side=65):
+    """A linear velocity about the middle, and its exponential, both (1, 2, side, side)."""
+    centred = identity_grid(side, side) - (side - 1) / 2
+    rest = torch.linalg.matrix_exp(matrix) - torch.eye(2)
+    return [torch.einsum("ij,jhw->ihw", part, centred)[None] for part in (matrix, rest)]
+
+
+@pytest.mark.parametrize("turn, zoom", [(0.02, 0.0), (0.1, 0.0), (-0.3, 0.0), (0.0, 0.1), (0.05, -0.05)])
+def test_the_error_of_a_linear_velocity_is_below_the_tolerance(turn, zoom):
+    """Turns and zooms are bilinear, so nothing but the step in time makes an error."""
+    velocity, wanted = linear(torch.tensor([[zoom, -turn], [turn, zoom]]))
+    error = (exponential(velocity) - wanted).norm(dim=1)[..., 24:-24, 24:-24]
+    assert 0 < error.max() < TOLERANCE
+
+
+def integrated(velocity, steps=64):
+    """The path of every pixel through a bilinear velocity, by Runge and Kutta, without resampling anything."""
+    height, width = velocity.shape[-2:]
+    velocity = velocity.double()
+
+    def at(place):
+        where = to_normalised(place.permute(0, 2, 3, 1), height, width)
+        return torch.nn.functional.grid_sample(velocity, where, padding_mode="border", align_corners=True)
+
+    start = identity_grid(height, width, dtype=torch.float64).expand_as(velocity)
+    place = start
+    for _ in range(steps):
+        a = at(place) / steps
+        b = at(place + a / 2) / steps
+        c = at(place + b / 2) / steps
+        place = place + (a + 2 * b + 2 * c + at(place + c) / steps) / 6
+    return (place - start).float()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.floats(0.05, 2.5), st.floats(1.5, 6.0))
+def test_the_error_is_below_the_tolerance_and_what_interpolation_adds(seed, length, smoothness):
+    noise = torch.randn(3, 2, 32, 32, generator=torch.Generator().manual_seed(seed))
+    velocity = gaussian_blur(noise, smoothness)
+    velocity = velocity * (length / velocity.norm(dim=1).amax((1, 2)))[:, None, None, None]
+    numbers = squarings(velocity)
+    exact = integrated(velocity)
+    slopes = [velocity.diff(dim=dim) for dim in (2, 3)]
+    steepest = sum(slope.norm(dim=1).amax((1, 2)) ** 2 for slope in slopes).sqrt()
+    bend = sum(torch.nn.functional.pad(velocity, (1, 1, 1, 1), mode="replicate").diff(2, dim=dim).norm(dim=1).amax((1, 2))
+               for dim in (2, 3))  # fmt: skip
+    interpolation = numbers * bend / 16 * torch.exp(2 * steepest)
+    error = (exponential(velocity) - exact).norm(dim=1).amax((1, 2))
+    assert (numbers < MOST_SQUARINGS).all(), "otherwise nothing is promised"
+    assert (error < TOLERANCE + interpolation).all()
+    assert (error < (exponential(velocity, steps=7) - exact).norm(dim=1).amax((1, 2)) + TOLERANCE / 4).all()
+
+
+def test_each_field_takes_as_many_squarings_as_it_needs_whatever_is_beside_it():
+    noise = gaussian_blur(torch.randn(4, 2, 32, 32), 2.0)
+    batch = noise * torch.tensor([0.0, 0.5, 20.0, 5.0])[:, None, None, None]
+    numbers = squarings(batch)
+    assert numbers[0] == 0 < numbers[1] < numbers[3] < numbers[2] <= MOST_SQUARINGS
+    alone = torch.cat([exponential(field[None]) for field in batch])
+    torch.testing.assert_close(exponential(batch), alone, rtol=0, atol=1e-6)
+    broken = torch.full((1, 2, 8, 8), torch.nan)
+    assert squarings(broken) == MOST_SQUARINGS and exponential(broken).isnan().all()
+    assert exponential(batch[:0]).shape == (0, 2, 32, 32)
+
+
+def test_a_micro_motion_is_looked_up_less_than_half_as_often_as_by_seven_squarings(monkeypatch):
+    counted, sample = [], torch.nn.functional.grid_sample
+    monkeypatch.setattr("torch.nn.functional.grid_sample", lambda *a, **k: counted.append(1) or sample(*a, **k))
+    control = gaussian_blur(torch.randn(1, 2, 32, 32), 4.0)
+    motion = diffeomorphic_motion(control / control.norm(dim=1).max() * 1.5 * 31 / 223, (224, 224))
+    assert 1.2 < motion.norm(dim=1).max() < 1.8 and 1 <= len(counted) <= 3
+
+
+def test_gradients_pass_through_the_exponential():
+    velocity = (0.5 * gaussian_blur(torch.randn(1, 2, 5, 5, dtype=torch.float64), 1.0)).requires_grad_()
+    assert squarings(velocity).max() >= 1
+    assert torch.autograd.gradcheck(exponential, velocity, eps=1e-7, atol=1e-4)
 
 
 def test_exponential_of_minus_v_undoes_that_of_v():
