@@ -26,6 +26,8 @@ Frames = Float[Tensor, "b 3 h w"]
 Flow = Float[Tensor, "b 2 h w"]
 Points = Float[Tensor, "b k 2"]
 
+FLOOR = 1e-3  # of local contrast, in squared grey values, which are in [0, 1]
+
 
 @functools.lru_cache(maxsize=256)
 @torch.inference_mode(False)  # what is cached in inference mode could not be used in training
@@ -125,6 +127,26 @@ def gaussian_blur(image: Images, sigma: float) -> Images:
     """Gaussian blur; `sigma` in pixels; the border is replicated."""
     height, width = image.shape[-2:]
     return _resample(image, (height, width), (sigma, sigma))
+
+
+def brightness(image: Frames) -> Float[Tensor, "b 1 h w"]:
+    """Luma of ITU-R BT.601."""
+    weights = constant((0.299, 0.587, 0.114), image.device, image.dtype)
+    return (image * weights[:, None, None]).sum(1, keepdim=True)
+
+
+def local_contrast(image: Frames, sigma: float = 2.0, floor: float = FLOOR) -> Float[Tensor, "b 1 h w"]:
+    """Grey value minus its neighbourhood's mean, over its standard deviation: what remains when the light changes.
+
+    Args:
+        image: encoded RGB in [0, 1].
+        sigma: standard deviation in pixels of the Gaussian neighbourhood.
+        floor: added to the variance, so that noise in flat regions is not blown up to full contrast.
+    """
+    grey = brightness(image)
+    mean = gaussian_blur(grey, sigma)
+    variance = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0)
+    return (grey - mean) / (variance + floor).sqrt()
 
 
 def resize_image(image: Images, size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:

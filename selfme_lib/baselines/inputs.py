@@ -12,8 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.data import Clip, load_onset_apex, read_clip_frame
-from selfme_lib.grids import optical_strain, pixel_ratio, resize_image
-from selfme_lib.motion.losses import brightness
+from selfme_lib.grids import brightness, optical_strain, pixel_ratio, resize_image
 
 from .bi_woof import bi_woof
 from .lbp_top import lbp_top

@@ -117,7 +117,7 @@ def bench_motion(
 
     total = len(clips) + len(nuisances) * len(chosen)
     bar = tqdm(total=total, desc="bench", unit="pair", disable=None if progress else True)
-    with _threads(threads), bar:
+    with threads_of(threads), bar:
         first = source.load(clips[:1])
         for method in reversed(compared.values()):  # no first call is timed, and learners refuse a wrong size at once
             method(first.onset, first.apex)
@@ -177,7 +177,7 @@ def _measure(
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[None]:
+def threads_of(number: int) -> Iterator[None]:
     """PyTorch and OpenCV with the same number of threads."""
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(number)

@@ -16,8 +16,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfme_lib.grids import compose, identity_grid, to_normalised, warp
-from selfme_lib.motion.losses import brightness
+from selfme_lib.grids import brightness, compose, identity_grid, to_normalised, warp
 from selfme_lib.synthme.sensor import expose, through_jpeg
 
 from .pairs import Pairs

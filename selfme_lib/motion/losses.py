@@ -6,31 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.grids import Frames, constant, gaussian_blur, resize_image
+from selfme_lib.grids import Frames, local_contrast, resize_image
 
 Features = Callable[[Frames], list[Tensor]]
-
-FLOOR = 1e-3  # in squared grey values, which are in [0, 1]
-
-
-def brightness(image: Frames) -> Float[Tensor, "b 1 h w"]:
-    """Luma of ITU-R BT.601."""
-    weights = constant((0.299, 0.587, 0.114), image.device, image.dtype)
-    return (image * weights[:, None, None]).sum(1, keepdim=True)
-
-
-def local_contrast(image: Frames, sigma: float = 2.0, floor: float = FLOOR) -> Float[Tensor, "b 1 h w"]:
-    """Grey value minus its neighbourhood's mean, over its standard deviation: what remains when the light changes.
-
-    Args:
-        image: encoded RGB in [0, 1].
-        sigma: standard deviation in pixels of the Gaussian neighbourhood.
-        floor: added to the variance, so that noise in flat regions is not blown up to full contrast.
-    """
-    grey = brightness(image)
-    mean = gaussian_blur(grey, sigma)
-    variance = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0)
-    return (grey - mean) / (variance + floor).sqrt()
 
 
 def contrast_features(image: Frames) -> list[Tensor]:

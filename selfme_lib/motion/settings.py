@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from selfme_lib.grids import FLOOR
 from selfme_lib.runtime.settings import STRICT
 
-from .losses import FLOOR
 from .pairs import Augmentation
 
 Side = Annotated[int, Field(ge=8, le=8192, description="px; memory grows with its square")]

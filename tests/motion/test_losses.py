@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from selfme_lib.motion.losses import FLOOR, contrast_features, local_contrast, reconstruction_loss
+from selfme_lib.grids import FLOOR, local_contrast
+from selfme_lib.motion.losses import contrast_features, reconstruction_loss
 from selfme_lib.motion.perceptual import features
 from selfme_lib.runtime.errors import UsageError
 

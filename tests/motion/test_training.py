@@ -7,10 +7,9 @@ import torch
 from lightning_fabric import Fabric
 
 from card import card_fabric
-from selfme_lib.grids import gaussian_blur
+from selfme_lib.grids import gaussian_blur, local_contrast
 from selfme_lib.motion import checkpoint, training
 from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.motion.losses import local_contrast
 from selfme_lib.motion.pairs import Augmentation, FramePairs
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.motion.training import train
