@@ -23,12 +23,12 @@ Settings = dict[str, Any]
 def lucas_kanade(
     *,
     window: float = 3.0,
-    ridge: float = 0.01,
+    ridge: float = 0.02,
     levels: int = 2,
-    warps: int = 3,
+    warps: int = 5,
     contrast: tuple[float, ...] = (2.0, 5.0),
     presmoothing: float = 0.7,
-    smoothing: float = 2.0,
+    smoothing: float = 2.5,
 ) -> FlowMethod:
     r"""Lucas and Kanade's flow in closed form, at every pixel (An Iterative Image Registration Technique, IJCAI 1981).
 
@@ -138,9 +138,12 @@ def _grey_bytes(images: Frames) -> list[np.ndarray]:
     return [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in rgb]
 
 
-TVL1_TUNED: Settings = {"lambda_": 0.3}
-FARNEBACK_TUNED: Settings = {}
-DIS_TUNED: Settings = {}
+TVL1_TUNED: Settings = {"theta": 0.2, "medianFiltering": 3}
+FARNEBACK_TUNED: Settings = {"polySigma": 0.8, "numIters": 1}
+DIS_TUNED: Settings = {
+    "FinestScale": 0, "PatchSize": 16, "PatchStride": 5, "GradientDescentIterations": 12,
+    "VariationalRefinementIterations": 2, "VariationalRefinementAlpha": 10.0, "VariationalRefinementDelta": 1.0,
+}  # fmt: skip
 
 CLASSICAL: dict[str, FlowMethod] = {
     "zero": lambda onset, apex: onset.new_zeros(len(onset), 2, *onset.shape[-2:]),

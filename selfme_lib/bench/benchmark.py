@@ -28,8 +28,12 @@ from .pairs import Known, Pairs, every_nth
 from .worlds import Source, folder_source
 
 BATCH = 16
-BENCH_METHODS = (*CLASSICAL, "first_order", "selfme", "selfme_raw")
-NUISANCES = (*ON_FRAMES, "yaw")
+COMPARED = (
+    "zero", "tvl1", "tvl1_tuned", "farneback", "farneback_tuned", "dis", "dis_tuned", "lucas_kanade", "printed", "selfme",
+)  # fmt: skip
+BENCH_METHODS = (*COMPARED, "tvl1_fast", "first_order", "selfme_raw")
+LARGEST_YAW = 45  # degrees
+NUISANCES = (*ON_FRAMES, "yaw15", "yaw30")
 MEASURES = ["epe", "epe_moving", "epe_action", "angular", "folding", "inverse_consistency"]
 
 
@@ -48,7 +52,7 @@ def bench_motion(
     *,
     size: int | None = None,
     checkpoint_path: Path | None = None,
-    methods: Sequence[str] = BENCH_METHODS,
+    methods: Sequence[str] = COMPARED,
     also: Mapping[str, FlowMethod] | None = None,
     nuisances: Sequence[str] = (),
     every: int = 3,
@@ -61,11 +65,13 @@ def bench_motion(
     Args:
         source: a folder with truth in SynthME's format, see `pairs`; or a world's people, `worlds.world_source`.
         size: side of the frames of a folder that are compared; by default as on disk.
-        checkpoint_path: of the motion learner; by default the shipped one. `first_order` is always the shipped one.
-        methods: of `BENCH_METHODS`, among them `tvl1` and `farneback`, with which the others are compared.
+        checkpoint_path: of SelfME+; by default the shipped one. `printed` and `first_order` are always those shipped.
+        methods: of `BENCH_METHODS`, among them `tvl1` and `farneback`, with which the others are compared. By default those of
+            `COMPARED`: `selfme` is SelfME+, `printed` the form that the paper prints, `selfme_raw` and `first_order` are without
+            B-spline and exponential, and `flow` has the others.
         also: further methods by name; see `learned` for a checkpoint of another training.
-        nuisances: of `NUISANCES`. All but `yaw` change the frames; `yaw` renders the clips again with every head turned by
-            15 degrees, once.
+        nuisances: of `nuisances.ON_FRAMES`, or `yaw` and a number of degrees up to 45: the clips are rendered again with every
+            head turned by so many, once. `yaw` alone is 15.
         every: nuisances, and the clean frames they are compared with, use every Nth clip of each subject.
         both_ways: run each method from apex to onset too, for `inverse_consistency`; it takes twice the time.
         threads: that each method may use.
@@ -90,10 +96,10 @@ def bench_motion(
     """
     also = also or {}
     nuisances = list(dict.fromkeys(nuisances))
-    for kind, given, possible in (("nuisance", nuisances, NUISANCES), ("method", methods, BENCH_METHODS)):
-        for name in given:
-            if name not in possible:
-                raise UsageError(f"{kind} {name!r} is not one of {', '.join(possible)}")
+    for name in methods:
+        if name not in BENCH_METHODS:
+            raise UsageError(f"method {name!r} is not one of {', '.join(BENCH_METHODS)}")
+    yaws = {name: _yaw(name) for name in nuisances if name not in ON_FRAMES}
     if not {"tvl1", "farneback"} <= set(methods):
         raise UsageError("tvl1 and farneback are what every method is compared with: leave them among the methods")
     for name in also:
@@ -101,6 +107,7 @@ def bench_motion(
             raise UsageError(f"there is a method {name!r} already; give the other one another name")
     learner = checkpoint.load(checkpoint_path)
     known = CLASSICAL | {
+        "printed": learned(checkpoint.load(checkpoint.PRINTED)),
         "first_order": learned(checkpoint.load(first_order.SHIPPED), bspline=False),
         "selfme": learned(learner),
         "selfme_raw": learned(learner, bspline=False),
@@ -110,10 +117,10 @@ def bench_motion(
         source = folder_source(Path(source), size, workers=threads)
     clips = source.clips
     chosen = every_nth(every, clips)
-    turned = source.turn(chosen) if "yaw" in nuisances else None
+    turned = {name: source.turn(chosen, yaw) for name, yaw in yaws.items()}
 
     def pairs_under(nuisance: str, some: Sequence[Known]) -> Pairs:
-        return turned(some) if nuisance == "yaw" and turned else ON_FRAMES[nuisance](source.load(some))
+        return turned[nuisance](some) if nuisance in turned else ON_FRAMES[nuisance](source.load(some))
 
     total = len(clips) + len(nuisances) * len(chosen)
     bar = tqdm(total=total, desc="bench", unit="pair", disable=None if progress else True)
@@ -174,6 +181,15 @@ def _measure(
             tables.append(table.assign(method=name, clip=pairs.keys, subject=subjects, peak=peaks, batch=batch, ms=ms))
         bar.update(len(pairs.keys))
     return pd.concat(tables, ignore_index=True)
+
+
+def _yaw(nuisance: str) -> float:
+    """Degrees of `yaw`, `yaw15`, …"""
+    degrees = nuisance.removeprefix("yaw") or "15"
+    if nuisance.startswith("yaw") and degrees.isdecimal() and 0 < int(degrees) <= LARGEST_YAW:
+        return float(degrees)
+    known = ", ".join(ON_FRAMES)
+    raise UsageError(f"nuisance {nuisance!r} is not one of {known}, or yaw1 to yaw{LARGEST_YAW} (degrees)")
 
 
 @contextmanager

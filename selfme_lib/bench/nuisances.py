@@ -21,9 +21,9 @@ from selfme_lib.synthme.sensor import expose, through_jpeg
 
 from .pairs import Pairs
 
-GAIN, GAMMA, GRADIENT = 0.06, 0.05, 0.06  # largest logarithm of gain and gamma; share of brightness, middle to edge
-NOISE = 0.03  # at mid-grey; SynthME's own is .008
-JPEG_QUALITY = 50
+GAIN, GAMMA, GRADIENT = 0.03, 0.03, 0.03  # largest logarithm of gain and gamma; share of brightness, middle to edge
+NOISE = 0.02  # at mid-grey; SynthME's own is .008
+JPEG_QUALITY = 60
 SHIFT, TURN, ZOOM = 1.5, 0.004, 0.004  # pixels of a 256-pixel frame; radians; share
 
 Nuisance = Callable[[Pairs], Pairs]
@@ -44,7 +44,7 @@ def light(pairs: Pairs) -> Pairs:
 
 
 def noise(pairs: Pairs) -> Pairs:
-    """A sensor nearly four times as noisy as SynthME's; see `synthme.sensor`."""
+    """A sensor two and a half times as noisy as SynthME's; see `synthme.sensor`."""
     drawn = list(_generators("noise", pairs))
 
     def exposed(picture: Float[np.ndarray, "h w 3"], index: int) -> UInt8[np.ndarray, "h w 3"]:

@@ -65,6 +65,19 @@ def mean_table(report: Report) -> pd.DataFrame:
     return means[[measure for measure in COLUMNS if measure in means]].astype(float)
 
 
+def condition_tables(report: Report) -> dict[str, pd.DataFrame]:
+    """By title, end-point errors with methods as rows and conditions as columns; none without nuisances."""
+    return {
+        COLUMNS[measure]: pd.DataFrame(
+            {
+                name: {method: found[measure] for method, found in group["methods"].items()}
+                for name, group in report["conditions"].items()
+            }
+        )
+        for measure in (("epe", "epe_moving") if report["conditions"] else ())
+    }
+
+
 def _long_table(report: Report) -> pd.DataFrame:
     parts = [("all", "", report)]
     parts += [("amplitude", range_name(group), group) for group in report["amplitudes"]]

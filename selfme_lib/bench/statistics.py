@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from selfme_lib.evaluation.intervals import interval, resampled
 
-REFERENCES = ("tvl1", "farneback")  # the usual input of classifiers, and the best classical method here
+# the usual input of classifiers, the other classical methods at their best, and what costs no learning
+REFERENCES = ("tvl1", "farneback", "tvl1_tuned", "farneback_tuned", "dis_tuned", "lucas_kanade")
 # In pixels of the frames that are compared, and fixed, so that tables of different data sets or sizes can be set side by
 # side. Below half a pixel motion drowns in noise; above two it is a blink or no micro-expression.
 PEAK_EDGES = (0.0, 0.5, 1.0, 2.0, float("inf"))

@@ -26,7 +26,6 @@ from .pairs import Known, Pairs, known_clips, load_excerpts, load_pairs
 from .photographs import lenders, move_photographs
 
 BenchWorld = Literal["home", "other", "photographs"]
-YAW = 15.0  # degrees
 SIZE = 128  # pixels at which a world is rendered unless another size is asked for
 
 
@@ -38,13 +37,13 @@ class Source:
         clips: by subject.
         size: side of the frames that are compared.
         load: pairs of some clips.
-        turn: the same with every head turned by `YAW`; renders some clips once.
+        turn: the same with every head turned by so many degrees; renders some clips once.
     """
 
     clips: Sequence[Known]
     size: int
     load: Callable[[Sequence[Known]], Pairs]
-    turn: Callable[[Sequence[Known]], Callable[[Sequence[Known]], Pairs]]
+    turn: Callable[[Sequence[Known], float], Callable[[Sequence[Known]], Pairs]]
 
 
 def folder_source(root: Path, size: int | None, workers: int | None) -> Source:
@@ -56,9 +55,9 @@ def folder_source(root: Path, size: int | None, workers: int | None) -> Source:
     def load(some: Sequence[Known]) -> Pairs:
         return load_pairs(root, [by_key[one.key] for one in some], size)
 
-    def turn(some: Sequence[Known]) -> Callable[[Sequence[Known]], Pairs]:
+    def turn(some: Sequence[Known], yaw: float) -> Callable[[Sequence[Known]], Pairs]:
         try:
-            config = replace(stored_config(root), yaw=YAW)
+            config = replace(stored_config(root), yaw=yaw)
         except DataError as error:
             raise DataError(f"{error}; leave yaw out of --nuisances ({','.join(ON_FRAMES)})") from None
         folder = root.resolve().parent / f"synthme-{fingerprint(config)}-excerpts"
@@ -94,10 +93,10 @@ def world_source(world: BenchWorld, config: SynthConfig, workers: int | None, *,
         pairs = move_photographs(pairs, config)
     clips = [Known(*row) for row in pairs.table[["subject", "clip"]].itertuples(index=False)]
 
-    def turn(some: Sequence[Known]) -> Callable[[Sequence[Known]], Pairs]:
+    def turn(some: Sequence[Known], yaw: float) -> Callable[[Sequence[Known]], Pairs]:
         if world == "photographs":
             raise UsageError(f"a photograph cannot be turned; leave yaw out of --nuisances ({','.join(ON_FRAMES)})")
-        return partial(_chosen, _rendered(replace(config, yaw=YAW), workers, cache), clips)
+        return partial(_chosen, _rendered(replace(config, yaw=yaw), workers, cache), clips)
 
     return Source(clips, config.size, partial(_chosen, pairs, clips), turn)
 

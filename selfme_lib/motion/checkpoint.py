@@ -17,8 +17,14 @@ from .settings import LearnerConfig
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"
-SHIPPED_FORMS = {"": SHIPPED, "first-order": CHECKPOINTS / "first_order.safetensors"}
-"""What comes with the package, by its name in a profile."""
+PRINTED = CHECKPOINTS / "first_order.safetensors"
+SHIPPED_FORMS = {
+    "": SHIPPED,
+    "plus": SHIPPED,
+    "printed": PRINTED,
+    "first-order": CHECKPOINTS / "first_order.safetensors",
+}
+"""What comes with the package, by its name in a profile: `plus` is SelfME+, `printed` the paper's own form."""
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -9,13 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from test_runner import write_notebook
 
 from selfme_lib.app import cli
 from selfme_lib.app.chapters import find_notebooks
 from selfme_lib.app.commands.output import print_table
 from selfme_lib.app.site import write_site
+from selfme_lib.data import read_frame
+from selfme_lib.flow import CLASSICAL
 from selfme_lib.motion import checkpoint
+from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import UsageError
@@ -159,6 +163,13 @@ def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces)
         (["onset.png", "apex.png", "--out", "a.npy", "--png", "a.jpg"], 2, "ends in .png"),
         (["onset.png", "apex.png", "--out", "onset.png/a.npy"], 1, "onset.png"),
         (["onset.png", "apex.png", "--out", "a.npy", "--checkpoint", "onset.png"], 1, "not a checkpoint"),
+        (
+            ["onset.png", "apex.png", "--out", "a.npy", "--form", "printed"],
+            2,
+            "has a form of its own; leave out --form",
+        ),
+        (["onset.png", "apex.png", "--out", "a.npy", "--form", "lucas-kanade"], 2, "leave out --checkpoint and --raw"),
+        (["onset.png", "apex.png", "--out", "a.npy", "--form", "affine"], 2, "--form"),
     ],
 )
 def test_motion_says_what_is_wrong(capfd, faces, arguments, code, words):
@@ -170,12 +181,43 @@ def test_motion_says_what_is_wrong(capfd, faces, arguments, code, words):
     assert not Path("a.npy").exists()
 
 
+def test_motion_has_three_forms(capfd, faces):
+    """Each is the method of that name in the benchmark; SelfME+ is the default."""
+    pair = [read_frame(Path(f"{name}.png"))[None] for name in ("onset", "apex")]
+    found = {}
+    for form in ("plus", "printed", "lucas-kanade"):
+        code, out, _ = call(
+            capfd, "motion", "onset.png", "apex.png", "--out", f"{form}.npy", "--form", form, "--gamma", 2
+        )
+        assert (code, out) == (0, "")
+        found[form] = torch.from_numpy(np.load(f"{form}.npy", allow_pickle=False))
+    torch.testing.assert_close(found["lucas-kanade"], 2 * CLASSICAL["lucas_kanade"](*pair)[0])
+    for form, path in (("plus", checkpoint.SHIPPED), ("printed", checkpoint.PRINTED)):
+        wanted = diffeomorphic_motion(checkpoint.load(path).dense_motion(*pair), (48, 40), gamma=2)[0]
+        torch.testing.assert_close(found[form], wanted)
+    assert call(capfd, "motion", "onset.png", "apex.png", "--out", "default.npy", "--gamma", 2)[0] == 0
+    assert np.array_equal(np.load("default.npy", allow_pickle=False), found["plus"])
+
+
 def test_bench_prints_json_alone(capfd, tmp_path, faces):
     assert call(capfd, "synth", "data", "--subjects", 2, "--clips", 2, "--size", 32)[0] == 0
     code, out, _ = call(capfd, "bench", "motion", "--root", "data", "--checkpoint", "learner.safetensors", "--json")
     measured = json.loads(out)
     assert (code, measured["size"], measured["n_pairs"]) == (0, 32, 4)
-    assert {"zero", "tvl1", "farneback", "dis", "selfme"} <= set(measured["methods"])
+    assert list(measured["methods"]) == [
+        *(
+            "zero",
+            "tvl1",
+            "tvl1_tuned",
+            "farneback",
+            "farneback_tuned",
+            "dis",
+            "dis_tuned",
+            "lucas_kanade",
+            "printed",
+            "selfme",
+        )
+    ]
     for method in measured["methods"].values():
         assert {"epe", "epe_moving", "ms_per_pair"} <= set(method)
     code, out, _ = call(capfd, "bench", "motion", "--root", "data", "--checkpoint", "learner.safetensors")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ from selfme_lib.app import cli
 from selfme_lib.baselines import tcae
 from selfme_lib.bench import bench_motion, errors_per_clip, inverse_inconsistency, statistics
 from selfme_lib.bench.nuisances import ON_FRAMES
-from selfme_lib.bench.output import write_report
+from selfme_lib.bench.output import condition_tables, write_report
 from selfme_lib.bench.pairs import every_nth, known_clips, load_pairs
 from selfme_lib.grids import end_point_error
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.synthme import SynthConfig, write_dataset
+from selfme_lib.synthme import SynthConfig, fingerprint, write_dataset
 
 SIZE = 48
 TINY = LearnerConfig(size=32, keypoints=3, width=8, depth=2, max_width=16, generator_width=4)
@@ -119,10 +120,11 @@ def test_zero_motion_has_the_truths_length_as_error_and_only_drift_increases_it(
 def test_the_report_counts_pairs_and_people_and_compares_with_tvl1_and_farneback(report):
     assert (report["size"], report["n_pairs"], report["n_subjects"], report["threads"]) == (SIZE, 6, 2, 1)
     assert set(report["methods"]) == {
-        *("zero", "tvl1", "tvl1_fast", "farneback", "dis", "first_order", "selfme", "selfme_raw", "oracle")
+        *("zero", "tvl1", "tvl1_tuned", "farneback", "farneback_tuned", "dis", "dis_tuned", "lucas_kanade"),
+        *("printed", "selfme", "oracle"),
     }
     for name, found in report["methods"].items():
-        for reference in ("tvl1", "farneback"):
+        for reference in ("tvl1", "farneback", "tvl1_tuned", "farneback_tuned", "dis_tuned", "lucas_kanade"):
             for measure in ("epe", "epe_moving"):
                 ratio = found[measure] / report["methods"][reference][measure]
                 assert found[f"{measure}_over_{reference}"] == pytest.approx(ratio)
@@ -179,6 +181,13 @@ def test_files_hold_the_report(report, tmp_path):
         write_report(tmp_path / "less", {**report, "conditions": {}, group: type(report[group])()})
 
 
+def test_either_error_has_a_table_of_methods_and_conditions(report):
+    tables = condition_tables(report)
+    assert list(tables) == ["EPE, px", "EPE moving, px"]
+    assert tables["EPE moving, px"].loc["dis", "drift"] == report["conditions"]["drift"]["methods"]["dis"]["epe_moving"]
+    assert list(tables["EPE, px"]) == ["clean", *ON_FRAMES] and condition_tables({"conditions": {}}) == {}
+
+
 def test_fewer_methods_give_the_same_figures(root, small, report):
     some = bench_motion(
         root, checkpoint_path=small, methods=["farneback", "tvl1"], size=SIZE, both_ways=False, progress=False
@@ -194,8 +203,9 @@ def test_unknown_duplicate_and_broken_methods_and_nuisances_are_refused(root, sm
         bench_motion(root, checkpoint_path=small, methods=["tvl2"], progress=False)
     with pytest.raises(UsageError, match="tvl1 and farneback are what every method is compared with"):
         bench_motion(root, checkpoint_path=small, methods=["zero", "selfme"], progress=False)
-    with pytest.raises(UsageError, match="'rain' is not one of light"):
-        bench_motion(root, checkpoint_path=small, nuisances=["rain"], progress=False)
+    for unknown in ("rain", "yaw0", "yaw46", "yaw-5", "yaw1.5", "yaws"):
+        with pytest.raises(UsageError, match=f"'{unknown}' is not one of light.* or yaw1 to yaw45"):
+            bench_motion(root, checkpoint_path=small, nuisances=[unknown], progress=False)
     with pytest.raises(DataError, match=r"cannot be rendered again.*; leave yaw out"):
         bench_motion(root, checkpoint_path=small, nuisances=["yaw"], progress=False)
     with pytest.raises(DataError, match="broken: its motion is not a number"):
@@ -215,6 +225,22 @@ def test_a_turned_head_is_rendered_once_and_kept_beside_the_data(small, tmp_path
     written = kept[0].stat().st_mtime_ns
     again = bench_motion(folder, checkpoint_path=small, nuisances=["yaw"], progress=False)
     assert again["conditions"] == report["conditions"] and kept[0].stat().st_mtime_ns == written
+
+
+def test_heads_are_turned_by_as_many_degrees_as_are_asked_for(small, tmp_path, capfd):
+    config = SynthConfig(subjects=2, clips=1, size=SIZE)
+    folder = write_dataset(tmp_path / "data", config, workers=1)
+    wanted = ["--nuisances", "none", "--yaw", "0,10,40", "--every", "1"]
+    assert cli.run(["bench", "motion", "--root", str(folder), "--checkpoint", str(small), *wanted, "--json"]) == 0
+    conditions = json.loads(capfd.readouterr().out)["conditions"]
+    assert list(conditions) == ["clean", "yaw10", "yaw40"]
+    errors = [conditions[name]["methods"]["zero"]["epe"] for name in conditions]
+    assert len(set(errors)) == 3, "the same movement, seen from three sides"
+    low, high = conditions["yaw40"]["methods"]["lucas_kanade"]["epe_moving_interval"]
+    assert 0 < low <= high
+    turned = {name: replace(config, yaw=degrees) for name, degrees in (("yaw10", 10.0), ("yaw40", 40.0))}
+    for one in turned.values():
+        assert len(list((tmp_path / f"synthme-{fingerprint(one)}-excerpts").glob("sub*/*.npz"))) == 2
 
 
 def remove_truth(folder: Path) -> None:
@@ -264,8 +290,8 @@ def test_the_command_writes_all_files_and_takes_other_checkpoints(root, small, t
     assert code == 0 and len(list((tmp_path / "o").iterdir())) == 4
     assert list(measured["conditions"]) == ["clean", "grey"]
     for measure in ("epe", "epe_moving", "inverse_consistency"):
-        for variant in ("", "_raw"):
-            assert measured["methods"][f"mine{variant}"][measure] == measured["methods"][f"selfme{variant}"][measure]
+        assert measured["methods"]["mine"][measure] == measured["methods"]["selfme"][measure]
+    assert measured["methods"]["mine_raw"]["epe"] > 0
     assert measured["methods"]["tcae"]["epe"] > 0 and "tcae_raw" not in measured["methods"]
     (tmp_path / "file").touch()
     for wrong, code, words in (

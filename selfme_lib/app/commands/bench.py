@@ -40,8 +40,15 @@ def bench_motion(
         ),
     ] = None,
     nuisances: Annotated[
-        str, typer.Option(help="Disturbances of the frames: some of these and yaw (renders clips again); all; none.")
+        str,
+        typer.Option(
+            help="Disturbances of the frames: some of these and yaw15, yaw30 (render clips again); all; none."
+        ),
     ] = "light,noise,jpeg,grey,drift",
+    yaw: Annotated[
+        str,
+        typer.Option(metavar="DEGREES", help="Also with heads turned, such as 0,5,10,15,20,30,45.", show_default=False),
+    ] = "",
     every: Annotated[int, typer.Option(min=1, max=10**6, help="Nuisances on every Nth clip of each subject.")] = 3,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads that each method may use.")] = 1,
     out: Annotated[
@@ -52,13 +59,14 @@ def bench_motion(
     """End-point error, robustness and speed of every motion method."""
     from selfme_lib.bench import NUISANCES, world_config, world_source
     from selfme_lib.bench import bench_motion as measure
-    from selfme_lib.bench.output import mean_table, write_report
+    from selfme_lib.bench.output import condition_tables, mean_table, write_report
 
     if (root is None) == (world is None):
         raise UsageError("give either --root DIR or --world home, other or photographs")
     others = _methods(also or [])
     sets = {"all": list(NUISANCES), "none": []}
     chosen = sets[nuisances] if nuisances in sets else [name.strip() for name in nuisances.split(",")]
+    chosen += [f"yaw{degrees}" for part in yaw.split(",") if (degrees := part.strip()) not in ("", "0")]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # so that an impossible name is noticed now
     source: Source | Path | None = root
@@ -77,6 +85,8 @@ def bench_motion(
     if not as_json or sys.stderr.isatty():
         means = mean_table(measured)
         print_table(["", *means], means.reset_index().to_numpy().tolist(), on_stderr=as_json)
+        for title, conditions in condition_tables(measured).items():
+            print_table([title, *conditions], conditions.reset_index().to_numpy().tolist(), on_stderr=as_json)
         print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=sys.stderr if as_json else sys.stdout)
 
 
@@ -98,6 +108,25 @@ def _methods(also: list[str]) -> "dict[str, FlowMethod]":
             learner = checkpoints.load(path)
             methods |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
     return methods
+
+
+def bench_tune(
+    out: Annotated[Path, typer.Option(help="Folder for rendered pairs and what was measured.", show_default=False)],
+    methods: Annotated[str, typer.Option(help="Some of these.")] = "tvl1,farneback,dis,lucas_kanade",
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the frames.")] = 128,
+    subjects: Annotated[int, typer.Option(min=1, max=1000, help="Number of choice people.")] = 24,
+    clips: Annotated[int, typer.Option(min=1, max=100, help="Pairs of each.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Search the best settings of classical methods, on people on whom nothing is evaluated. The same command resumes."""
+    from selfme_lib.bench.tuning import tune
+
+    chosen = [name.strip() for name in methods.split(",")]
+    table = tune(out, methods=chosen, size=size, subjects=subjects, clips=clips)
+    if as_json:
+        print_json(table.astype(object).where(table.notna(), None).to_dict("records"))
+    else:
+        print_table(list(table), table.astype(object).where(table.notna(), None).to_numpy().tolist())
 
 
 def bench_train(

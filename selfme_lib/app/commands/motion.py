@@ -20,9 +20,19 @@ def motion(
     gamma: Annotated[float, typer.Option(min=0, max=1_000, help="Motion amplification.")] = 1.0,
     png: Annotated[Path | None, typer.Option(help="Also draw the motion, into this file.", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
-    checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
+    form: Annotated[
+        Literal["plus", "printed", "lucas-kanade"],
+        typer.Option(help="SelfME+, SelfME as the paper prints it, or Lucas and Kanade's closed form."),
+    ] = "plus",
+    checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the form's shipped one.")] = None,
 ) -> None:
-    """Learned motion between two images of a face."""
+    """Motion between two images of a face, learned unless another form is asked for."""
+    if form == "lucas-kanade" and (raw or checkpoint is not None):
+        raise UsageError(
+            "--form lucas-kanade: has no checkpoint, B-spline or exponential; leave out --checkpoint and --raw"
+        )
+    if form == "printed" and checkpoint is not None:
+        raise UsageError(f"--checkpoint {checkpoint}: has a form of its own; leave out --form")
     if png is not None and png.suffix.lower() != ".png":
         raise UsageError(f"--png {png}: expected a name that ends in .png")
     from selfme_lib.runtime.files import atomic_path, refuse_overwriting
@@ -32,6 +42,7 @@ def motion(
     import numpy as np
 
     from selfme_lib.data import frame_size, read_frame
+    from selfme_lib.flow import CLASSICAL
     from selfme_lib.motion import checkpoint as checkpoints
     from selfme_lib.motion.diffeo import diffeomorphic_motion
 
@@ -39,9 +50,12 @@ def motion(
     width, height = frame_size(onset)
     if frame_size(apex) != (width, height):
         raise DataError(f"{apex}: not the size of {onset} ({width} x {height}); crop both alike")
-    learner = checkpoints.load(checkpoint)
-    dense = learner.dense_motion(read_frame(onset)[None], read_frame(apex)[None])
-    flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
+    frames = read_frame(onset)[None], read_frame(apex)[None]
+    if form == "lucas-kanade":
+        flow = gamma * CLASSICAL["lucas_kanade"](*frames)[0]
+    else:
+        dense = checkpoints.load(checkpoint or checkpoints.SHIPPED_FORMS[form]).dense_motion(*frames)
+        flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
     if not flow.isfinite().all():
         raise DataError(f"{checkpoint or 'the shipped learner'}: finds a motion that is not finite; give another file")
     with atomic_path(out) as temporary, temporary.open("wb") as file:
