@@ -5,17 +5,31 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from selfme_lib.data import THREE_CLASSES, Clip
 from selfme_lib.synthme.action_units import NAMES
+from selfme_lib.synthme.long_truth import LongTruth
 from selfme_lib.synthme.truth import Truth
 
-from .style import CLASS_COLOURS, INK, SOFT, no_formula
+from .style import BLUE, CLASS_COLOURS, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, SOFT, VERMILION, WIDTH, no_formula
+
+EVENT_COLOURS = {
+    "micro": VERMILION,
+    "macro": ORANGE,
+    "speech": GREEN,
+    "lips": SKY,
+    "blink": BLUE,
+    "glance": PURPLE,
+    "head": SOFT,
+}
+UPPER_FACE = (1, 2, 4, 5, 6, 7, 9)
 
 
-def unit_intensities(truth: Truth) -> tuple[list[int], Float[Tensor, "t u"]]:
+def unit_intensities(truth: Truth | LongTruth) -> tuple[list[int], Float[Tensor, "t u"]]:
     """The action units of a clip and their intensity in each frame, averaged over left and right."""
     return [int(name[1:]) for name in truth.au_names[::2]], truth.au_intensity.unflatten(1, (-1, 2)).mean(2)
 
@@ -42,6 +56,60 @@ def show_timeline(ax: Axes, truth: Truth, labelled: Sequence[int]) -> None:
         ax.text(getattr(truth, name), top, name, ha="center", va="bottom", fontsize=8, color=INK)
     ax.set(ylim=(0, top), xlabel="frame number", ylabel="intensity (1 is full-blown)")
     ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
+
+
+def long_timeline(truth: LongTruth) -> Figure:
+    """One long video of SynthME over time: its events, units of brows and mouth, lids, head and gaze.
+
+    Labelled expressions are shaded through all panels; the bars of the others say what no label file has.
+    """
+    figure, (events, upper, lower, head, gaze) = plt.subplots(
+        5, 1, figsize=(WIDTH, 6.4), sharex=True, height_ratios=[1.5, 1.2, 1.2, 1, 0.8], layout="constrained"
+    )
+    seconds = np.arange(len(truth.pose)) / truth.fps
+    _show_events(events, truth)
+    units, intensity = unit_intensities(truth)
+    for ax, title in ((upper, "upper face"), (lower, "mouth")):
+        shown = [unit for unit in units if unit < 45 and (unit in UPPER_FACE) == (ax is upper)]
+        curves = {unit: intensity[:, units.index(unit)].numpy() for unit in shown}
+        labelled = {
+            int(unit.lstrip("LR")) for event in truth.events if event.coded for unit in event.action_units.split("+")
+        }
+        for unit in sorted(curves, key=lambda unit: (unit not in labelled, -curves[unit].max()))[:6]:
+            if curves[unit].max() > 0.02:
+                ax.plot(seconds, curves[unit], linewidth=1.1, label=f"AU {unit} {NAMES[unit]}")
+        ax.set(ylabel=f"{title}\nintensity", ylim=(0, 1.5))
+        if ax.lines:
+            ax.legend(loc="upper left", fontsize=6, ncols=3)
+    upper.fill_between(seconds, intensity[:, units.index(45)].numpy(), color=FAINT, zorder=0)  # the lids
+    turns = np.degrees(truth.pose[:, :3].numpy())
+    for name, turn in zip(("pitch", "yaw", "roll"), turns.T):
+        head.plot(seconds, turn, linewidth=1, label=name)
+    head.set(ylabel="head\ndegrees")
+    head.legend(loc="upper left", fontsize=6, ncols=3)
+    for name, angle in zip(("right", "up"), np.degrees(truth.gaze.numpy()).T):
+        gaze.plot(seconds, angle, linewidth=0.8, label=name)
+    gaze.set(ylabel="gaze\ndegrees", xlabel="seconds", xlim=(0, len(seconds) / truth.fps))
+    gaze.legend(loc="upper left", fontsize=6, ncols=2)
+    for event in truth.events:
+        for ax in (upper, lower, head, gaze) if event.coded else ():
+            first, last = ((moment - 1) / truth.fps for moment in (event.onset, event.offset))
+            ax.axvspan(first, last, color=EVENT_COLOURS[event.kind], alpha=0.15, linewidth=0)
+    return figure
+
+
+def _show_events(ax: Axes, truth: LongTruth) -> None:
+    """A row for each kind, a bar for each event; expressions with their units and a tick at the apex."""
+    kinds = list(EVENT_COLOURS)
+    for event in truth.events:
+        row = kinds.index(event.kind)
+        first, apex, last = ((moment - 1) / truth.fps for moment in (event.onset, event.apex, event.offset))
+        ax.barh(row, last - first, left=first, height=0.7, color=EVENT_COLOURS[event.kind])
+        if event.coded:
+            ax.plot([apex, apex], [row - 0.35, row + 0.35], color=INK, linewidth=1)
+            ax.text(last + 0.1, row, event.action_units, fontsize=6, va="center", color=INK)
+    ax.set_yticks(range(len(kinds)), kinds)
+    ax.invert_yaxis()
 
 
 def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = THREE_CLASSES) -> None:

@@ -211,7 +211,8 @@ def write_long_script(
             closed = smoothstep(start, apex - 0.01, local) * (1 - smoothstep(apex + 0.03, end, local))
             intensity[span, UNITS.index(45)] += depth * closed[:, None]
         elif event.kind == "glance":
-            away = generator.normal(0, [0.14, 0.07]) + generator.choice([-1, 1]) * np.array([0.15, 0.0])
+            aside = generator.choice([-1, 1]) * (0.15 + abs(generator.normal(0, 0.08)))
+            away = np.array([aside, generator.normal(0, 0.07)])
             jump = 0.021 + 0.0022 * np.degrees(np.hypot(*away))
             there = smoothstep(start, start + jump, local) * (1 - smoothstep(end - jump, end, local))
             gaze[span] += there[:, None] * away

@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 
 from selfme_lib.data import Clip
 from selfme_lib.plots import data, montage, motion, style
+from selfme_lib.synthme.long_truth import LongTruth, TrueEvent
 from selfme_lib.synthme.truth import Truth
 
 
@@ -161,4 +162,25 @@ def test_timeline_separates_labelled_units_from_the_rest():
     assert labels == ["AU 12 lip corner puller", "not in the label: AU 4"]
     assert axis.lines[0].get_xdata()[[0, -1]].tolist() == [20, 29]
     assert [text.get_text() for text in axis.texts] == ["onset", "apex", "offset"]
+    plt.close(figure)
+
+
+def test_a_long_video_is_shown_event_by_event():
+    events = (
+        TrueEvent("micro", 11, 16, 25, (11, 16, 25), "1+2", "surprise"),
+        TrueEvent("blink", 31, 34, 40),
+        TrueEvent("macro", 51, 60, 90, (52, 60, 90), "12", "happiness"),
+    )
+    names = tuple(f"{side}{unit}" for unit in (1, 12, 26, 45) for side in "LR")
+    intensity = torch.zeros(100, 8)
+    intensity[50:90, 2:4] = 0.5
+    truth = LongTruth(50, events, names, intensity, torch.zeros(100, 5), torch.zeros(100, 2))
+    figure = data.long_timeline(truth)
+    bars = figure.axes[0].patches
+    assert [(bar.get_x(), round(bar.get_width(), 2)) for bar in bars] == [(0.2, 0.28), (0.6, 0.18), (1.0, 0.78)]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1+2", "12"]
+    assert [line.get_label() for line in figure.axes[2].lines] == ["AU 12 lip corner puller"]
+    assert not figure.axes[1].lines
+    assert [len(axes.patches) for axes in figure.axes[1:]] == [2, 2, 2, 2]  # labelled expressions alone are shaded
+    assert figure.axes[-1].get_xlim() == (0, 2)
     plt.close(figure)
