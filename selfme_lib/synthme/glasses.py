@@ -1,6 +1,6 @@
 """Spectacles: two rims, a bridge and arms, as a mesh that goes wherever the head goes and never with the skin.
 
-They hide some skin and throw a thin shadow on it. The panes are not rendered.
+They hide some skin and throw a thin shadow on it. What their panes mirror is in `panes`.
 """
 
 import numpy as np

@@ -18,6 +18,11 @@ from .worn import Worn
 
 CENTRE = np.array([0.0, 7.35, 0.2])  # of the skull
 CROWN = np.array([0.0, 8.5, -0.3])
+EYES = 7.284  # height of the eyes of the base mesh
+# the front edge of long hair: from the parting over the temples, behind the cheek, and forwards over the shoulder
+EDGE_HEIGHTS, EDGE_ANGLES = (8.35, 8.1, 7.85, 7.6, 7.2, 6.6, 5.3), (3, 14, 30, 44, 54, 57, 46)
+CURTAIN = 26  # locks on either side
+VOLUME: dict[Style, float] = {"long": 0.10, "wavy": 0.20}  # decimetres away from the head
 HIGHEST_ROOT = 8.35  # what grows above is never in the picture
 
 
@@ -42,8 +47,8 @@ CUTS: dict[Style, Cut] = {
     "swept": Cut(330, 0.42, 0.026, 0.060, 0.05, 0.15),
     "fringe": Cut(340, 0.60, 0.026, 0.045, 0.30, 0.12, 5),
     "curly": Cut(380, 0.20, 0.030, 0.070, 0.06, 1.4, 5),
-    "long": Cut(190, 0.6, 0.030, 0.035, 0.03, 0.08),
-    "wavy": Cut(200, 0.6, 0.032, 0.05, 0.06, 0.3, 5),
+    "long": Cut(70, 0.5, 0.030, 0.035, 0.03, 0.08),
+    "wavy": Cut(80, 0.5, 0.032, 0.05, 0.06, 0.3, 5),
     "tied": Cut(200, 0.5, 0.024, 0.015, 0.01, 0.08),
 }
 
@@ -172,6 +177,8 @@ def _roots(
     cover *= (base[:, 1] < HIGHEST_ROOT) & (base[:, 1] > 6.9) & (base[:, 2] > -0.15)
     corners = identity.vertices[skin]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    if traits.style in LONG:  # the sides are covered by what hangs there
+        cover *= np.abs(angle) < 0.6
     near = np.exp(-np.maximum(base[:, 1] - begins, 0) / 0.2)  # more at the hairline, where they show
     share = area * (cover * (0.15 + near))[skin].min(1)
     chosen = generator.choice(len(skin), count, p=share / share.sum())
@@ -212,34 +219,45 @@ def _curtains(generator: np.random.Generator, identity: Identity, traits: Traits
     x, y, z = identity.vertices[kept].T
     angle, radius = np.arctan2(x, z - AXIS_Z), np.hypot(x, z - AXIS_Z)
     tree = cKDTree(np.stack([np.abs(angle), y], axis=1))
-    heights = np.linspace(8.35, 5.3, 11)
+    lower = identity.vertices[head.of_part("eye"), 1].mean() - EYES
+    steps = np.array([8.35, 8.15, 7.95, 7.75, 7.5, 7.2, 6.8, 6.3, 5.8, 5.2])
+    heights = steps + lower
 
-    def hang(turned: np.ndarray, lift: np.ndarray) -> np.ndarray:
-        """Paths (n, 11, 3) at angles from the front (n,)."""
-        grid = np.stack(np.broadcast_arrays(np.abs(turned)[:, None], np.maximum(heights, 7.0)), axis=-1)
-        nearest = tree.query(grid, k=5)[1]
-        far = np.maximum.accumulate(radius[nearest].max(-1), axis=1) + lift[:, None]
-        way = turned[:, None] * np.linspace(0.9, 1.0, len(heights))
-        return np.stack([far * np.sin(way), np.broadcast_to(heights, far.shape), AXIS_Z + far * np.cos(way)], axis=-1)
+    def hang(side: int, share: np.ndarray, lift: np.ndarray) -> np.ndarray:
+        """Paths (n, k, 3) that begin a share (n,) of the way from the front edge of the hair to the back."""
+        edge = np.deg2rad(np.interp(steps, EDGE_HEIGHTS[::-1], EDGE_ANGLES[::-1])) + opening[side]
+        edge = np.maximum(edge + side * 0.5 * traits.parting * smoothstep(7.7, 8.3, steps), 0.02)
+        turned = edge + share[:, None] * (1.35 - edge)
+        above = np.maximum(heights, 7.1 + lower)
+        far = radius[tree.query(np.stack(np.broadcast_arrays(turned, above), axis=-1), k=5)[1]].max(-1) + lift[:, None]
+        x, z = far * np.sin(turned), AXIS_Z + far * np.cos(turned)  # over the head
+        front = radius[tree.query(np.stack([edge, above], axis=-1), k=5)[1]].max(-1)
+        free_x = 0.93 * np.maximum.accumulate(np.where(steps < 7.9, front * np.sin(edge), 0)) + lift[:, None]
+        free_x = free_x + (0.30 + VOLUME[traits.style]) * share[:, None]  # and hanging freely beside it
+        free_z = AXIS_Z + front * np.cos(edge) - 0.9 * share[:, None]
+        free = smoothstep(8.0, 7.4, steps)
+        x, z = x + free * (free_x - x), z + free * (free_z - z)
+        return np.stack([side * x, np.broadcast_to(heights, x.shape), z], axis=-1)
 
-    opening = np.deg2rad(generator.uniform(54, 64, 2))
+    opening = {side: generator.normal(0, 0.07) for side in (-1, 1)}
+    fall = np.linspace(0, 1, len(steps))
     parts = []
-    for side, start in zip((-1, 1), opening):
-        sheet = hang(side * np.linspace(start + 0.1, 2.0, 9), np.full(9, 0.02))
-        sheet[:, -1:, 0] *= 1.05
-        parts.append(_sheet(sheet[::side], dark=0.35))
-        count = 34
-        turned = start + (1.5 - start) * generator.random(count) ** 1.7
-        path = hang(side * turned, generator.uniform(0.03, 0.13, count))
-        bend = generator.uniform(0, 2 * np.pi, count)[:, None] + np.linspace(0, 9, len(heights))
-        amount = (0.012 + 0.05 * (traits.style == "wavy")) * np.linspace(0.2, 1.2, len(heights))
-        path[..., 0] += amount * np.sin(bend) + side * 0.04 * generator.normal(0, 1, (count, 1)) * np.linspace(0, 1, 11)
+    for side in (-1, 1):
+        share = np.linspace(0.02, 1, 9)
+        sheet = hang(side, share, 0.02 + 0.02 * np.sin(9 * share))
+        parts.append(_sheet(sheet[::side], dark=0.2))
+        path = hang(side, generator.random(CURTAIN) ** 2.2, generator.uniform(0.03, 0.10, CURTAIN))
+        bend = generator.uniform(0, 2 * np.pi, CURTAIN)[:, None] + 8 * fall
+        amount = (0.010 + 0.045 * (traits.style == "wavy")) * (0.2 + fall)
+        path[..., 0] += amount * np.sin(bend) + 0.04 * generator.normal(0, 1, (CURTAIN, 1)) * fall
         path[..., 2] += amount * np.cos(bend)
-        path[:, :, 1] += generator.normal(0, 0.05, (count, 1))
-        parts.append(_ribbons(generator, path, generator.uniform(0.025, 0.06, count), dark=0.15))
-    across, down = np.meshgrid(np.linspace(-0.72, 0.72, 6), np.linspace(7.6, 4.9, 6), indexing="ij")
-    behind = np.stack([across, down, -0.45 + 0 * across], axis=-1)
-    return _joined([_sheet(behind, dark=0.75), *parts])
+        path[..., 1] += generator.normal(0, 0.04, (CURTAIN, 1))
+        parts.append(_ribbons(generator, path, generator.uniform(0.02, 0.05, CURTAIN), dark=0.1))
+    across, down = np.meshgrid(np.linspace(-0.88, 0.88, 6), np.linspace(7.95, 4.9, 5) + lower, indexing="ij")
+    behind = np.stack(
+        [across * (1 - 0.25 * smoothstep(7.2, 7.9, down - lower)), down, -0.35 - 0.3 * (1 - across**2)], axis=-1
+    )
+    return _joined([_sheet(behind, dark=0.6), *parts])
 
 
 def _sheet(grid: np.ndarray, *, dark: float) -> Worn:
@@ -299,7 +317,7 @@ def _hair(
         normals=normals,
         texel=np.stack([2 * TILE + u, PAINTED + v], axis=1),
         tint=np.tile(light[:, None], (1, 3)),
-        gloss=0.13 * light,
+        gloss=0.14 * light,
         openness=0.85 * light,
         strands=tangents / np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-9),
     )

@@ -12,7 +12,7 @@ from .head import Head
 from .identity import Appearance, Identity, World
 from .material import vertex_material
 from .optics import Reflection
-from .portrait import dress, paint_portrait, reflections
+from .portrait import dress, paint_portrait, portrait_material, reflections
 from .room import light_room, paint_wall
 from .shading import Light, draw_light
 from .texture import Atlas, paint
@@ -83,7 +83,7 @@ CLASSIC = Look(
 )
 HOME = Look(
     paint=paint_portrait,
-    material=vertex_material,
+    material=portrait_material,
     worn=dress,
     optics=reflections,
     tone=film_tone,

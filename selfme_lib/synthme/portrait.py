@@ -7,9 +7,12 @@ from .brows import paint_brows
 from .eyes import WetEyes, paint_eye, paint_lids
 from .glasses import fit_glasses
 from .hair import grow_locks, paint_locks, paint_scalp
-from .identity import Identity
+from .head import Head, smoothstep
+from .identity import Appearance, Identity
 from .lips import paint_lips
+from .material import vertex_material
 from .optics import Reflection
+from .panes import Panes
 from .skin import paint_cloth, paint_skin
 from .texture import PAINTED, TILE, Atlas, vertex_positions
 from .worn import Worn
@@ -44,4 +47,15 @@ def dress(identity: Identity) -> list[Worn]:
 
 
 def reflections(identity: Identity) -> list[Reflection]:
-    return [WetEyes(identity)]
+    """Of eyes, and of panes before them."""
+    panes = [Panes(identity, len(fit_glasses(identity).vertices))] if identity.glasses else []
+    return [WetEyes(identity), *panes]
+
+
+def portrait_material(head: Head, look: Appearance) -> tuple[np.ndarray, np.ndarray]:
+    """Tint (n, 3) and strength of highlights (n,): ears are thin and red, and dark where they fold."""
+    tint, shine = vertex_material(head, look)
+    ears = smoothstep(0.01, 0.06, head.reach(*head.names("ears")))[:, None]
+    folds = np.clip(head.openness, 0, 1)[:, None] ** 0.5
+    red = np.array([0.98, 0.84, 0.82]) * (0.45 + 0.6 * folds)
+    return tint * (1 + ears * (red - 1)), shine

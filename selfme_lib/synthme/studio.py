@@ -18,7 +18,8 @@ from selfme_lib.runtime.processes import in_parallel
 from . import other_camera
 from .action_units import ActionUnits
 from .camera import FRONTAL, Pose
-from .identity import Identity, Person, make_face
+from .difficulty import SYNTHME_2, Difficulty
+from .identity import Identity, Person, Population, World, admit, make_face
 from .looks import ENCODING_GAMMA, LOOKS
 from .plan import PlannedClip
 from .render import NEUTRAL, SUPERSAMPLING, Expression, Renderer
@@ -31,6 +32,13 @@ EXAMPLES: dict[str, tuple[int, ActionUnits]] = {
     "a smile": (3, {6: (0.8, 0.8), 12: (1.0, 1.0)}),
     "raised brows": (11, {1: (0.9, 0.9), 2: (1.0, 1.0)}),
 }
+# expressions at full strength, for contact sheets: happiness, surprise, disgust, sadness
+STRONG: tuple[ActionUnits, ...] = (
+    {6: (0.8, 0.8), 12: (1.0, 1.0)},
+    {1: (0.9, 0.9), 2: (1.0, 1.0), 5: (0.5, 0.5), 25: (0.4, 0.4), 26: (0.4, 0.4)},
+    {4: (0.8, 0.8), 9: (0.8, 0.8), 10: (0.5, 0.5)},
+    {1: (0.5, 0.5), 15: (0.8, 0.8), 17: (0.7, 0.7)},
+)
 
 
 def set_up(identity: Identity, size: int) -> Renderer:
@@ -97,6 +105,32 @@ def micro_expressions(size: int = 128) -> dict[str, tuple[Float[Tensor, "3 h w"]
         onset, apex = (torch.from_numpy(renderer.render(*state)).permute(2, 0, 1).clamp(0, 1) for state in states)
         frames[name] = (onset, apex)
     return frames
+
+
+def people_sheet(
+    world: World,
+    *,
+    people: int = 24,
+    size: int = 128,
+    columns: int = 8,
+    population: Population = "choice",
+    difficulty: Difficulty = SYNTHME_2,
+) -> np.ndarray:
+    """People of a world, each at rest and below it at full expression, as the sensor records them: uint8 (h, w, 3) RGB.
+
+    Raises:
+        UsageError: the population is `fresh`, outside `final_tables`.
+    """
+    admit(population)
+    rows = -(-people // columns)
+    sheet = np.full((rows, 2, size, columns, size, 3), 255, np.uint8)
+    for number in range(people):
+        person = Person((number,), population, difficulty.glasses, difficulty.beards, world)
+        renderer, generator = set_up(make_face(person), size), np.random.default_rng(number)
+        for below, units in enumerate(({}, STRONG[number % len(STRONG)])):
+            picture = renderer.render(Expression(action_units=units))
+            sheet[number // columns, below, :, number % columns] = expose(picture, generator, noise=difficulty.noise)
+    return sheet.reshape(rows * 2 * size, columns * size, 3)
 
 
 def film(renderer: Renderer, script: Script, wanted: Collection[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:

@@ -8,15 +8,19 @@ import cv2
 import numpy as np
 import pytest
 
-from selfme_lib.synthme import Expression, Person, Pose, Shot, set_up
+from selfme_lib.synthme import SYNTHME_2, Expression, Person, Pose, Shot, set_up
 from selfme_lib.synthme.brows import brow_line, paint_brows
 from selfme_lib.synthme.eyes import WetEyes
+from selfme_lib.synthme.glasses import AROUND
 from selfme_lib.synthme.hair import grow_locks
 from selfme_lib.synthme.head import load_head
 from selfme_lib.synthme.identity import make_face
 from selfme_lib.synthme.lips import lip_shape
 from selfme_lib.synthme.looks import LOOKS
+from selfme_lib.synthme.panes import Panes
 from selfme_lib.synthme.portrait import paint_portrait
+from selfme_lib.synthme.shading import Light
+from selfme_lib.synthme.studio import people_sheet
 from selfme_lib.synthme.texture import PAINTED, TILE, unrolled
 
 AS_EVER = Path(__file__).with_name("as_ever.png")
@@ -117,6 +121,39 @@ def test_the_lamps_image_is_where_the_mirror_says(people):
     assert eyes.window or shone[0] == pytest.approx(1)
 
 
+def test_panes_mirror_the_lamps_and_what_they_mirror_moves_with_the_lamp_and_the_head():
+    """A pane that faces halfway between lamp and camera shows the lamp, and nothing of it when the lamp sways away."""
+    face = make_face(Person((0,), "choice", glasses=1.0, world="home"))
+    renderer = set_up(face, 96)
+    panes = next(optics for optics in renderer._optics if isinstance(optics, Panes))
+    panes.tilt, panes.wrap, panes.size = 0.0, 0.0, np.array([0.1, 0.1])
+    light = Light(ambient=0.0, directions=np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]), colours=np.full((2, 3), 0.5))
+
+    def brightest(lamps: Light, pose: Pose) -> float:
+        """The column, from -1 to 1, at which the pane is brightest."""
+        x = np.linspace(-1, 1, 81)
+        shine = panes.mirrored(x, np.zeros((1, 1)), pose, lamps, 1)[0].mean(-1)
+        return float((x * shine**2).sum() / (shine**2).sum())
+
+    assert brightest(light, Pose()) == pytest.approx(0, abs=0.02)
+    assert brightest(light.swayed(0.1, 0.0), Pose()) > 0.15
+    assert brightest(light, Pose(yaw=0.05)) < -0.15
+
+
+def test_glasses_shine_only_within_their_rims_and_only_at_home():
+    home, plain = (set_up(make_face(Person((0,), "choice", 1.0, world=world)), 96) for world in ("home", "synthme-1"))
+    assert not plain._optics
+    with_panes = home.render()
+    panes = next(optics for optics in home._optics if isinstance(optics, Panes))
+    home._optics = [optics for optics in home._optics if optics is not panes]
+    changed = np.abs(with_panes - home.render()).max(-1) > 1e-3
+    rims = home.posed().points[-panes.worn :][: 8 * AROUND] / 2
+    row, column = np.nonzero(changed)
+    assert changed.sum() > 50
+    assert rims[:, 0].min() - 2 < column.min() and column.max() < rims[:, 0].max() + 2
+    assert rims[:, 1].min() - 2 < row.min() and row.max() < rims[:, 1].max() + 2
+
+
 def test_locks_of_hair_face_the_camera_and_go_with_the_head(people):
     face = next(face for face in people if face.traits.style == "short")
     locks = grow_locks(face, face.traits)
@@ -144,6 +181,17 @@ def test_every_world_has_its_look(world):
     picture = renderer.render()
     assert picture.shape == (48, 48, 3) and picture.min() >= 0 and picture.max() <= 1
     assert np.array_equal(picture, renderer.render()) and set(LOOKS) >= {world}
+
+
+def test_a_people_sheet_shows_everybody_at_rest_above_and_at_full_expression_below():
+    sheet = people_sheet("home", people=3, size=48, columns=2)
+    assert sheet.shape == (4 * 48, 2 * 48, 3) and sheet.dtype == np.uint8
+    renderer = set_up(make_face(Person((1,), "choice", SYNTHME_2.glasses, SYNTHME_2.beards, "home")), 48)
+    neutral = np.abs(sheet[:48, 48:].astype(int) - (renderer.render() * 255 + 0.5).astype(int))
+    assert neutral.mean() < 3  # the sensor's noise
+    assert np.abs(sheet[:48].astype(int) - sheet[48:96]).mean() > 0.5
+    assert (sheet[96:, 48:] == 255).all()  # nobody is left for the last place
+    assert np.array_equal(sheet, people_sheet("home", people=3, size=48, columns=2))
 
 
 def test_walls_differ_and_are_out_of_focus(people):
