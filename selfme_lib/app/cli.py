@@ -150,6 +150,7 @@ measure.command(name="motion")(bench.bench_motion)
 measure.command(name="tune")(bench.bench_tune)
 measure.command(name="train")(bench.bench_train)
 measure.command(name="synth")(bench.bench_synth)
+measure.command(name="difficulty")(bench.bench_difficulty)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Commands that measure: `selfme bench motion`, `selfme bench train`, `selfme bench synth`."""
+"""Commands that measure: `selfme bench motion`, `train`, `synth`, `difficulty`."""
 
 import sys
 from pathlib import Path
@@ -184,3 +184,44 @@ def bench_synth(
     if side_by_side := measured.get("pairs"):
         rate, minutes = side_by_side["per_second"], side_by_side["minutes_for_2400"]
         print(f"{rate:.1f} pairs a second with {workers} workers, 2,400 in {minutes:.1f} minutes")
+
+
+def bench_difficulty(
+    people: Annotated[int, typer.Option(min=3, max=1000, help="Choice people, one of whom is left out in turn.")] = 24,
+    clips: Annotated[int, typer.Option(min=1, max=1000, help="Per person; nuisances on every third.")] = 12,
+    size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the frames in pixels.")] = 128,
+    nuisances: Annotated[str, typer.Option(help="all, none, or some of the names in the table, by commas.")] = "all",
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes that render.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of tables.")] = False,
+) -> None:
+    """How hard SynthME is: a linear classifier on truth and classical flow, and what each nuisance adds to the flow's error."""
+    from selfme_lib.bench.difficulty import METHODS, OFF
+    from selfme_lib.bench.difficulty import bench_difficulty as measure
+
+    chosen = {"all": list(OFF), "none": []}.get(nuisances, [name.strip() for name in nuisances.split(",")])
+    if unknown := [name for name in chosen if name not in OFF]:
+        raise UsageError(f"--nuisances {unknown[0]}: one of {', '.join(OFF)}")
+    measured = measure(people=people, clips=clips, size=size, nuisances=chosen, workers=workers)
+    if as_json:
+        print_json(measured)
+        return
+    rows = [[name, f"{row['uf1']:.3f}", _between(row["uf1_interval"])] for name, row in measured["linear"].items()]
+    print_table(["motion", "UF1, linear", "95 %"], rows)
+    if chosen:
+        rows = [
+            [
+                name,
+                *(
+                    f"{by[one]['epe_degradation']:+.3f}{_between(by[one]['epe_degradation_interval'])}"
+                    for one in METHODS
+                ),
+            ]
+            for name, by in ((name, found["methods"]) for name, found in measured["nuisances"].items())
+        ]
+        print_table(["adds to EPE, px", *METHODS], rows)
+    drift = ", ".join(f"{share} {length:.2f}" for share, length in measured["head_drift"].items())
+    print(f"the head moves by (quantiles over clips, px of a 256-px frame): {drift}")
+
+
+def _between(ends: "list[float]") -> str:
+    return f" [{ends[0]:.3f}, {ends[1]:.3f}]"
