@@ -73,15 +73,25 @@ class Difficulty:
 
 
 SYNTHME_2 = Difficulty(
-    head_turn=0.003,
+    peak=(0.6, 2.0),
+    spillover=0.1,
+    distractor_rate=0.6,
+    distractor_peak=(0.2, 0.6),
+    head_turn=0.004,
     head_shift=0.5,
+    light_drift=0.04,
+    noise=0.012,
+    jpeg_quality=(75, 92),
     unit_range=0.5,
     side_timing=0.6,
     label_jitter=0.7,
     exposure=0.5,
     registration=0.12,
     furrows=0.5,
-    lamp_sway=0.02,
+    lamp_sway=0.05,
     glasses=0.25,
     beards=0.3,
 )
+"""Chosen on 24 choice people by `selfme bench difficulty`, from the true motion and classical flow alone, then frozen: leaving
+one person out, a linear classifier has a UF1 of .95 on the truth and .72 on TV-L1 (asked for: above .93, and .65 to .80).
+"""

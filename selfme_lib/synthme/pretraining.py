@@ -137,9 +137,13 @@ def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:
         states[0] = replace(states[1], action_units={})
     noise, blur = generator.uniform(0.003, 0.02), generator.uniform(0, 0.5) * renderer.size / 128
     gain, quality = np.exp(generator.normal(0, 0.1)), int(generator.integers(70, 98))
+    behaves = renderer.identity.world != "synthme-1"
+    furrows = generator.uniform(0, 1) if behaves else 0.0
     pictures = []
     for expression, pose in zip(states, (resting, resting.changed_by(drift))):
-        shot = Shot(gain=gain * np.exp(generator.normal(0, 0.015)))
+        shot = Shot(gain=gain * np.exp(generator.normal(0, 0.015)), furrows=furrows)
+        if behaves:
+            shot = replace(shot, sway=tuple(generator.normal(0, SYNTHME_2.lamp_sway, 2).tolist()))
         picture = renderer.render(expression, pose, shot=shot)
         picture = expose(picture, generator, noise=noise, blur=blur)
         pictures.append(through_jpeg(picture, quality))
