@@ -30,6 +30,11 @@ GAIN_SPREAD = (0.4, 0.16, 0.16)  # of a unit's gain, and of its left and right s
 WAVES = 14  # random plane waves in a smooth field
 WARP = 0.03  # decimetres: standard deviation of the warp of a head
 UNEVEN = 0.25  # share of it that differs from side to side
+LIPS = np.array([0.0, 6.61, 1.45])  # a place between them
+SMALLER, SET_BACK = (
+    0.85,
+    0.09,
+)  # teeth: size, and decimetres by which they lie further back; a warped lip must not let them through
 BEND = 0.22  # standard deviation of the entries of the matrices that bend motion: about 20 % and 12 degrees
 HAIR = np.array(
     [[0.015, 0.013, 0.012], [0.035, 0.022, 0.015], [0.075, 0.045, 0.028], [0.20, 0.13, 0.07], [0.11, 0.045, 0.02]]
@@ -50,23 +55,30 @@ def smooth_field(
 
 
 def _anchors() -> np.ndarray:
-    """Where a field is looked up for each vertex: eyeballs, teeth and tongue as a whole, the rest where it is."""
+    """Where a field is looked up for each vertex: eyeballs as a whole, teeth and tongue behind the lips, the rest where it is."""
     head = load_head()
     places = head.vertices.copy()
     for ball, centre in head.eyes:
         places[ball] = centre
-    for part in ("teeth", "tongue"):
-        places[head.of_part(part)] = places[head.of_part(part)].mean(0)
+    places[_in_mouth()] = LIPS
     return places
 
 
+def _in_mouth() -> np.ndarray:
+    head = load_head()
+    return np.concatenate([head.of_part("teeth"), head.of_part("tongue")])
+
+
 def warp_shape(generator: np.random.Generator) -> np.ndarray:
-    """Displacement (n, 3) of a head that no sum of targets gives; eyeballs and teeth keep their shape."""
+    """Displacement (n, 3) of a head that no sum of targets gives; eyeballs keep their shape, teeth shrink behind the lips."""
     places = _anchors()
     x = places[:, 0]
     even = smooth_field(generator, np.column_stack([np.abs(x), places[:, 1:]]), 3, (1.1, 2.6))
     even[:, 0] *= np.sign(x) * smoothstep(0, 0.3, np.abs(x))  # the middle of the face stays in the middle
-    return WARP * (even + UNEVEN * smooth_field(generator, places, 3, (1.1, 2.6))) * [1, 0.8, 0.9]
+    warp = WARP * (even + UNEVEN * smooth_field(generator, places, 3, (1.1, 2.6))) * [1, 0.8, 0.9]
+    mouth = _in_mouth()
+    warp[mouth] += (load_head().vertices[mouth] - LIPS) * (SMALLER - 1) - [0, 0, SET_BACK]
+    return warp
 
 
 def draw_bend(generator: np.random.Generator) -> np.ndarray:
