@@ -44,7 +44,7 @@ class Difficulty:
         registration: spread of the error that registering each frame on its own leaves.
         furrows: how dark lines in the skin become where FACS lists furrows, at full strength of a unit.
         lamp_sway: spread of the turn of the lamps within a clip, which moves highlights and shadows over the skin.
-        glasses: share of people who wear them; beards: share of men who have one.
+        glasses: share of people who wear them, at home with panes that mirror the lamps; beards: share of men who have one.
     """
 
     peak: Range = (1.0, 3.0)

@@ -253,11 +253,13 @@ def _curtains(generator: np.random.Generator, identity: Identity, traits: Traits
         path[..., 2] += amount * np.cos(bend)
         path[..., 1] += generator.normal(0, 0.04, (CURTAIN, 1))
         parts.append(_ribbons(generator, path, generator.uniform(0.02, 0.05, CURTAIN), dark=0.1))
-    across, down = np.meshgrid(np.linspace(-0.88, 0.88, 6), np.linspace(7.95, 4.9, 5) + lower, indexing="ij")
-    behind = np.stack(
-        [across * (1 - 0.25 * smoothstep(7.2, 7.9, down - lower)), down, -0.35 - 0.3 * (1 - across**2)], axis=-1
-    )
-    return _joined([_sheet(behind, dark=0.6), *parts])
+    behind = []
+    for side in (-1, 1):  # what is behind the neck itself is never seen
+        reach = np.sort(side * np.linspace(0.34, 0.88, 3))
+        across, down = np.meshgrid(reach, np.linspace(7.95, 4.9, 5), indexing="ij")
+        narrowed = across * (1 - 0.25 * smoothstep(7.2, 7.9, down))
+        behind.append(_sheet(np.stack([narrowed, down + lower, -0.35 - 0.3 * (1 - across**2)], axis=-1), dark=0.6))
+    return _joined([*behind, *parts])
 
 
 def _sheet(grid: np.ndarray, *, dark: float) -> Worn:

@@ -31,7 +31,7 @@ class Panes:
         self.worn = worn
         self.tilt = float(generator.normal(0.02, 0.09))  # of the frame, about the horizontal axis
         self.wrap = float(generator.uniform(0.03, 0.10))  # each pane looks a little to its side
-        self.size = generator.uniform(0.10, 0.22, 2)  # of the lamps' images, radians
+        self.size = generator.uniform(0.12, 0.30, 2)  # of the lamps' images, radians
         self.coat = np.array([0.75, 1.0, 0.85] if generator.random() < 0.5 else [1.0, 1.0, 1.0])
         self.bright = float(generator.uniform(0.5, 1.0))
 
@@ -62,12 +62,12 @@ class Panes:
         )
         normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
         ray = 2 * normal[..., 2:] * normal - np.array([0.0, 0.0, 1.0])
-        total = 0.05 * lamps.ambient * smoothstep(-0.5, 0.8, ray[..., 1])[..., None] * np.ones(3)
+        total = 0.07 * lamps.ambient * smoothstep(-0.5, 0.8, ray[..., 1])[..., None] * np.ones(3)
         for way, colour in zip(lamps.directions, lamps.colours):
             right = np.array([way[2], 0.0, -way[0]]) / np.hypot(way[0], way[2])
             across, up = ray @ right, ray @ np.cross(way, right)
             lamp = smoothstep(self.size[0] + 0.05, self.size[0] - 0.04, np.abs(across))
             lamp = lamp * smoothstep(self.size[1] + 0.05, self.size[1] - 0.04, np.abs(up))
             haze = np.exp(-(across**2 + up**2) / 0.25**2)
-            total = total + (0.75 * lamp + 0.10 * haze)[..., None] * colour
+            total = total + (0.75 * lamp + 0.22 * haze)[..., None] * colour
         return (self.bright * self.coat * total).astype(np.float32)
