@@ -61,9 +61,10 @@ def plain_tone(linear: np.ndarray) -> np.ndarray:
 
 def film_tone(linear: np.ndarray) -> np.ndarray:
     """A lens that is not quite sharp, and the tones of a camera: deep shadows, highlights that roll off."""
-    soft = cv2.GaussianBlur(np.maximum(linear, 0).astype(np.float32), (0, 0), 0.35 + len(linear) / 700)
-    encoded = np.clip(soft * np.float32(1.12) / (1 + np.float32(0.28) * soft), 0, 1) ** np.float32(1 / 2.1)
-    return encoded + np.float32(0.25) * (encoded * encoded * (3 - 2 * encoded) - encoded)
+    # in double precision: what processors round in their own ways is gone when the result is rounded to single precision
+    soft = cv2.GaussianBlur(np.maximum(linear, 0).astype(np.float64), (0, 0), 0.35 + len(linear) / 700)
+    encoded = np.clip(soft * 1.12 / (1 + 0.28 * soft), 0, 1) ** (1 / 2.1)
+    return (encoded + 0.25 * (encoded * encoded * (3 - 2 * encoded) - encoded)).astype(np.float32)
 
 
 def plain_wall(generator: np.random.Generator, side: int, light: Light) -> np.ndarray:
