@@ -5,6 +5,7 @@ A rival deserves his best settings: `…_TUNED` were chosen by `bench.tuning` on
 """
 
 import importlib.metadata
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +23,12 @@ Settings = dict[str, Any]
 
 def lucas_kanade(
     *,
-    window: float = 3.0,
+    window: float = 1.0,
     ridge: float = 0.02,
-    levels: int = 2,
+    coarsest: int = 64,
     warps: int = 5,
     contrast: tuple[float, ...] = (2.0, 5.0),
-    presmoothing: float = 0.7,
+    presmoothing: float = 0.85,
     smoothing: float = 2.5,
 ) -> FlowMethod:
     r"""Lucas and Kanade's flow in closed form, at every pixel (An Iterative Image Registration Technique, IJCAI 1981).
@@ -44,7 +45,7 @@ def lucas_kanade(
     Args:
         window: standard deviation of $G$ in pixels of a level.
         ridge: $\lambda$, which keeps still what has no texture.
-        levels: of the pyramid, each half as wide as the one below it.
+        coarsest: about how many pixels wide the coarsest level of the pyramid is; each has half the width of the one below it.
         warps: at each level.
         contrast: the channels of $X$: local contrast in a window of so many pixels each (`grids.local_contrast`).
         presmoothing: standard deviation in pixels of a Gaussian over $X$.
@@ -59,8 +60,9 @@ def lucas_kanade(
         height, width = onset.shape[-2:]
         both = features(torch.cat([onset, apex]))  # (2b, c, h, w)
         flow = onset.new_zeros(len(onset), 2, 2, 2)
+        levels = 1 + max(0, round(math.log2(min(height, width) / coarsest)))
         for level in reversed(range(levels)):
-            size = (max(height >> level, 2), max(width >> level, 2))
+            size = (height >> level, width >> level)
             source, target = resize_image(both, size).chunk(2)
             flow = resize_flow(flow, size)
             for _ in range(warps):
@@ -139,10 +141,10 @@ def _grey_bytes(images: Frames) -> list[np.ndarray]:
 
 
 TVL1_TUNED: Settings = {"theta": 0.2, "medianFiltering": 3}
-FARNEBACK_TUNED: Settings = {"polySigma": 0.8, "numIters": 1}
+FARNEBACK_TUNED: Settings = {"winSize": 13, "polyN": 7, "polySigma": 0.8, "numLevels": 1, "numIters": 1}
 DIS_TUNED: Settings = {
-    "FinestScale": 0, "PatchSize": 16, "PatchStride": 5, "GradientDescentIterations": 12,
-    "VariationalRefinementIterations": 2, "VariationalRefinementAlpha": 10.0, "VariationalRefinementDelta": 1.0,
+    "FinestScale": 0, "PatchSize": 24, "PatchStride": 5, "GradientDescentIterations": 12,
+    "VariationalRefinementAlpha": 10.0, "VariationalRefinementDelta": 2.5,
 }  # fmt: skip
 
 CLASSICAL: dict[str, FlowMethod] = {

@@ -94,14 +94,14 @@ SPACES: dict[str, Space] = {
     ),
     "lucas_kanade": Space(
         lucas_kanade,
-        {"window": 3.0, "ridge": 0.01, "levels": 2, "warps": 3, "contrast": (2.0, 5.0), "presmoothing": 0.7,
+        {"window": 3.0, "ridge": 0.01, "coarsest": 64, "warps": 3, "contrast": (2.0, 5.0), "presmoothing": 0.7,
          "smoothing": 2.0},
         {
             "window": (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0),
             "ridge": (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1),
             "smoothing": (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0),
             "presmoothing": (0.4, 0.55, 0.7, 0.85, 1.0, 1.2),
-            "levels": (1, 2, 3, 4),
+            "coarsest": (16, 32, 64, 128),
             "warps": (1, 2, 3, 4, 5, 6),
             "contrast": ((2.0,), (2.0, 5.0), (3.0,), (3.0, 8.0), (5.0,)),
         },
