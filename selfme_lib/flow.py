@@ -140,7 +140,7 @@ def _grey_bytes(images: Frames) -> list[np.ndarray]:
     return [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in rgb]
 
 
-TVL1_TUNED: Settings = {"theta": 0.2, "medianFiltering": 3}
+TVL1_TUNED: Settings = {"lambda_": 0.05}
 FARNEBACK_TUNED: Settings = {"winSize": 13, "polyN": 7, "polySigma": 0.8, "numLevels": 1, "numIters": 1}
 DIS_TUNED: Settings = {
     "FinestScale": 0, "PatchSize": 24, "PatchStride": 5, "GradientDescentIterations": 12,

@@ -52,7 +52,7 @@ SPACES: dict[str, Space] = {
         {"lambda_": 0.15, "theta": 0.3, "tau": 0.25, "medianFiltering": 5, "warps": 5, "nscales": 5, "scaleStep": 0.8,
          "outerIterations": 10, "epsilon": 0.01},
         {
-            "lambda_": (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0),
+            "lambda_": (0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0),
             "theta": (0.1, 0.2, 0.3, 0.45, 0.7, 1.0),
             "medianFiltering": (1, 3, 5),
             "tau": (0.12, 0.18, 0.25),
