@@ -23,13 +23,13 @@ Settings = dict[str, Any]
 
 def lucas_kanade(
     *,
-    window: float = 1.0,
-    ridge: float = 0.02,
+    window: float = 6.0,
+    ridge: float = 0.03,
     coarsest: int = 64,
-    warps: int = 5,
-    contrast: tuple[float, ...] = (2.0, 5.0),
-    presmoothing: float = 0.85,
-    smoothing: float = 2.5,
+    warps: int = 3,
+    contrast: tuple[float, ...] = (2.0,),
+    presmoothing: float = 0.7,
+    smoothing: float = 3.0,
 ) -> FlowMethod:
     r"""Lucas and Kanade's flow in closed form, at every pixel (An Iterative Image Registration Technique, IJCAI 1981).
 
@@ -141,7 +141,7 @@ def _grey_bytes(images: Frames) -> list[np.ndarray]:
 
 
 TVL1_TUNED: Settings = {"lambda_": 0.05}
-FARNEBACK_TUNED: Settings = {"winSize": 13, "polyN": 7, "polySigma": 0.8, "numLevels": 1, "numIters": 1}
+FARNEBACK_TUNED: Settings = {"winSize": 23, "polySigma": 1.0, "numLevels": 1, "numIters": 1}
 DIS_TUNED: Settings = {
     "FinestScale": 0, "PatchSize": 24, "PatchStride": 5, "GradientDescentIterations": 12,
     "VariationalRefinementAlpha": 10.0, "VariationalRefinementDelta": 2.5,
@@ -164,4 +164,7 @@ CLASSICAL: dict[str, FlowMethod] = {
 * `tvl1_fast`: with 2 warps, 5 outer and 20 inner iterations: about four times as fast.
 * `farneback`, `dis`: with the settings that their documentation recommends.
 * `…_tuned`: with the settings above; those of `lucas_kanade` are its defaults.
+
+On 48 pairs of 24 choice people at 128 px (`selfme bench tune`), EPE over the whole image and where the face moves, px: TV-L1
+.402 and .442 by default, .271 and .448 tuned; Farneback .230 and .410, .214 and .387; Lucas-Kanade .193 and .389.
 """

@@ -71,7 +71,9 @@ def test_lucas_and_kanades_closed_form_is_exact_up_to_second_order():
 @pytest.mark.parametrize("shift", [0.3, 1.0, 2.5])
 def test_lucas_and_kanade_find_a_shift(shift):
     wanted = torch.tensor([shift, -shift / 2]).view(1, 2, 1, 1).expand(1, 2, 64, 64)
-    found = lucas_kanade(window=3.0, ridge=0.0, coarsest=32)(waves(0, 0), waves(shift, -shift / 2))
+    found = lucas_kanade(window=3.0, ridge=0.0, coarsest=32, contrast=(2.0, 5.0), smoothing=2.5)(
+        waves(0, 0), waves(shift, -shift / 2)
+    )
     assert end_point_error(found, wanted)[..., 12:-12, 12:-12].mean() < 0.03
 
 
