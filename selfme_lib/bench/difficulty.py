@@ -25,8 +25,12 @@ from selfme_lib.evaluation.metrics import confusion_matrix, uf1
 from selfme_lib.flow import CLASSICAL
 from selfme_lib.runtime.paths import DATA
 from selfme_lib.synthme import SYNTHME_2, Difficulty, SynthConfig, fingerprint, read_onset_apex, render_onset_apex
+from selfme_lib.synthme.dataset import excerpt_arrays
+from selfme_lib.synthme.plan import plan_clips
+from selfme_lib.synthme.studio import renderer_of
 
 from .flow_error import errors_per_clip
+from .pairs import Pairs
 from .statistics import against_clean
 
 METHODS = ("tvl1", "farneback", "lucas_kanade")
@@ -45,13 +49,13 @@ OFF: dict[str, dict[str, Any]] = {
     "JPEG": {"jpeg_quality": (100, 100)},
     "glasses": {"glasses": 0.0},
     "beards": {"beards": 0.0},
-    "blinks and glances": {"blink_rate": 0.0, "glance": 0.0},
-    "other movements": {"spillover": 0.0, "distractor_rate": 0.0},
+    "blinks and glances": {"blink_depth": (0.0, 0.0), "glance": 0.0},
+    "other movements": {"spillover": 0.0, "distractor_peak": (1e-6, 1e-6)},  # nothing, and the rest of the clip stays
     "uneven sides": {"side_noise": 0.0, "side_timing": 0.0},
     "range of units": {"unit_range": 0.0},
     "coded frames": {"label_jitter": 0.0},
 }
-"""Nuisance -> the settings without it; whatever is 0 changes nothing else."""
+"""Nuisance -> the settings without it, which change nothing else in a clip."""
 
 
 def bench_difficulty(
@@ -98,6 +102,30 @@ def bench_difficulty(
         "head_drift": whole.head_drift(),
         "nuisances": added,
     }
+
+
+def on_and_off(
+    person: int,
+    clip: int,
+    *,
+    size: int = 128,
+    difficulty: Difficulty = SYNTHME_2,
+    nuisances: Sequence[str] = tuple(OFF),
+) -> dict[str, Pairs]:
+    """One of twelve clips of a choice person of world home: with `everything`, and then without each nuisance under its name."""
+    shown: dict[str, dict[str, Any]] = {"everything": {}} | {name: OFF[name] for name in nuisances}
+    pairs = {}
+    for name, off in shown.items():
+        less = replace(difficulty, **off)
+        config = SynthConfig(1, 12, size, first_identity=person, population="choice", world="home", difficulty=less)
+        planned = plan_clips(config)[clip]
+        arrays = excerpt_arrays(config, renderer_of(planned.person, size), planned)
+        onset, apex = (to_frame(arrays[frame], size)[None] for frame in ("onset", "apex"))
+        action, head = (
+            torch.from_numpy(arrays[f"{part}_flow_backward"].astype(np.float32))[None] for part in ("au", "head")
+        )
+        pairs[name] = Pairs((name,), onset, apex, action + head, action, moving=action + head)
+    return pairs
 
 
 def cell_means(motion: Float[Tensor, "n 2 h w"]) -> Float[np.ndarray, "n d"]:

@@ -1,6 +1,7 @@
 """What stands between the frames and the label, and how much of it each version of SynthME has.
 
-Lengths are pixels of a 256-pixel frame, angles radians, times frames. Whatever is 0 is off, and changes nothing else.
+Lengths are pixels of a 256-pixel frame, angles radians, times frames. Whatever is 0 is off. A strength of 0 changes nothing
+else in a clip; a rate of 0 also changes what is drawn after it.
 """
 
 from typing import Annotated
@@ -31,7 +32,7 @@ class Difficulty:
         side_noise: spread of the log ratio of left to right intensity; the same for every class.
         spillover: strength of random other units, as a share of the peak.
         distractor_rate: expected number of swallows, lip presses and so on in a clip; distractor_peak: their size.
-        blink_rate: chance of a blink in a clip; glance: spread of a change of gaze.
+        blink_rate: chance of a blink in a clip; blink_depth: range of how far the lids close; glance: spread of a change of gaze.
         head_turn, head_shift: spread of the drift of the head within a clip.
         flicker: spread of the light from frame to frame; light_drift: of its slow change.
         noise: of the sensor, standard deviation at mid-grey; jpeg_quality: range.
@@ -54,6 +55,7 @@ class Difficulty:
     distractor_rate: Strength = 0.3
     distractor_peak: Range = (0.1, 0.4)
     blink_rate: Chance = 0.25
+    blink_depth: Annotated[tuple[Share, Share], Field(description="shares of closed lids")] = (0.25, 1.0)
     glance: Strength = 0.03
     head_turn: Strength = 0.0005
     head_shift: Strength = 0.08

@@ -215,7 +215,7 @@ def _add_distractors(
         for unit, pair in scaled_to(identity, units, size).items():
             intensity[:, UNITS.index(unit)] += pulse[:, None] * pair
     if generator.random() < difficulty.blink_rate:
-        depth, middle = generator.uniform(0.25, 1.0), generator.uniform(0, frames)
+        depth, middle = generator.uniform(*difficulty.blink_depth), generator.uniform(0, frames)
         pulse = np.exp(-(((time - middle) / generator.uniform(1.2, 2.5)) ** 2))
         intensity[:, UNITS.index(45)] += depth * np.where(pulse > 0.02, pulse, 0)[:, None]
 
@@ -268,8 +268,6 @@ def range_of(recipe: Recipe) -> float:
 
 def _registered(generator: np.random.Generator, difficulty: Difficulty, poses: tuple[Pose, ...]) -> tuple[Pose, ...]:
     """What registration frame by frame leaves: each frame is shifted and turned a little on its own."""
-    if not difficulty.registration:
-        return poses
     error = generator.normal(0, difficulty.registration, (len(poses), 3)) * [1, 1, 0.01]
     return tuple(pose.changed_by(np.array([0, 0, turn, x, y])) for pose, (x, y, turn) in zip(poses, error))
 

@@ -1,11 +1,15 @@
 """How hard SynthME is, as the benchmark of difficulty sees it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from selfme_lib.bench import difficulty
-from selfme_lib.synthme import SYNTHME_2, Difficulty
+from selfme_lib.synthme import SYNTHME_2, Difficulty, Person
+from selfme_lib.synthme.identity import make_face
+from selfme_lib.synthme.timeline import write_script
 
 RNG = np.random.default_rng(3)
 
@@ -14,10 +18,45 @@ def test_every_setting_of_the_version_is_a_nuisance_or_what_is_looked_for():
     """Whatever synthme-2 turns on can be turned off again in the table."""
     listed = {name for settings in difficulty.OFF.values() for name in settings}
     on = {name for name in vars(SYNTHME_2) if getattr(SYNTHME_2, name) != getattr(Difficulty(), name)}
-    assert on - listed <= {"peak", "unit_sharing", "distractor_peak"}
+    assert on - listed <= {"peak", "unit_sharing", "distractor_rate"}
     assert all(
         getattr(SYNTHME_2, name) != off for settings in difficulty.OFF.values() for name, off in settings.items()
     )
+
+
+OF_A_SCRIPT = {
+    "poses": {"head drift", "registration"},
+    "gain": {"light"},
+    "sway": {"lamps"},
+    "gaze": {"blinks and glances"},
+    "intensity": {"blinks and glances", "other movements", "uneven sides", "range of units"},
+    "apex": {"coded frames"},
+    "jpeg_quality": {"JPEG"},
+}
+
+
+@pytest.mark.parametrize("name", difficulty.OFF)
+def test_a_nuisance_is_taken_away_and_the_rest_of_the_clip_stays(name):
+    """Otherwise the table would say what another drift of the head adds."""
+    person, less = make_face(Person((3,), "choice", world="home")), replace(SYNTHME_2, **difficulty.OFF[name])
+    changed = set()
+    for seed in range(12):
+        before, after = (write_script(person, "happiness", one, (7, seed)) for one in (SYNTHME_2, less))
+        for field, nuisances in OF_A_SCRIPT.items():
+            same = np.allclose(getattr(before, field), getattr(after, field), atol=1e-5)
+            assert same or name in nuisances, field
+            changed |= set() if same else {field}
+    assert changed == {field for field, nuisances in OF_A_SCRIPT.items() if name in nuisances}
+
+
+def test_a_clip_is_shown_with_everything_and_without_each_nuisance():
+    shown = difficulty.on_and_off(49, 0, size=32, nuisances=["noise", "head drift"])
+    assert list(shown) == ["everything", "noise", "head drift"]
+    everything, quiet, still = shown.values()
+    assert torch.equal(everything.truth, quiet.truth) and not torch.equal(everything.apex, quiet.apex)
+    assert (everything.action - still.action).abs().mean() < 0.01, "the face does the same"
+    drift = [(pair.truth - pair.action).norm(dim=1).mean() for pair in (everything, still)]
+    assert drift[1] < drift[0] / 2, "what is left is the error of registration"
 
 
 def test_a_linear_classifier_reads_what_a_motion_says_and_nothing_from_noise():
