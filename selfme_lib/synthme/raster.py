@@ -10,7 +10,7 @@ $\beta_i \propto \lambda_i / z_i$ on the surface.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -39,11 +39,11 @@ class Surface:
     @cached_property
     def weights(self) -> csr_matrix:
         """(k, vertices) sparse, three barycentric coordinates per row: `weights @ values` interpolates values at vertices."""
-        row, column = np.divmod(self.pixel, self.size)
+        row, column = (along.take(self.pixel) for along in _lattice(self.size))
         barycentric = np.empty((len(self.pixel), 3), np.float32)
         for corner, (a, b, c) in enumerate(self.planes.swapaxes(0, 1)):
-            numerator = a.take(self.owner) * column + b.take(self.owner) * row + c.take(self.owner)
-            barycentric[:, corner] = numerator / self.inverse_depth
+            numerator = _linear(a, b, c, self.owner, column, row)
+            barycentric[:, corner] = np.divide(numerator, self.inverse_depth, out=numerator)
         start_of_row = np.arange(0, 3 * len(self.pixel) + 1, 3, dtype=np.int32)
         corners = self.corners.astype(np.int32).take(self.owner, axis=0)
         return csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(self.pixel), self.vertices))
@@ -138,6 +138,25 @@ def _planes(points: np.ndarray, depth: np.ndarray, corners: np.ndarray) -> np.nd
         x2 * y1 - x1 * y2,
     )  # the half plane of the edge opposite each corner; c adds up to the area
     return np.stack([a, b, c]) / c.sum(0) * (1 / depth.take(corners.T))
+
+
+@lru_cache(maxsize=4)
+def _lattice(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of each pixel of a frame, as floating-point numbers: (size * size,) each."""
+    row, column = np.indices((size, size), float).reshape(2, -1)
+    return row, column
+
+
+def _linear(
+    a: np.ndarray, b: np.ndarray, c: np.ndarray, owner: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
+    """a x + b y + c with the coefficients (s,) of the `owner` (k,) of each point: (k,); in place, since that is quicker."""
+    total, part = a.take(owner), b.take(owner)
+    total *= x
+    part *= y
+    total += part
+    total += c.take(owner)
+    return total
 
 
 def _centres(low: np.ndarray, high: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

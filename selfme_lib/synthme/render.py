@@ -27,6 +27,7 @@ from .texture import EYE_RADIUS, PAINTED
 from .worn import Worn
 
 SUPERSAMPLING = 2
+WIDTH = 512  # of the image that OpenCV is given for a list of positions
 SNAP = 2.0**20  # coordinates and depths are multiples of 1 / SNAP, in pixels of a lattice and decimetres
 MOUTH_LIGHT = 0.4  # share of the light that reaches the teeth
 LID_GAP = 0.008  # decimetres between eyeball and lid
@@ -188,22 +189,29 @@ class Renderer:
         at_vertices = self._at_vertices(state, surface, lamps, lit)
         if path is not None:
             at_vertices = np.column_stack([at_vertices, (path / SUPERSAMPLING).astype(np.float32)])
-        seen = (surface.weights @ at_vertices.astype(self._sums)).astype(np.float32)  # (k, 6), or (k, 8) with the path
-        colour = _look_up(self._atlas.colour, seen[:, :2])
-        gleam = seen[:, 5:6]
-        if colour.shape[1] == 4:  # the fourth is how much a texel shines
-            colour, gleam = colour[:, :3], colour[:, 3:] * gleam
+        # (6, k), or (8, k) with the path: NumPy is slow along a last axis of three
+        seen = (surface.weights @ at_vertices.astype(self._sums)).T.astype(np.float32, order="C")
+        texel, gleam = _positions(seen[:2]), seen[5]
+        *channels, shine = _look_up(self._atlas.colour, texel, len(gleam)).T
+        if len(channels) == 3:  # the fourth is how much a texel shines
+            gleam = shine * gleam
+        else:
+            channels.append(shine)
+        dark = None
         if shot.furrows and (lines := self._furrows.darkening(state.expression.action_units)) is not None:
-            colour *= 1 - np.float32(shot.furrows) * _look_up(lines, seen[:, :2])
+            dark = 1 - np.float32(shot.furrows) * _look_up(lines, texel, len(gleam))[:, 0]
         picture = self._backdrop.copy()
-        picture.reshape(-1, 3)[surface.pixel] = colour * seen[:, 2:5] + gleam
+        for channel, (colour, light) in enumerate(zip(channels, seen[2:5])):
+            colour = (colour if dark is None else colour * dark) * light
+            colour += gleam
+            picture.reshape(-1, 3)[:, channel][surface.pixel] = colour
         if self._optics:
-            view = self._view(state, surface, seen[:, :2], lamps)
+            view = self._view(state, surface, seen[:2].T, lamps)
             for reflect in self._optics:
                 reflect(picture, view)
         linear = shot.gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
         if path is not None:
-            moved = surface.image(seen[:, 6:])
+            moved = surface.image(seen[6:].T)
             linear = _exposed(
                 linear, [cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA) for part in moved]
             )
@@ -255,16 +263,20 @@ def _exposed(picture: np.ndarray, path: Sequence[np.ndarray]) -> np.ndarray:
     return np.maximum(total / instants, 0)
 
 
-def _look_up(image: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Bilinear samples of an image (h, w, c) or (h, w) at texel coordinates (k, 2): (k, c), or (k, 1)."""
-    width = 512  # OpenCV takes the list of positions as an image
-    rows = -(-len(position) // width)
-    positions = np.zeros((rows * width, 2), np.float32)
+def _positions(texel: np.ndarray) -> np.ndarray:
+    """Texel coordinates (2, k) as OpenCV takes them, in rows of an image: (ceil(k / WIDTH), WIDTH, 2) float32."""
+    k = texel.shape[1]
+    positions = np.zeros((-(-k // WIDTH) * WIDTH, 2), np.float32)
     for axis in (0, 1):  # faster than pairs of numbers
-        positions[: len(position), axis] = position[:, axis]
+        positions[:k, axis] = texel[axis]
+    return positions.reshape(-1, WIDTH, 2)
+
+
+def _look_up(image: np.ndarray, positions: np.ndarray, k: int) -> np.ndarray:
+    """Bilinear samples of an image (h, w, c) or (h, w) at the first k of the positions: (k, c), or (k, 1)."""
     no_second_map: Any = None  # x and y share the first; OpenCV's stubs do not know
-    samples = cv2.remap(image, positions.reshape(rows, width, 2), no_second_map, cv2.INTER_LINEAR)
-    return samples.reshape(rows * width, -1)[: len(position)]
+    samples = cv2.remap(image, positions, no_second_map, cv2.INTER_LINEAR)
+    return samples.reshape(positions.size // 2, -1)[:k]
 
 
 @lru_cache(maxsize=1)
