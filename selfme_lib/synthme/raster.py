@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy.sparse import csr_matrix
 
+CELLS = (2, 3, 4, 5, 6)  # powers of two, pixels: sides of the cells whose least depth is known
 EDGE_TOLERANCE = 1e-7  # pixels; neighbours then never leave a crack between them, and the z-buffer settles overlaps
 
 
@@ -79,65 +80,140 @@ class Surface:
         return Surface(row * size + column, inverse_depth, size, owner, self.corners, self.vertices, planes)
 
 
-def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: int) -> Surface:
+def rasterise(
+    points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: int, likely: np.ndarray | None = None
+) -> Surface:
     """Draw triangles (t, 3) into a square frame; those that face away and slivers without area are left out.
 
-    The vertices have pixel coordinates `points` (n, 2) and positive distances `depth` (n,).
+    The vertices have pixel coordinates `points` (n, 2) and positive distances `depth` (n,). Of two triangles equally near, the
+    later one is seen. Which are `likely` to be seen, (t,) bool, changes nothing but the time it takes: they are drawn first, and
+    of the others only those that are not behind all of what is drawn by then.
     """
     # arrays over corners are kept as (3, t), since NumPy is slow along a last axis of three; indices are of its own width
     x, y = (np.ascontiguousarray(along).take(triangles.T) for along in points.T)
     area = (x[2] - x[0]) * (y[1] - y[0]) - (x[1] - x[0]) * (y[2] - y[0])
-    (left, right), (first, last) = (_centres(v.min(0), v.max(0), size) for v in (x, y))
-    seen = np.flatnonzero((area > 1e-9) & (right >= left) & (last >= first))
-    corners, first, rows = triangles[seen], first[seen], (last - first + 1)[seen]
-    planes = _planes(points, depth, corners)
+    low, high = np.stack([x.min(0), y.min(0)]), np.stack([x.max(0), y.max(0)])
+    first, last = _centres(low, high, size)
+    drawable = (area > 1e-9) & (last >= first).all(0)
+    nearest = np.zeros(size * size)  # inverse depth
+    if likely is None:
+        drawn = [_draw(points, depth, triangles, np.flatnonzero(drawable), first[1], last[1], nearest, size)]
+    else:
+        chosen = np.flatnonzero(drawable & likely)
+        drawn = [_draw(points, depth, triangles, chosen, first[1], last[1], nearest, size)]
+        rest = np.flatnonzero(drawable & ~likely)
+        # thin ones are drawn in any case, since their depth cannot be bounded by that of their corners
+        thick = area.take(rest) > np.maximum(0.1 * (high - low).sum(0).take(rest), 0.01)
+        near = (1 + 1e-5) / depth.take(triangles.T.take(rest, axis=1)).min(0)
+        hidden = thick & (near < _least(nearest, size, first.take(rest, axis=1), last.take(rest, axis=1)))
+        drawn.append(_draw(points, depth, triangles, rest[~hidden], first[1], last[1], nearest, size))
+
+    seen = np.full(size * size, -1)
+    for one in drawn:
+        won = np.flatnonzero(one.inverse_depth == nearest.take(one.pixel))
+        np.maximum.at(seen, one.pixel.take(won), one.triangle.take(one.owner.take(one.span.take(won))))
+    pixel = np.flatnonzero(seen >= 0)
+    triangle = np.concatenate([one.triangle for one in drawn])
+    place = np.empty(len(triangles), np.intp)
+    place[triangle] = np.arange(len(triangle))
+    return Surface(
+        pixel=pixel,
+        inverse_depth=nearest.take(pixel),
+        size=size,
+        owner=place.take(seen.take(pixel)),
+        corners=triangles.take(triangle, axis=0),
+        vertices=len(points),
+        planes=np.concatenate([one.planes for one in drawn], axis=2),
+    )
+
+
+@dataclass(frozen=True)
+class _Fragments:
+    """What some triangles (s,) contribute: their `planes`; the owner (r,) of each span; span, pixel and inverse depth of each
+    fragment, (f,)."""
+
+    triangle: np.ndarray
+    planes: np.ndarray
+    owner: np.ndarray
+    span: np.ndarray
+    pixel: np.ndarray
+    inverse_depth: np.ndarray
+
+
+def _draw(
+    points: np.ndarray,
+    depth: np.ndarray,
+    triangles: np.ndarray,
+    chosen: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    nearest: np.ndarray,
+    size: int,
+) -> _Fragments:
+    """The fragments of the `chosen` triangles, whose rows are `first` to `last`; the z-buffer `nearest` is brought up to date."""
+    planes = _planes(points, depth, triangles.T.take(chosen, axis=1).T)
+    first, rows = first.take(chosen), (last - first + 1).take(chosen)
 
     # spans: one per row of each triangle, between two left and two right edges (one of them twice)
-    owner = np.repeat(np.arange(len(seen)), rows)
-    row = np.arange(len(owner)) + np.repeat(first - (np.cumsum(rows) - rows), rows)
+    owner = np.repeat(np.arange(len(chosen)), rows)
+    row = np.arange(len(owner)) + (first - (np.cumsum(rows) - rows)).take(owner)
     left, right = (
         limit(*(slope.take(owner) * row + at_0.take(owner) for slope, at_0 in edges))
         for limit, edges in zip((np.maximum, np.minimum), _sides(*planes))
     )
     start, stop = _centres(left, right, size)
+    filled = np.flatnonzero(stop >= start)
+    owner, row, start, length = (v.take(filled) for v in (owner, row, start, stop - start + 1))
 
     # fragments: one per pixel of each span. What the corners contribute to 1/z is linear on the screen
     a, b, c = planes.sum(1)
-    length = np.maximum(stop - start + 1, 0)
-    span = np.repeat(np.arange(len(row)), length)
-    column = np.arange(len(span)) + (start - (np.cumsum(length) - length)).take(span)
-    pixel = (row * size).take(span) + column
-    inverse_depth = (b.take(owner) * row + c.take(owner)).take(span) + a.take(owner).take(span) * column
+    span = np.repeat(np.arange(len(row)), length)  # quicker than to repeat what belongs to the spans
+    pixel = np.arange(len(span))
+    pixel += (start - (np.cumsum(length) - length)).take(span)  # columns so far
+    inverse_depth = a.take(owner).take(span)
+    inverse_depth *= pixel
+    inverse_depth += (b.take(owner) * row + c.take(owner)).take(span)
+    pixel += (row * size).take(span)
+    np.maximum.at(nearest, pixel, inverse_depth)
+    return _Fragments(chosen, planes, owner, span, pixel, inverse_depth)
 
-    nearest = np.full(size * size, -1)
-    nearest[pixel] = np.arange(len(pixel))  # the last written wins at first
-    nearer = np.flatnonzero(inverse_depth > inverse_depth.take(nearest.take(pixel)))
-    while len(nearer):
-        nearest[pixel[nearer]] = nearer
-        nearer = nearer[inverse_depth[nearer] > inverse_depth[nearest[pixel[nearer]]]]
-    pixel = np.flatnonzero(nearest >= 0)
-    fragment = nearest[pixel]
-    return Surface(
-        pixel=pixel,
-        inverse_depth=inverse_depth[fragment],
-        size=size,
-        owner=owner[span[fragment]],
-        corners=corners,
-        vertices=len(points),
-        planes=planes,
-    )
+
+def _least(nearest: np.ndarray, size: int, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """A lower bound of the z-buffer over boxes, `first` to `last` (2, s), columns and rows: (s,); 0 for boxes too large for it.
+
+    The least of square cells is kept for cells of several sizes, and a box is in four cells of its own size.
+    """
+    side = size + -size % 2 ** CELLS[-1]
+    cells = np.full((side, side), np.inf)
+    cells[:size, :size] = nearest.reshape(size, size)
+    starts, pyramid = [], [np.zeros(1)]
+    for before, cell in zip((0, *CELLS), CELLS):
+        factor = 2 ** (cell - before)
+        cells = np.minimum.reduce([cells[i::factor] for i in range(factor)])
+        cells = np.minimum.reduce([cells[:, i::factor] for i in range(factor)])
+        starts.append(sum(map(len, pyramid)))
+        pyramid.append(cells.ravel())
+    level = np.searchsorted(2 ** np.array(CELLS), (last - first).max(0) + 1)
+    fits = level < len(CELLS)
+    level = level * fits
+    cell, start, width = (np.array(values).take(level) for values in (CELLS, starts, [side >> n for n in CELLS]))
+    (left, top), (right, bottom) = first >> cell, last >> cell
+    corners = [start + row * width + column for row in (top, bottom) for column in (left, right)]
+    return np.minimum.reduce(np.concatenate(pyramid).take(corners)) * fits
 
 
 def _planes(points: np.ndarray, depth: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """What the corners of triangles (s, 3) add to the inverse depth at (x, y), a x + b y + c: (3, 3, s), coefficients first."""
     x, y = (np.ascontiguousarray(along).take(corners.T) for along in points.T)
-    x1, x2, y1, y2 = x[[1, 2, 0]], x[[2, 0, 1]], y[[1, 2, 0]], y[[2, 0, 1]]
-    a, b, c = (
-        y2 - y1,
-        x1 - x2,
-        x2 * y1 - x1 * y2,
-    )  # the half plane of the edge opposite each corner; c adds up to the area
-    return np.stack([a, b, c]) / c.sum(0) * (1 / depth.take(corners.T))
+    planes = np.empty((3, *x.shape))
+    a, b, c = planes  # the half plane of the edge opposite each corner; c adds up to the area
+    for corner, (following, last) in enumerate(((1, 2), (2, 0), (0, 1))):
+        np.subtract(y[last], y[following], out=a[corner])
+        np.subtract(x[following], x[last], out=b[corner])
+        np.subtract(x[last] * y[following], x[following] * y[last], out=c[corner])
+    planes /= c.sum(0)
+    planes *= 1 / depth.take(corners.T)
+    return planes
 
 
 @lru_cache(maxsize=4)
@@ -147,9 +223,7 @@ def _lattice(size: int) -> tuple[np.ndarray, np.ndarray]:
     return row, column
 
 
-def _linear(
-    a: np.ndarray, b: np.ndarray, c: np.ndarray, owner: np.ndarray, x: np.ndarray, y: np.ndarray
-) -> np.ndarray:
+def _linear(a: np.ndarray, b: np.ndarray, c: np.ndarray, owner: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """a x + b y + c with the coefficients (s,) of the `owner` (k,) of each point: (k,); in place, since that is quicker."""
     total, part = a.take(owner), b.take(owner)
     total *= x
@@ -171,10 +245,10 @@ def _sides(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[list, list]:
     a = np.where(np.abs(a) < 1e-12 * np.abs(b), 0, a)  # level edges bound neither side
     with np.errstate(divide="ignore", invalid="ignore"):
         slope, at_0 = -b / a, -c / a
-    highest, lowest, columns = a.argmax(0), a.argmin(0), np.arange(a.shape[1])
-    between = 3 - highest - lowest
-    left, middle, right = ((slope[corner, columns], at_0[corner, columns]) for corner in (highest, between, lowest))
-    sign = a[between, columns]
+    highest, lowest, triangles = a.argmax(0), a.argmin(0), a.shape[1]
+    order = np.stack([highest, 3 - highest - lowest, lowest]) * triangles + np.arange(triangles)  # in the flat arrays
+    left, middle, right = zip(slope.take(order), at_0.take(order))
+    sign = a.take(order[1])
     second_left = [np.where(sign > 0, one, other) for one, other in zip(middle, left)]
     second_right = [np.where(sign < 0, one, other) for one, other in zip(middle, right)]
     return [left, second_left], [right, second_right]

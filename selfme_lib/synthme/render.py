@@ -105,6 +105,8 @@ class Renderer:
         self._worn, self._worn_normals, self._strands = np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 3))
         for thing in look.worn(identity):
             self._put_on(thing)
+        # column after column, as `rasterise` and `vertex_normals` read them
+        self.triangles, self._skin_triangles = map(np.asfortranarray, (self.triangles, self._skin_triangles))
         self._optics, self._tone = look.optics(identity), look.tone
         self._lit = self._shadows(light.directions)
         side = size * SUPERSAMPLING
@@ -134,6 +136,14 @@ class Renderer:
         """How the shadows change per radian, when the lamps are turned to the right and up."""
         changes = [self._shadows(self.light.swayed(*way).directions) - self._lit for way in ((SWAY, 0.0), (0.0, SWAY))]
         return changes[0] / SWAY, changes[1] / SWAY
+
+    @cached_property
+    def _likely(self) -> np.ndarray:
+        """Which triangles are seen at rest, more or less: (t,) bool."""
+        points, depth = self.project(self.vertices(NEUTRAL), FRONTAL, supersampling=SUPERSAMPLING)
+        used = np.zeros(len(points), bool)
+        used[rasterise(points, depth, self.triangles, self.size * SUPERSAMPLING).used] = True
+        return used[self.triangles].all(1)
 
     @cached_property
     def _furrows(self) -> Furrows:
@@ -168,7 +178,7 @@ class Renderer:
     def surface(self, vertices: np.ndarray, pose: Pose, *, supersampling: int = 1) -> Surface:
         """What each pixel sees; with `supersampling` 1, exactly at the pixel centres of the picture."""
         points, depth = self.project(vertices, pose, supersampling=supersampling)
-        return rasterise(points, depth, self.triangles, self.size * supersampling)
+        return rasterise(points, depth, self.triangles, self.size * supersampling, self._likely)
 
     def posed(self, expression: Expression = NEUTRAL, pose: Pose = FRONTAL) -> Posed:
         """A state, ready for `render_posed`."""
@@ -185,7 +195,7 @@ class Renderer:
         if any(shot.sway):
             lamps = lamps.swayed(*shot.sway)
             lit = np.clip(lit + sum(turn * change for turn, change in zip(shot.sway, self._swayed)), 0, 1)
-        surface = rasterise(state.points, state.depth, self.triangles, self.size * SUPERSAMPLING)
+        surface = rasterise(state.points, state.depth, self.triangles, self.size * SUPERSAMPLING, self._likely)
         at_vertices = self._at_vertices(state, surface, lamps, lit)
         if path is not None:
             at_vertices = np.column_stack([at_vertices, (path / SUPERSAMPLING).astype(np.float32)])

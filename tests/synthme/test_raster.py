@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -110,3 +111,32 @@ def test_a_finer_lattice_knows_what_a_coarser_one_sees(generator):
     assert np.array_equal(found.pixel, expected.pixel) and len(found.pixel) > 100
     assert np.array_equal(found.inverse_depth, expected.inverse_depth)
     assert np.array_equal(found.weights.toarray(), expected.weights.toarray())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_likely_to_be_seen_changes_nothing(seed):
+    generator = np.random.default_rng(seed)
+    size, n = 96, 400
+    centre, reach = generator.uniform(-10, size + 10, (n, 1, 2)), generator.choice([0.5, 3, 12, 60], (n, 1, 1))
+    points = (centre + reach * generator.normal(0, 1, (n, 3, 2))).reshape(-1, 2)
+    points[::7] = np.round(points[::7])  # corners and edges at pixel centres
+    depth = np.repeat(generator.choice([2.0, 3.0, 3.0005], n), 3) + generator.choice([0, 0.2], 3 * n)
+    triangles = orient(points, np.arange(3 * n).reshape(n, 3))
+    triangles[n // 2 :: 5] = triangles[: len(triangles[n // 2 :: 5])]  # the same once more: equally near
+    plain = rasterise(points, depth, triangles, size)
+    for likely in (np.arange(n) % 2 == 0, depth[triangles].min(1) < 2.5, np.zeros(n, bool), np.ones(n, bool)):
+        seen = rasterise(points, depth, triangles, size, likely)
+        np.testing.assert_array_equal(seen.pixel, plain.pixel)
+        np.testing.assert_array_equal(seen.inverse_depth, plain.inverse_depth)
+        np.testing.assert_array_equal(seen.corners[seen.owner], plain.corners[plain.owner])
+        np.testing.assert_array_equal(seen.weights.toarray(), plain.weights.toarray())
+
+
+def test_hidden_triangles_are_not_drawn():
+    """Else what is likely to be seen would save nothing."""
+    generator = np.random.default_rng(0)
+    wall = np.array([[-1.0, -1.0], [64.0, -1.0], [-1.0, 64.0], [64.0, 64.0]])
+    small = (generator.uniform(4, 28, (50, 1, 2)) + np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])).reshape(-1, 2)
+    points, depth = np.concatenate([wall, small]), np.concatenate([np.ones(4), np.full(150, 2.0)])
+    triangles = orient(points, np.concatenate([[[0, 1, 2], [1, 3, 2]], np.arange(4, 154).reshape(50, 3)]))
+    assert len(rasterise(points, depth, triangles, 32, np.arange(52) < 2).corners) == 2
