@@ -71,8 +71,8 @@ def paint_scalp(generator: np.random.Generator, identity: Identity, traits: Trai
         cover = np.clip(cover * (0.72 + 0.16 * dots + 0.08 * fine), 0, 1)
     cover *= look.hair_density * smoothstep(-0.1, 0.03, within)
     shade = 1 + traits.hair_tone * (0.7 * fine + 0.7 * locks)
-    colour = np.maximum(look.hair_colour * shade[..., None] * 0.85, 0.004)
-    cover_with(canvas[rows, :, :3], colour, 0.97 * cover)
+    colour = np.maximum(look.hair_colour[:, None, None] * shade * 0.85, 0.004)
+    cover_with(canvas[rows, :, :3], np.moveaxis(colour, 0, -1), 0.97 * cover)
     cover_with(canvas[rows, :, 3:], np.clip(0.5 + 0.3 * fine, 0, 1)[..., None], cover)
 
 

@@ -22,7 +22,8 @@ def paint_portrait(identity: Identity, side: int = PAINTED) -> Atlas:
     """Paint a person's atlas, averaged to an unrolled head `side` texels wide so that it does not alias."""
     generator, look, traits = np.random.default_rng((*identity.key, 9)), identity.appearance, identity.traits
     assert traits is not None
-    atlas = np.ones((PAINTED + TILE, PAINTED, 4), np.float32)
+    planes = np.ones((4, PAINTED + TILE, PAINTED), np.float32)  # most is done channel by channel
+    atlas = np.moveaxis(planes, 0, -1)
     head = atlas[:PAINTED]
     paint_skin(generator, look, traits, head)
     paint_lips(generator, traits, look.melanin, head)
@@ -33,9 +34,10 @@ def paint_portrait(identity: Identity, side: int = PAINTED) -> Atlas:
     atlas[PAINTED:, :TILE] = paint_eye(generator, traits, look.iris_colour)
     atlas[PAINTED:, 2 * TILE :] = paint_locks(generator, identity, traits)
     factor = side / PAINTED
-    small = cv2.resize(atlas, (side, round(len(atlas) * factor)), interpolation=cv2.INTER_AREA)
+    colour = cv2.merge(list(planes))
+    small = cv2.resize(colour, (side, round(len(colour) * factor)), interpolation=cv2.INTER_AREA)
     return Atlas(
-        colour=small if factor < 1 else atlas, position=((vertex_positions() + 0.5) * factor - 0.5).astype(np.float32)
+        colour=small if factor < 1 else colour, position=((vertex_positions() + 0.5) * factor - 0.5).astype(np.float32)
     )
 
 

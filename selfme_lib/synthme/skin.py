@@ -10,13 +10,15 @@ from .identity import Appearance, beard_grows
 from .texture import PAINTED, Unrolled, cover_with, noise, skin_tone, streaks, stroke, to_texel, unrolled
 from .traits import Traits
 
+# how strongly blood, shadow, relief and folds change red, green and blue
+STRENGTHS = np.array([[0.03, 0.75, 1, 0.8], [0.24, 1.0, 1.25, 1], [0.22, 0.92, 1.3, 0.97]], np.float32)
+BEARD = (6.0, 6.97)  # lowest and highest hair
 COLLAR = 5.83  # height at which the cloth begins, in the middle
 
 
 def paint_skin(generator: np.random.Generator, look: Appearance, traits: Traits, canvas: np.ndarray) -> None:
     """Paint it on the unrolled head (PAINTED, PAINTED, 4), whose fourth channel is gloss."""
     skin = canvas[..., :3]
-    skin[:] = skin_tone(look.melanin) * traits.undertone
     at = coarse()
     patches = noise(generator, len(at.x), (5, 0.6), (11, 0.5), (26, 0.45), (60, 0.25))
     blood = (
@@ -43,16 +45,19 @@ def paint_skin(generator: np.random.Generator, look: Appearance, traits: Traits,
     oily = at.spot(0.30, 6.95, 0.25, 0.25) + np.exp(-((at.x / 0.2) ** 2) - ((at.height - 7.2) / 0.7) ** 4)
     fields = np.stack([blood, shadow, oily, patches], axis=2).astype(np.float32)
     reddened, shaded, shiny, uneven = (cv2.resize(fields[..., i], (PAINTED, PAINTED)) for i in range(4))
-    skin *= 1 - reddened[..., None] * np.array([0.03, 0.24, 0.22], np.float32)
-    skin *= 1 - shaded[..., None] * np.array([0.75, 1.0, 0.92], np.float32)
     fine = noise(generator, PAINTED, (30, 0.014), (70, 0.014), (150, 0.016), (400, 0.020))
     grain = generator.standard_normal((PAINTED // 2, PAINTED), dtype=np.float32)
     pores = cv2.GaussianBlur(np.vstack([grain, grain[::-1]]), (0, 0), 1.1) * 2.6
-    skin *= 1 + (fine + 0.020 * np.minimum(pores, 0.3) * (0.5 + shiny))[..., None] * np.array(
-        [1, 1.25, 1.3], np.float32
-    )
+    relief = fine + 0.020 * np.minimum(pores, 0.3) * (0.5 + shiny)
     folds = _folds(generator, look, traits)
-    skin *= 1 - folds[..., None] * np.array([0.8, 1, 0.97], np.float32)
+    tone = skin_tone(look.melanin) * traits.undertone
+    for channel, (red, shade, rough, fold) in enumerate(STRENGTHS):
+        layer = skin[..., channel]
+        layer[:] = tone[channel]
+        layer *= 1 - reddened * red
+        layer *= 1 - shaded * shade
+        layer *= 1 + relief * rough
+        layer *= 1 - folds * fold
     _marks(generator, look, traits, skin)
     canvas[..., 3] = np.clip(
         (0.75 + traits.sheen * 0.6 * np.minimum(shiny, 1)) * (1 + 0.35 * uneven - 0.30 * pores), 0.1, 2.5
@@ -65,6 +70,13 @@ def coarse() -> Unrolled:
     """The unrolled head on a lattice four times as coarse, enough for what changes slowly."""
     at, half = unrolled(), slice(2, None, 4)
     return Unrolled(at.angle[half, half], at.height[half, half], at.x[half, half])
+
+
+@lru_cache(maxsize=1)
+def _where_beards_grow() -> np.ndarray:
+    """In the band `BEARD`, [0, 1]."""
+    _, at = unrolled().band(*BEARD)
+    return beard_grows(at.angle, at.x, at.height)
 
 
 def paint_cloth(generator: np.random.Generator, traits: Traits, canvas: np.ndarray) -> None:
@@ -140,10 +152,12 @@ def _spot(skin: np.ndarray, x: float, height: float, size: float, darkening: np.
 
 def _stubble(generator: np.random.Generator, look: Appearance, canvas: np.ndarray) -> None:
     """The shadow of a shaved beard, bluish on fair skin, and hairs of a day or more; or a beard."""
-    rows, at = unrolled().band(6.0, 6.97)
-    where = beard_grows(at.angle, at.x, at.height)
+    rows, at = unrolled().band(*BEARD)
+    where = _where_beards_grow()
     skin = canvas[rows, :, :3]
-    skin *= 1 - (0.30 * look.stubble * where)[..., None] * np.array([1.0, 0.85, 0.70], np.float32)
+    shadow = 0.30 * look.stubble * where
+    for channel, strength in enumerate(np.array([1.0, 0.85, 0.70], np.float32)):
+        skin[..., channel] *= 1 - shadow * strength
     dots = generator.standard_normal(at.angle.shape, dtype=np.float32)
     hairs = np.clip(cv2.GaussianBlur(dots, (0, 0), 0.8) * 3.2 - 0.5, 0, 1)
     cover_with(skin, np.minimum(skin, look.hair_colour * 1.2), hairs * where * min(look.stubble, 1) * 0.55)

@@ -158,7 +158,8 @@ def record(
 
 def photographer(renderer: Renderer, timeline: Timeline) -> Callable[[int], np.ndarray]:
     """Renders a frame, without the sensor's noise; quickest for one frame after the other."""
-    posed = lru_cache(maxsize=4)(lambda frame: renderer.posed(*timeline.state(frame)))  # a frame, its neighbours, the next
+    # a frame, its neighbours, and the next one's
+    posed = lru_cache(maxsize=4)(lambda frame: renderer.posed(*timeline.state(frame)))
 
     def picture_of(frame: int) -> np.ndarray:
         path = None

@@ -106,8 +106,11 @@ def averaged(colour: np.ndarray, side: int) -> Atlas:
 
 
 def cover_with(canvas: np.ndarray, colour: np.ndarray, cover: np.ndarray) -> None:
-    """Lay paint over a canvas (h, w, 3) in place; `cover` (h, w) is 1 where the paint is opaque, 0 where there is none."""
-    canvas += cover[..., None].astype(np.float32) * (colour.astype(np.float32) - canvas)
+    """Lay paint over a canvas (h, w, c) in place; `cover` (h, w) is 1 where the paint is opaque, 0 where there is none."""
+    cover = cover.astype(np.float32)
+    for channel, paint in enumerate(np.moveaxis(np.broadcast_to(colour, canvas.shape), -1, 0)):
+        below = canvas[..., channel]
+        below += cover * (paint.astype(np.float32) - below)
 
 
 def noise(generator: np.random.Generator, side: int, *octaves: tuple[int, float]) -> np.ndarray:
