@@ -129,7 +129,9 @@ def people_sheet(
         renderer, generator = set_up(make_face(person), size), np.random.default_rng(number)
         for below, units in enumerate(({}, STRONG[number % len(STRONG)])):
             picture = renderer.render(Expression(action_units=units))
-            sheet[number // columns, below, :, number % columns] = expose(picture, generator, noise=difficulty.noise)
+            sheet[number // columns, below, :, number % columns] = _exposed(
+                world, picture, generator, renderer.identity.key, below, difficulty.noise
+            )
     return sheet.reshape(rows * 2 * size, columns * size, 3)
 
 
@@ -151,9 +153,15 @@ def record(
     renderer: Renderer, timeline: Timeline, frame: int, picture: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     """A picture as the camera of the person's world records it: uint8 (size, size, 3) RGB."""
-    if renderer.identity.world == "other":
-        return other_camera.expose(picture, timeline.seed, frame, gamma=ENCODING_GAMMA, noise=timeline.noise)
-    return expose(picture, generator, noise=timeline.noise)
+    return _exposed(renderer.identity.world, picture, generator, timeline.seed, frame, timeline.noise)
+
+
+def _exposed(
+    world: World, picture: np.ndarray, generator: np.random.Generator, seed: tuple[int, ...], frame: int, noise: float
+) -> np.ndarray:
+    if world == "other":
+        return other_camera.expose(picture, seed, frame, gamma=ENCODING_GAMMA, noise=noise)
+    return expose(picture, generator, noise=noise)
 
 
 def photographer(renderer: Renderer, timeline: Timeline) -> Callable[[int], np.ndarray]:
