@@ -1,9 +1,10 @@
 """Figures of a data set: what a clip shows over time, how its classes are spread over subjects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -15,7 +16,24 @@ from selfme_lib.synthme.action_units import NAMES
 from selfme_lib.synthme.long_truth import LongTruth
 from selfme_lib.synthme.truth import Truth
 
-from .style import BLUE, CLASS_COLOURS, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, SOFT, VERMILION, WIDTH, no_formula
+from .motion import show_image, show_map
+from .style import (
+    BLUE,
+    CLASS_COLOURS,
+    DIVERGING,
+    FAINT,
+    GREEN,
+    HEAT,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SOFT,
+    VERMILION,
+    WIDTH,
+    no_formula,
+    panels,
+)  # fmt: skip
 
 EVENT_COLOURS = {
     "micro": VERMILION,
@@ -91,6 +109,9 @@ def long_timeline(truth: LongTruth) -> Figure:
         gaze.plot(seconds, angle, linewidth=0.8, label=name)
     gaze.set(ylabel="gaze\ndegrees", xlabel="seconds", xlim=(0, len(seconds) / truth.fps))
     gaze.legend(loc="upper left", fontsize=6, ncols=2)
+    for ax in (head, gaze):  # room for the legend
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.35 * (high - low))
     for event in truth.events:
         for ax in (upper, lower, head, gaze) if event.coded else ():
             first, last = ((moment - 1) / truth.fps for moment in (event.onset, event.offset))
@@ -110,6 +131,58 @@ def _show_events(ax: Axes, truth: LongTruth) -> None:
             ax.text(last + 0.1, row, event.action_units, fontsize=6, va="center", color=INK)
     ax.set_yticks(range(len(kinds)), kinds)
     ax.invert_yaxis()
+
+
+def nuisance_panels(
+    onset: Float[Tensor, "3 h w"],
+    apexes: Mapping[str, Float[Tensor, "3 h w"]],
+    errors: Mapping[str, Float[Tensor, "h w"]],
+    *,
+    times: float = 5,
+) -> Figure:
+    """What each nuisance does to a frame and to the error of a method. Three pictures each, two nuisances a row.
+
+    Args:
+        onset: of the clip as it is.
+        apexes: nuisance -> the apex without it; the first is the apex as it is.
+        errors: the end-point errors of a method, in pixels, for the same clips.
+        times: how strongly differences are drawn.
+
+    Of a nuisance: the frame without it, what it changes in the frame, and where the error is larger (orange) or smaller
+    (purple) with it. The first three pictures are the apex as it is, its difference from the onset, and the error.
+    """
+    first = next(iter(apexes))
+    figure, axes = panels(-(-len(apexes) // 2), 6, size=1.2)
+    triples = axes.reshape(-1, 3)
+    change = {name: errors[first] - error for name, error in errors.items()}
+    worst = max(
+        float(torch.stack(list(change.values())).abs().flatten().sort().values[-(errors[first].numel() // 50)]), 1e-3
+    )
+    for (frame, difference, error), name in zip(triples, apexes):
+        show_image(frame, apexes[name], title=name)
+        other = onset if name == first else apexes[name]
+        show_image(difference, 0.5 + times / 2 * (apexes[first] - other), title=f"− onset, × {times:g}")
+        if name == first:
+            highest = float(errors[name].flatten().sort().values[-(errors[name].numel() // 200)])
+            show_map(error, errors[name], limits=(0, highest), cmap=HEAT, title=f"{errors[name].mean():.3f} px")
+        else:
+            difference.set_title("")
+            show_map(error, change[name], limits=(-worst, worst), cmap=DIVERGING)
+            error.set_title(f"{change[name].mean():+.3f} px".replace("-", "−"))
+    for ax in triples[len(apexes) :].flat:
+        ax.set_axis_off()
+    return figure
+
+
+def film_strip(pictures: Mapping[str, np.ndarray], *, columns: int = 6) -> Figure:
+    """Frames (h, w, 3) of a video, each under its name."""
+    figure, axes = panels(-(-len(pictures) // columns), columns, size=WIDTH / columns)
+    for ax, (name, picture) in zip(axes.flat, pictures.items()):
+        ax.imshow(picture)
+        ax.set_title(name)
+    for ax in axes.flat[len(pictures) :]:
+        ax.set_axis_off()
+    return figure
 
 
 def show_classes(ax: Axes, clips: Sequence[Clip], classes: Sequence[str] = THREE_CLASSES) -> None:

@@ -1,5 +1,7 @@
 """People judge figures; a test can only check what they are made of."""
 
+import io
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -184,3 +186,42 @@ def test_a_long_video_is_shown_event_by_event():
     assert [len(axes.patches) for axes in figure.axes[1:]] == [2, 2, 2, 2]  # labelled expressions alone are shaded
     assert figure.axes[-1].get_xlim() == (0, 2)
     plt.close(figure)
+
+
+def test_nuisances_are_shown_as_what_they_change():
+    """The difference is drawn five times as strong, an error that a nuisance makes larger as a positive number."""
+    grey = torch.full((3, 16, 16), 0.5)
+    brighter, errors = grey + 0.04, {"everything": torch.full((16, 16), 0.3), "noise": torch.full((16, 16), 0.2)}
+    figure = data.nuisance_panels(grey, {"everything": brighter, "noise": grey}, errors)
+    assert [ax.get_title() for ax in figure.axes] == [
+        "everything",
+        "− onset, × 5",
+        "0.300 px",
+        "noise",
+        "",
+        "+0.100 px",
+    ]
+    for place in (1, 4):
+        np.testing.assert_allclose(np.asarray(figure.axes[place].images[0].get_array()), 0.5 + 2.5 * 0.04, atol=1e-6)
+    change = figure.axes[5].images[0]
+    np.testing.assert_allclose(np.asarray(change.get_array()), 0.1, atol=1e-6)
+    assert change.get_clim()[0] == -change.get_clim()[1], "purple and orange mean the same"
+    plt.close(figure)
+
+
+def test_a_film_strip_names_its_frames_and_leaves_the_rest_blank():
+    shown = {name: np.full((4, 4, 3), value, np.uint8) for value, name in enumerate(("at rest", "blink", "micro"))}
+    figure = data.film_strip(shown, columns=2)
+    assert [ax.get_title() for ax in figure.axes] == ["at rest", "blink", "micro", ""]
+    assert [ax.axison for ax in figure.axes] == [True, True, True, False]
+    plt.close(figure)
+
+
+def test_a_photograph_for_a_notebook_is_a_small_jpeg_and_closes_its_figure():
+    figure, axes = style.panels(1, 1, size=3)
+    axes[0, 0].imshow(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8))
+    png = io.BytesIO()
+    figure.savefig(png, dpi=100, bbox_inches="tight")
+    shown = style.photograph(figure)
+    assert shown.data[:3] == b"\xff\xd8\xff" and len(shown.data) < len(png.getvalue()) / 2
+    assert not plt.fignum_exists(figure.number)
