@@ -14,10 +14,10 @@ compared with.
 from dataclasses import replace
 
 from selfme_lib.motion.checkpoint import CHECKPOINTS
-from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
+from selfme_lib.motion.settings import PRINTED, TrainingConfig
 
 SHIPPED = CHECKPOINTS / "first_order.safetensors"
-FIRST_ORDER = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=None, locality=0.25, passes=1)
+FIRST_ORDER = PRINTED
 """10 keypoints, as in the public configuration for faces."""
 
 

@@ -54,6 +54,7 @@ def _prepare(out: Path, config: PretrainingConfig, workers: int | None = None) -
         pairs_per_identity=config.pairs,
         size=config.face_size,
         seed=config.training.seed,
+        world=config.world,
         workers=workers,
     )
     trained_on = (config.persons - config.validation_persons) * config.pairs

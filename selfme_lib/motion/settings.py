@@ -1,6 +1,7 @@
 """The settings of stage 1: sizes of the networks, their training, and the pre-training from random weights."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from selfme_lib.grids import FLOOR
 from selfme_lib.runtime.settings import STRICT
+from selfme_lib.synthme.identity import World
 
 from .pairs import Augmentation
 
@@ -140,6 +142,26 @@ def sizes_up_to(largest: int) -> tuple[int, ...]:
     return tuple(size for size in SIZES if size <= largest) or (largest,)
 
 
+PRINTED = LearnerConfig(keypoints=10, contrast=False, matching=False, reach=None, locality=0.25, passes=1)
+"""SelfME as printed: 10 keypoints that may lie anywhere, networks that see the image itself and compare nothing, one pass."""
+
+
+def printed_training(training: TrainingConfig, perceptual: FeatureName) -> TrainingConfig:
+    """The paper's losses (Eq 8) and schedule alone: no dense term, no changes to the pairs, one size.
+
+    Its rate of 2e-6 is for VoxCeleb's hundred thousands of steps; here it is 1e-3 and falls at the same shares of the run.
+    """
+    return replace(
+        training,
+        lambda_dense=0.0,
+        augmentation=None,
+        schedule="multistep",
+        lr=1e-3,
+        sizes=training.sizes[:1],
+        perceptual=perceptual,
+    )
+
+
 @dataclass(frozen=True, config=STRICT)
 class PretrainingConfig:
     """The recipe; the defaults are those of the checkpoint that comes with the package.
@@ -147,6 +169,7 @@ class PretrainingConfig:
     Attributes:
         persons: rendered people; the last `validation_persons` of them are not trained on.
         pairs: pairs of frames per person. For VoxCeleb, of its validation people alone.
+        world: where rendered people live.
         learner: sizes of the networks.
         training: steps, losses and schedule.
         voxceleb: take these people instead; a tenth of them, at most `validation_persons`, are not trained on.
@@ -155,6 +178,7 @@ class PretrainingConfig:
     persons: Count = 200
     validation_persons: Count = 16
     pairs: Count = 10
+    world: World = "synthme-1"
     learner: LearnerConfig = LearnerConfig()
     training: TrainingConfig = TrainingConfig(steps=1200, sizes=SIZES)
     voxceleb: VoxCeleb | None = None

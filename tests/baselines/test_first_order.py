@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 import torch
 from PIL import Image
 
@@ -7,7 +8,7 @@ from selfme_lib.app import cli
 from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.motion.settings import TrainingConfig
+from selfme_lib.motion.settings import PRINTED, TrainingConfig, printed_training
 
 
 def test_it_sees_colour_and_takes_light_for_what_it_is_shown():
@@ -35,3 +36,16 @@ def test_it_is_trained_by_the_command_that_trains_ours(tmp_path):
     sizes = ["--size", "32", "--steps", "1", "--batch", "2"]
     assert cli.run(["pretrain", str(tmp_path / "out"), "--form", "first-order", *options, *sizes]) == 0
     assert checkpoint.load(tmp_path / "out" / "motion.safetensors").config == replace(FIRST_ORDER, size=32, largest=32)
+
+
+def test_the_printed_form_has_the_papers_losses_and_schedule_alone():
+    config = printed_training(TrainingConfig(steps=35, sizes=(128, 192)), "vgg16-edges")
+    assert (config.lambda_dense, config.augmentation, config.sizes, config.perceptual) == (
+        0,
+        None,
+        (128,),
+        "vgg16-edges",
+    )
+    rates = [config.learning_rate(step) for step in range(35)]
+    assert [rates[step] / rates[0] for step in (19, 20, 29, 30)] == pytest.approx([1, 0.1, 0.1, 0.01])
+    assert PRINTED.keypoints == 10 and PRINTED.passes == 1 and not (PRINTED.matching or PRINTED.contrast)

@@ -121,7 +121,16 @@ def pretrain(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="VoxCeleb: skip files that cannot be read.")
     ] = False,
-    form: Annotated[Literal["selfme", "first-order"], typer.Option(help="Form of the networks and losses.")] = "selfme",
+    world: Annotated[
+        Literal["synthme-1", "home"], typer.Option(help="Where the rendered people live; home is synthme-2.")
+    ] = "synthme-1",
+    form: Annotated[
+        Literal["selfme", "first-order", "printed"], typer.Option(help="Form of the networks and losses.")
+    ] = "selfme",
+    perceptual: Annotated[
+        Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"],
+        typer.Option(help="Features in which the printed form compares frames (Eq 6)."),
+    ] = "contrast",
     size: Annotated[int, typer.Option(min=32, max=4096, help="Largest side of the frames in pixels.")] = 256,
     steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps.")] = 1200,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Pairs per step and process; fewer of large frames.")] = 8,
@@ -151,7 +160,15 @@ def pretrain(
 
     from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
     from selfme_lib.motion.pretraining import pretrain as train
-    from selfme_lib.motion.settings import LearnerConfig, PretrainingConfig, TrainingConfig, VoxCeleb, sizes_up_to
+    from selfme_lib.motion.settings import (
+        PRINTED,
+        LearnerConfig,
+        PretrainingConfig,
+        TrainingConfig,
+        VoxCeleb,
+        printed_training,
+        sizes_up_to,
+    )
     from selfme_lib.runtime.device import DEVICE
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
@@ -160,11 +177,18 @@ def pretrain(
     learner = LearnerConfig()
     if form == "first-order":
         learner, training = FIRST_ORDER, first_order_training(training)
+    elif form == "printed":
+        learner, training = PRINTED, printed_training(training, perceptual)
     learner = replace(learner, size=min(sizes), largest=min(size, learner.largest))
     if batch == 1 and learner.size == learner.step:
         raise UsageError(f"--batch 1 at {size} px leaves batch normalisation a single value; use --batch 2 or more")
     config = PretrainingConfig(
-        persons=persons or PretrainingConfig.persons, pairs=pairs, learner=learner, training=training, voxceleb=voxceleb
+        persons=persons or PretrainingConfig.persons,
+        pairs=pairs,
+        world=world,
+        learner=learner,
+        training=training,
+        voxceleb=voxceleb,
     )
     if devices > (cores := os.cpu_count() or 1) and (accelerator == "cpu" or not torch.cuda.is_available()):
         raise UsageError(f"--devices {devices}: on a CPU each is a process, and this machine has {cores} cores")
