@@ -1,0 +1,230 @@
+r"""SelfME+: what faces do, learned without labels, weighed against what two frames say. Ours, within the paper's Eq 1 to 5.
+
+*Keypoints* $z^k$ (Eq 1) lie on a lattice of 32 x 32 cells. In its cell each of them gathers Lucas and Kanade's evidence on
+its own motion $v^k$ (`flow.lucas_kanade`), in units of the noise, which what no motion explains gives away:
+
+$$-\log p(X \mid v^k) = \tfrac12 v^{k\top} A^k v^k - h^{k\top} v^k + \text{const}, \qquad
+  A^k = \tfrac{n}{\sigma^2}\,\overline{\nabla X \nabla X^\top}, \quad h^k = \tfrac{n}{\sigma^2}\,\overline{(X_t - X_s)\nabla X}.$$
+
+A cell with texture knows its motion well, a cell on a cheek hardly, and across an edge better than along it.
+
+*Exchange.* Faces do not move at random: a few factors $c$ move all keypoints, and each strays a little,
+
+$$v^k = B^k c + e^k, \qquad c \sim \mathcal N(0, s^2 I), \quad e^k \sim \mathcal N(0, \tau_k^2 I).$$
+
+Given all evidence, $c$ and $e$ are known in closed form, and so are the *local motions* (Eq 2): every keypoint listens to
+every other one, as much as they move together in faces and as much as the other one has seen. ($s$, how much this pair
+moves at all, is found by a few rounds of its own.) Then the source is warped and evidence gathered anew.
+
+*Weights* (Eq 4). Of the K + 1 motions, the last is zero. A small network says from the look of the target alone where the head
+is that moves; elsewhere, at the wall, zero has the weight. *Dense motion* is their sum (Eq 5).
+
+$B$, $\tau$ and the network are learned from pairs of frames of other people and nothing else: `face_prior_training`.
+"""
+
+from typing import Annotated, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from selfme_lib.grids import (
+    Flow,
+    Frames,
+    Images,
+    brightness,
+    local_contrast,
+    normalised_grid,
+    resize_flow,
+    resize_image,
+    warp,
+)
+from selfme_lib.runtime.device import device_of
+from selfme_lib.runtime.settings import STRICT
+
+from .hourglass import Hourglass, Stem
+
+SIDE = 128  # pixels of the frame in which motions are counted here
+ROUNDS = 4  # in which s is found
+RIDGE = 1e-4  # for cells without any texture
+
+
+@dataclass(frozen=True, config=STRICT)
+class FacePriorConfig:
+    r"""Choices, made on choice people.
+
+    Attributes:
+        lattice: keypoints along each side.
+        factors: number of c.
+        passes: how often evidence is gathered.
+        samples: n, independent pixels in a cell of 4 x 4: neighbouring pixels of local contrast resemble each other.
+        windows, floor: of the two channels of local contrast that are compared, in pixels; see `grids.local_contrast`.
+        width: of the network that finds the head.
+    """
+
+    lattice: Annotated[int, Field(ge=8, le=128, multiple_of=8)] = 32
+    factors: Annotated[int, Field(ge=1, le=1000)] = 40
+    passes: Annotated[int, Field(ge=1, le=10)] = 2
+    samples: Annotated[float, Field(gt=0, le=100)] = 4.0
+    windows: tuple[float, ...] = (2.0, 5.0)
+    floor: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    width: Annotated[int, Field(ge=4, le=256)] = 16
+
+
+class Evidence(NamedTuple):
+    """What the frames say of each keypoint's motion, in pixels of a frame of `SIDE`."""
+
+    information: Float[Tensor, "b n n 2 2"]  # A
+    vector: Float[Tensor, "b n n 2"]  # h
+
+
+class Posterior(NamedTuple):
+    """What is known of the factors, given the evidence."""
+
+    mean: Float[Tensor, "b r"]
+    covariance: Float[Tensor, "b r r"]
+    shared: Evidence  # on B c alone: what the strays e leave of the evidence
+
+
+class HeadNetwork(nn.Module):
+    """Where the head is that moves, from the look of a frame: logits on the lattice. It sees no motion."""
+
+    def __init__(self, config: FacePriorConfig):
+        super().__init__()
+        self.stem = Stem(in_channels=2, width=config.width)
+        self.hourglass = Hourglass(
+            in_channels=config.width + 2, width=2 * config.width, depth=3, max_width=3 * config.width
+        )
+        self.out = nn.Conv2d(self.hourglass.out_channels, 1, 3, padding=1)
+        self.lattice = config.lattice
+
+    def forward(self, frame: Frames) -> Float[Tensor, "b n n"]:
+        frame = resize_image(frame, (4 * self.lattice, 4 * self.lattice))
+        grey = brightness(frame)
+        level, spread = grey.mean((2, 3), keepdim=True), grey.std((2, 3), keepdim=True)
+        look = torch.cat([(grey - level) / (spread + 1e-3), local_contrast(frame)], dim=1)
+        x, y = normalised_grid(self.lattice, self.lattice, device=frame.device).unbind(-1)
+        place = torch.stack([x.abs(), y]).expand(len(frame), -1, -1, -1)  # faces are as good as mirrored ones
+        return self.out(self.hourglass(torch.cat([self.stem(look), place], dim=1)))[:, 0]
+
+
+class FacePrior(nn.Module):
+    r"""Motion by evidence and by what faces do. Has `dense_motion` as `learner.MotionLearner` has it.
+
+    `basis` (n, n, 2, r) is B and `stray` (n, n) is $\tau^2$, both in pixels of a frame of `SIDE`.
+    """
+
+    basis: Tensor
+    stray: Tensor
+
+    def __init__(self, config: FacePriorConfig):
+        super().__init__()
+        self.config = config
+        n = config.lattice
+        self.register_buffer("basis", torch.zeros(n, n, 2, config.factors))
+        self.register_buffer("stray", torch.full((n, n), 0.01))
+        self.head = HeadNetwork(config)
+
+    def detail(self, frames: Frames) -> Images:
+        """The channels that are compared."""
+        return torch.cat([local_contrast(frames, window, self.config.floor) for window in self.config.windows], dim=1)
+
+    def forward_evidence(
+        self, source: Images, target: Images, about: Float[Tensor, "b n n 2"] | None = None
+    ) -> Evidence:
+        """Evidence on the whole motion between details, linearised about a motion of the lattice (none: about zero)."""
+        side = source.shape[-1]
+        if about is not None:
+            source = warp(source, self.to_frame(about, side))
+        mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
+        dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) / 2
+        dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) / 2
+        dt = source - target
+        products = [dx * dx, dx * dy, dy * dy, dx * dt, dy * dt, dt * dt]
+        cells = F.avg_pool2d(torch.stack([product.mean(1) for product in products], dim=1), side // self.config.lattice)
+        xx, xy, yy, xt, yt, tt = cells.unbind(1)
+        information = torch.stack([xx, xy, xy, yy], dim=-1).unflatten(-1, (2, 2))
+        vector = -torch.stack([xt, yt], dim=-1)
+        unexplained = (tt - (vector * _solve(information, vector, RIDGE)).sum(-1)).clamp_min(1e-8)
+        noise = unexplained.flatten(1).median(1).values[:, None, None]
+        trust = self.config.samples * (side / SIDE) ** 2 / noise * (2 * noise / unexplained).clamp_max(1)  # less where
+        scale = side / SIDE  # something happens that is no motion
+        information, vector = information * (trust * scale**2)[..., None, None], vector * (trust * scale)[..., None]
+        if about is not None:
+            vector = vector + _times(information, about)
+        return Evidence(information, vector)
+
+    def forward_posterior(self, evidence: Evidence, *, rounds: int = ROUNDS) -> Posterior:
+        """The factors, the strays integrated out; s is found in so many rounds, of which the first takes it to be 1."""
+        information, vector = evidence
+        stray = torch.linalg.inv(_unit(vector, 2) + self.stray[..., None, None] * information)
+        shared = Evidence(information @ stray, _times(stray.mT, vector))
+        basis = self.basis.flatten(0, 1)  # (k, 2, r)
+        seen = torch.einsum("bkij,kjr->bkir", shared.information.flatten(1, 2), basis).flatten(1, 2)
+        flat = basis.flatten(0, 1)
+        precision = torch.einsum("pr,bpq->brq", flat, seen)
+        pull = shared.vector.flatten(1) @ flat
+        unit = _unit(flat, flat.shape[1])
+        size = flat.new_ones(len(vector))
+        for _ in range(rounds):  # s², with a weak belief in 1
+            covariance = torch.linalg.inv(precision + unit / size[:, None, None])
+            mean = _times(covariance, pull)
+            spread = mean.square().sum(1) + covariance.diagonal(dim1=1, dim2=2).sum(1)
+            size = ((spread + 2) / (flat.shape[1] + 2)).clamp(0.02, 50)
+        return Posterior(mean, covariance, shared)
+
+    def shared_motion(self, factors: Float[Tensor, "b r"]) -> Float[Tensor, "b n n 2"]:
+        """B c."""
+        return torch.einsum("xyir,br->bxyi", self.basis, factors)
+
+    def strays(self, evidence: Evidence, shared: Float[Tensor, "b n n 2"]) -> Float[Tensor, "b n n 2"]:
+        """e, given B c: what the evidence still asks for, as far as keypoints stray."""
+        left = evidence.vector - _times(evidence.information, shared)
+        return _solve(evidence.information, left, 1 / self.stray[..., None, None])
+
+    def to_frame(self, motion: Float[Tensor, "b n n 2"], side: int) -> Flow:
+        """A motion of the lattice as a flow in pixels of a frame with so many on a side."""
+        cells = self.config.lattice
+        return resize_flow(motion.permute(0, 3, 1, 2) * ((cells - 1) / (SIDE - 1)), (side, side))
+
+    def forward_motion(self, source: Frames, target: Frames) -> Float[Tensor, "b n n 2"]:
+        """The motion of each keypoint of the head, wherever it is: before the weights."""
+        details = self.detail(torch.cat([source, target])).chunk(2)
+        motion = None
+        for _ in range(self.config.passes):
+            evidence = self.forward_evidence(*details, motion)
+            motion = self.shared_motion(self.forward_posterior(evidence).mean)
+        return motion + self.strays(evidence, motion)
+
+    def working_side(self, frames: Frames) -> int:
+        """128 or 256 pixels, for the default lattice: the nearer one to the frames' own size."""
+        cell = 4 * self.config.lattice
+        return cell * max(1, min(2, round(frames.shape[-1] / cell)))
+
+    @torch.inference_mode()
+    def dense_motion(self, onset: Frames, apex: Frames) -> Float[Tensor, "b 2 n n"]:
+        r"""$\tilde\Phi$ from onset to apex: a backward flow in pixels of its lattice. The model must be in `eval` mode."""
+        side, place = self.working_side(onset), onset.device
+        source, target = resize_image(torch.cat([onset, apex]).to(device_of(self)), (side, side)).chunk(2)
+        with torch.autocast(device_type=source.device.type, enabled=False):
+            motion = self.forward_motion(source, target)
+            weights = torch.sigmoid(self.head(target))
+        dense = weights[..., None] * motion * ((self.config.lattice - 1) / (SIDE - 1))
+        return dense.permute(0, 3, 1, 2).contiguous().to(place)
+
+
+def _times(matrix: Float[Tensor, "*b i j"], vector: Float[Tensor, "*b j"]) -> Float[Tensor, "*b i"]:
+    return (matrix @ vector[..., None])[..., 0]
+
+
+def _solve(
+    information: Float[Tensor, "*b 2 2"], vector: Float[Tensor, "*b 2"], ridge: float | Tensor
+) -> Float[Tensor, "*b 2"]:
+    return torch.linalg.solve(information + ridge * _unit(vector, 2), vector[..., None])[..., 0]
+
+
+def _unit(like: Tensor, size: int) -> Float[Tensor, "n n"]:
+    return torch.eye(size, dtype=like.dtype, device=like.device)

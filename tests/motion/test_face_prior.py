@@ -1,0 +1,136 @@
+"""SelfME+: evidence of two frames weighed against what faces do."""
+
+import numpy as np
+import pytest
+import torch
+
+from selfme_lib.grids import identity_grid, resize_flow, warp
+from selfme_lib.motion.face_prior import SIDE, Evidence, FacePrior, FacePriorConfig
+from selfme_lib.motion.face_prior_training import FacePriorTraining, learn
+from selfme_lib.motion.pairs import FramePairs
+from selfme_lib.runtime.errors import DataError
+
+SMALL = FacePriorConfig(lattice=8, factors=2, width=4)
+
+
+def textured(side, seed=0):
+    """A picture with detail everywhere."""
+    noise = torch.randn(1, 3, side // 3, side // 3, generator=torch.Generator().manual_seed(seed))
+    picture = torch.nn.functional.interpolate(noise, (side, side), mode="bicubic", align_corners=True)
+    return (0.5 + 0.15 * picture).clamp(0, 1)
+
+
+def everything_moves(prior):
+    """A prior of whole-frame shifts, with all weight on the head."""
+    prior.basis.zero_()
+    prior.basis[..., 0, 0] = prior.basis[..., 1, 1] = 1.0
+    prior.stray.fill_(1e-6)
+    torch.nn.init.zeros_(prior.head.out.weight)
+    torch.nn.init.constant_(prior.head.out.bias, 20.0)
+    return prior.eval()
+
+
+def test_the_posterior_is_that_of_the_whole_gaussian():
+    """Integrating out the strays keypoint by keypoint gives what one large linear system gives."""
+    torch.manual_seed(0)
+    prior = FacePrior(SMALL).double()
+    prior.basis.normal_()
+    prior.stray.uniform_(0.01, 0.2)
+    root = torch.randn(1, 8, 8, 2, 2, dtype=torch.double)
+    evidence = Evidence(root @ root.mT, torch.randn(1, 8, 8, 2, dtype=torch.double))
+    found = prior.forward_posterior(evidence, rounds=1)
+    motion = prior.shared_motion(found.mean) + prior.strays(evidence, prior.shared_motion(found.mean))
+    basis = prior.basis.reshape(128, 2)
+    covariance = basis @ basis.T + torch.diag(prior.stray.flatten().repeat_interleave(2))
+    information = torch.block_diag(*evidence.information.flatten(0, 2))
+    whole = torch.linalg.solve(torch.linalg.inv(covariance) + information, evidence.vector.flatten())
+    assert torch.allclose(motion.flatten(), whole, atol=1e-8)
+
+
+@pytest.mark.parametrize("side", [128, 256])
+def test_a_shift_is_found_whatever_the_size_of_the_frames(side):
+    prior = everything_moves(FacePrior(FacePriorConfig(factors=2, width=4)))
+    target = textured(side)
+    shift = torch.tensor([0.7, -0.4]) * side / SIDE
+    flow = shift[:, None, None].expand(1, 2, side, side)
+    source = warp(target, -flow)  # target(u) = source(u + shift)
+    found = resize_flow(prior.dense_motion(source, target), (side, side))[0, :, 16:-16, 16:-16].mean((1, 2))
+    assert torch.allclose(found, shift, atol=0.08 * side / SIDE)
+
+
+def test_who_has_seen_nothing_listens_to_the_others():
+    prior = everything_moves(FacePrior(FacePriorConfig(factors=2, width=4)))
+    target = textured(SIDE)
+    target[..., 48:80, 48:80] = 0.5  # flat
+    source = warp(target, torch.tensor([-0.5, 0.0])[:, None, None].expand(1, 2, SIDE, SIDE))
+    found = resize_flow(prior.dense_motion(source, target), (SIDE, SIDE))[0]
+    assert found[0, 56:72, 56:72].mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_where_the_head_is_not_nothing_moves():
+    prior = everything_moves(FacePrior(FacePriorConfig(factors=2, width=4)))
+    torch.nn.init.constant_(prior.head.out.bias, -20.0)
+    target = textured(SIDE)
+    assert prior.dense_motion(target.roll(1, -1), target).abs().max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Pictures whose left half moves up and down, while the right half stands still."""
+    generator = torch.Generator().manual_seed(1)
+    frames = []
+    ramp = (identity_grid(SIDE, SIDE)[0] < SIDE / 2).float()
+    for index in range(24):
+        picture = textured(SIDE, index)
+        flow = torch.stack([torch.zeros(SIDE, SIDE), ramp * torch.randn(1, generator=generator).item()])[None]
+        frames += [picture, warp(picture, flow)]
+    array = (torch.cat(frames) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return FramePairs(array, range(0, 49, 2))
+
+
+def test_it_learns_what_moves_together(pairs, tmp_path):
+    config = FacePriorConfig(lattice=8, factors=2, width=4)
+    training = FacePriorTraining(rounds=4, pairs=24, steps=2, batch=12)
+    prior, curve = learn(pairs, pairs, config, training, folder=tmp_path, progress=False)
+    strength = prior.basis.square().sum(-1)  # (n, n, 2)
+    mirrored = strength + strength.flip(1)  # half of the pairs are
+    assert mirrored[..., 1].mean() > 5 * mirrored[..., 0].mean()
+    assert curve[-1]["left"] < 0.6 and [record["round"] for record in curve] == [1, 2, 3, 4]
+
+
+def test_a_killed_run_goes_on_with_what_it_has(pairs, tmp_path):
+    config = FacePriorConfig(lattice=8, factors=2, width=4)
+    whole = FacePriorTraining(rounds=2, pairs=6, steps=1, batch=6)
+    once, _ = learn(pairs, pairs, config, whole, folder=tmp_path / "once", progress=False)
+
+    class Killed(Exception):
+        pass
+
+    class Dying(FramePairs):
+        left = 1  # draw: that of the first round
+
+        def at(self, sequences, generator):
+            self.left -= 1
+            if self.left < 0:
+                raise Killed
+            return super().at(sequences, generator)
+
+    with pytest.raises(Killed):
+        learn(
+            Dying(pairs.frames, pairs.starts.tolist()), pairs, config, whole, folder=tmp_path / "twice", progress=False
+        )
+    again, _ = learn(pairs, pairs, config, whole, folder=tmp_path / "twice", progress=False)
+    assert all(torch.equal(once.state_dict()[name], value) for name, value in again.state_dict().items())
+    with pytest.raises(DataError, match="another training"):
+        other = FacePriorTraining(rounds=3, pairs=6, steps=1, batch=6)
+        learn(pairs, pairs, config, other, folder=tmp_path / "twice", progress=False)
+
+
+def test_the_evidence_of_a_shifted_frame_points_where_it_went():
+    """The closed form of the evidence alone is Lucas and Kanade's."""
+    prior = FacePrior(FacePriorConfig(factors=2, width=4))
+    target = textured(SIDE)
+    source = warp(target, torch.tensor([-0.3, 0.2])[:, None, None].expand(1, 2, SIDE, SIDE))
+    evidence = prior.forward_evidence(*prior.detail(torch.cat([source, target])).chunk(2))
+    total = torch.linalg.solve(evidence.information.sum((1, 2)), evidence.vector.sum((1, 2)))[0]
+    assert np.allclose(total, [0.3, -0.2], atol=0.05)
