@@ -190,14 +190,21 @@ class FacePrior(nn.Module):
         cells = self.config.lattice
         return resize_flow(motion.permute(0, 3, 1, 2) * ((cells - 1) / (SIDE - 1)), (side, side))
 
+    def gather(self, source: Frames, target: Frames, *, passes: int) -> tuple[Evidence, Posterior]:
+        """Evidence about the motion that the factors of the pass before explain, and the factors it leads to."""
+        frames, two = self.detail(torch.cat([source, target])), len(source)
+        evidence = self.forward_evidence(frames[:two], frames[two:])
+        found = self.forward_posterior(evidence)
+        for _ in range(1, passes):
+            evidence = self.forward_evidence(frames[:two], frames[two:], self.shared_motion(found.mean))
+            found = self.forward_posterior(evidence)
+        return evidence, found
+
     def forward_motion(self, source: Frames, target: Frames) -> Float[Tensor, "b n n 2"]:
         """The motion of each keypoint of the head, wherever it is: before the weights."""
-        details = self.detail(torch.cat([source, target])).chunk(2)
-        motion = None
-        for _ in range(self.config.passes):
-            evidence = self.forward_evidence(*details, motion)
-            motion = self.shared_motion(self.forward_posterior(evidence).mean)
-        return motion + self.strays(evidence, motion)
+        evidence, found = self.gather(source, target, passes=self.config.passes)
+        shared = self.shared_motion(found.mean)
+        return shared + self.strays(evidence, shared)
 
     def working_side(self, frames: Frames) -> int:
         """128 or 256 pixels, for the default lattice: the nearer one to the frames' own size."""

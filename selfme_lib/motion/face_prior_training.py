@@ -16,7 +16,7 @@ sees the look of the frame alone, so it cannot copy noise: it learns what, in al
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class FacePriorTraining:
     steps: Annotated[int, Field(ge=1, le=10**7)] = 400
     batch: Annotated[int, Field(ge=1, le=10_000)] = 32
     lr: Annotated[float, Field(gt=0, le=1)] = 3e-3
-    rest: Annotated[float, Field(ge=0, le=10)] = 0.03
+    rest: Annotated[float, Field(ge=0, le=10)] = 0.12
     noise: Annotated[float, Field(ge=0, le=1)] = 0.02
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
@@ -110,9 +110,10 @@ def learn(
 def _random_basis(config: FacePriorConfig, seed: int) -> Float[Tensor, "n n 2 r"]:
     """Smooth fields of a third of a pixel to begin with."""
     generator, n = torch.Generator().manual_seed(seed), config.lattice
-    fields = [torch.randn(config.factors, 2, cells, cells, generator=generator) for cells in (2, 4, 8)]
-    size = {"size": (n, n), "mode": "bicubic", "align_corners": True}
-    total = sum(share * F.interpolate(field, **size) for share, field in zip((0.09, 0.06, 0.03), fields))
+    total = torch.zeros(config.factors, 2, n, n)
+    for cells, share in ((2, 0.09), (4, 0.06), (8, 0.03)):
+        field = share * torch.randn(config.factors, 2, cells, cells, generator=generator)
+        total += F.interpolate(field, (n, n), mode="bicubic", align_corners=True)
     return total.permute(2, 3, 1, 0)
 
 
@@ -127,17 +128,6 @@ def _draws(
         yield source, target
 
 
-def _gather(prior: FacePrior, source: Frames, target: Frames, passes: int) -> tuple[Evidence, Any]:
-    """Evidence about the motion that the factors of the pass before explain, and the factors it leads to."""
-    details = prior.detail(torch.cat([source, target])).chunk(2)
-    evidence = prior.forward_evidence(*details)
-    found = prior.forward_posterior(evidence)
-    for _ in range(1, passes):
-        evidence = prior.forward_evidence(*details, prior.shared_motion(found.mean))
-        found = prior.forward_posterior(evidence)
-    return evidence, found
-
-
 @torch.no_grad()
 def _one_round(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining, turn: int) -> None:
     n, r = prior.config.lattice, prior.config.factors
@@ -147,7 +137,7 @@ def _one_round(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining,
     drawn = max(1, training.pairs // 3) if early else training.pairs
     generator = np.random.default_rng((training.seed, turn))
     for source, target in _draws(pairs, drawn, training.batch, generator):
-        evidence, found = _gather(prior, source, target, passes=1 if turn < 2 else prior.config.passes)
+        evidence, found = prior.gather(source, target, passes=1 if turn < 2 else prior.config.passes)
         second = found.covariance + found.mean[:, :, None] * found.mean[:, None]
         shared = Evidence(*(part.flatten(1, 2) for part in found.shared))
         system += torch.einsum("bkij,brs->kirjs", shared.information, second)
@@ -170,7 +160,8 @@ def _left(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining) -> f
     """Share of the squared difference of local contrast that remains once the source is warped by the motion found."""
     before = after = 0.0
     for source, target in _draws(pairs, len(pairs), training.batch, np.random.default_rng(training.seed)):
-        details = prior.detail(torch.cat([source, target])).chunk(2)
+        before_after = prior.detail(torch.cat([source, target]))
+        details = before_after[: len(source)], before_after[len(source) :]
         motion = prior.to_frame(prior.forward_motion(source, target), SIDE)
         before += float((details[0] - details[1]).square().mean()) * len(source)
         after += float((warp(details[0], motion) - details[1]).square().mean()) * len(source)
@@ -180,7 +171,7 @@ def _left(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining) -> f
 @torch.no_grad()
 def _likelier(prior: FacePrior, source: Frames, target: Frames) -> Float[Tensor, "b n n"]:
     """Log ratio: a keypoint moves as the others say, give or take its stray, over: it stands still."""
-    evidence, found = _gather(prior, source, target, prior.config.passes)
+    evidence, found = prior.gather(source, target, passes=prior.config.passes)
     own = _solve(evidence.information, evidence.vector, 0.02)
     away = own - prior.shared_motion(found.mean)
     wider = torch.logdet(torch.eye(2) + prior.stray[..., None, None] * evidence.information)

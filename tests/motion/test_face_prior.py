@@ -131,6 +131,7 @@ def test_the_evidence_of_a_shifted_frame_points_where_it_went():
     prior = FacePrior(FacePriorConfig(factors=2, width=4))
     target = textured(SIDE)
     source = warp(target, torch.tensor([-0.3, 0.2])[:, None, None].expand(1, 2, SIDE, SIDE))
-    evidence = prior.forward_evidence(*prior.detail(torch.cat([source, target])).chunk(2))
+    details = prior.detail(torch.cat([source, target]))
+    evidence = prior.forward_evidence(details[:1], details[1:])
     total = torch.linalg.solve(evidence.information.sum((1, 2)), evidence.vector.sum((1, 2)))[0]
     assert np.allclose(total, [0.3, -0.2], atol=0.05)

@@ -133,7 +133,9 @@ def test_with_h264_casme_square_is_video_files(root, tmp_path):
     assert len(frames) == 30
     for number in (1, 30):
         still = cv2.imread(str(root / f"rawpic/s15/{NAMES[0]}/img{number:03d}.jpg"))[..., ::-1].astype(float)
-        assert np.abs(still - frames[number - 1]).mean() < 6
+        assert (
+            np.abs(still - frames[number - 1]).mean() < 9
+        )  # grey levels: the noise of both, and what H.264 and JPEG leave out
     assert contents(write_long_dataset(tmp_path / "again", config, workers=1)) == contents(made)
 
 
