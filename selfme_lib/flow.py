@@ -93,7 +93,7 @@ def tvl1(**settings: Any) -> FlowMethod:
         UsageError: when called, if the installed `cv2` is another wheel, without them.
     """
 
-    def create() -> Any:
+    def create(_: int) -> Any:
         if not hasattr(cv2, "optflow"):
             wheels = sorted(set(importlib.metadata.packages_distributions().get("cv2", ["opencv"])))
             remedy = f"pip uninstall -y {' '.join(wheels)}; pip install opencv-contrib-python-headless"
@@ -106,30 +106,36 @@ def tvl1(**settings: Any) -> FlowMethod:
 def farneback(**settings: Any) -> FlowMethod:
     """Farneback (2003), polynomial expansion, by default with the settings of OpenCV's documentation."""
     documented = dict(numLevels=3, pyrScale=0.5, winSize=15, numIters=3, polyN=5, polySigma=1.2, flags=0)
-    return _opencv(lambda: cv2.FarnebackOpticalFlow.create(**{**documented, **settings}))
+    return _opencv(lambda _: cv2.FarnebackOpticalFlow.create(**{**documented, **settings}))
 
 
 def dis(**settings: Any) -> FlowMethod:
-    """Dense inverse search (Kroeger et al. 2016): OpenCV's medium preset, changed by `settings` (`PatchSize=12`)."""
+    """Dense inverse search (Kroeger et al. 2016): OpenCV's medium preset, changed by `settings` (`PatchSize=12`).
 
-    def create() -> Any:
+    A patch is at most a quarter of the frame wide: OpenCV refuses larger ones, or crashes.
+    """
+
+    def create(side: int) -> Any:
         search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        for name, value in settings.items():
+        fitting = {"PatchSize": min(settings["PatchSize"], max(4, side // 4))} if "PatchSize" in settings else {}
+        for name, value in {**settings, **fitting}.items():
             getattr(search, f"set{name}")(value)
         return search
 
     return _opencv(create)
 
 
-def _opencv(create: Callable[[], cv2.DenseOpticalFlow]) -> FlowMethod:
-    """A method of OpenCV's, which finds where the pixels of its first image lie in the second.
+def _opencv(create: Callable[[int], cv2.DenseOpticalFlow]) -> FlowMethod:
+    """A method of OpenCV's, which finds where the pixels of its first image lie in the second; made for the shorter side of both.
 
     A backward flow lives on the apex and points into the onset, so it is called as (apex, onset).
     """
 
     def method(onset: Frames, apex: Frames) -> Flow:
         no_guess = np.empty(0, np.float32)  # to start from
-        flows = [create().calc(a, o, no_guess) for o, a in zip(_grey_bytes(onset), _grey_bytes(apex))]  # (h, w, 2) each
+        side = min(onset.shape[-2:])
+        pairs = zip(_grey_bytes(onset), _grey_bytes(apex))
+        flows = [create(side).calc(a, o, no_guess) for o, a in pairs]  # (h, w, 2) each
         return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).contiguous().to(onset.device)
 
     return method

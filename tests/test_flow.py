@@ -108,3 +108,9 @@ def test_another_cv2_wheel_is_named(monkeypatch):
     for name in ("tvl1", "tvl1_fast", "tvl1_tuned"):
         with pytest.raises(UsageError, match=rf"this cv2 \(opencv-contrib-python-headless\) has no TV-L1; {remedy}"):
             module.CLASSICAL[name](frames, frames)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (24, 24), (32, 48), (96, 64)])
+def test_tuned_patches_fit_into_small_frames(size):
+    frame = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    assert CLASSICAL["dis_tuned"](frame, frame).shape == (1, 2, *size)

@@ -10,7 +10,6 @@ from pydantic.dataclasses import dataclass
 
 from selfme_lib.grids import FLOOR
 from selfme_lib.runtime.settings import STRICT
-from selfme_lib.synthme.identity import World
 
 from .pairs import Augmentation
 
@@ -178,7 +177,7 @@ class PretrainingConfig:
     persons: Count = 200
     validation_persons: Count = 16
     pairs: Count = 10
-    world: World = "synthme-1"
+    world: Literal["synthme-1", "home"] = "synthme-1"
     learner: LearnerConfig = LearnerConfig()
     training: TrainingConfig = TrainingConfig(steps=1200, sizes=SIZES)
     voxceleb: VoxCeleb | None = None

@@ -52,6 +52,8 @@ def test_a_copy_runs_without_its_solutions(source):
             known |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.arg):
             known.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            known.add(node.name)
     assert {node.id for node in names if isinstance(node.ctx, ast.Load)} <= known
 
 

@@ -102,11 +102,11 @@ def test_rendered_people_are_others_than_those_who_are_evaluated(tmp_path, monke
     class EnoughSeenError(Exception):
         pass
 
-    def watch(seed, population="evaluation"):
-        assert population == "pretraining"
+    def watch(person):
+        assert person.population == "pretraining"
         raise EnoughSeenError
 
-    monkeypatch.setattr(pretraining, "create_identity", watch)
+    monkeypatch.setattr(pretraining, "make_face", watch)
     with pytest.raises(EnoughSeenError):
         pretraining.render_pairs(tmp_path / "faces.npy", range(2), pairs_per_identity=1, size=32, workers=1)
     for number in range(8):
