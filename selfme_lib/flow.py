@@ -12,9 +12,18 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from selfme_lib.grids import Flow, Frames, Images, gaussian_blur, local_contrast, resize_flow, resize_image, warp
+from selfme_lib.grids import (
+    Flow,
+    Frames,
+    Images,
+    gaussian_blur,
+    gradient_products,
+    local_contrast,
+    resize_flow,
+    resize_image,
+    warp,
+)
 from selfme_lib.runtime.errors import UsageError
 
 FlowMethod = Callable[[Frames, Frames], Flow]
@@ -74,11 +83,7 @@ def lucas_kanade(
 
 
 def _closed_form(source: Images, target: Images, window: float, ridge: float) -> Flow:
-    mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
-    dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) / 2
-    dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) / 2
-    dt = source - target
-    products = torch.stack([(a * b).mean(1) for a, b in ((dx, dx), (dx, dy), (dy, dy), (dx, dt), (dy, dt))], dim=1)
+    products = gradient_products(source, target)[:, :5]
     xx, xy, yy, xt, yt = gaussian_blur(products, window).unbind(1)  # (b, h, w) each
     xx, yy = xx + ridge, yy + ridge
     return torch.stack([xy * yt - yy * xt, xy * xt - xx * yt], dim=1) / (xx * yy - xy * xy)[:, None]

@@ -149,6 +149,22 @@ def local_contrast(image: Frames, sigma: float = 2.0, floor: float = FLOOR) -> F
     return (grey - mean) / (variance + floor).sqrt()
 
 
+def gradient_products(
+    source: Images, target: Images, *, per_pixel: tuple[float, float] = (1.0, 1.0)
+) -> Float[Tensor, "b 6 h w"]:
+    r"""What two images say of a small motion between them, as the terms of Lucas and Kanade's quadratic form.
+
+    $X_x^2, X_x X_y, X_y^2, X_x D, X_y D, D^2$, averaged over channels, with $X_x, X_y$ central differences of the mean of both
+    images and $D$ source minus target. `per_pixel`: pixels along x and y in one unit of the motion.
+    """
+    mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
+    dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) * (per_pixel[0] / 2)
+    dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) * (per_pixel[1] / 2)
+    dt = source - target
+    pairs = ((dx, dx), (dx, dy), (dy, dy), (dx, dt), (dy, dt), (dt, dt))
+    return torch.stack([(one * other).mean(1) for one, other in pairs], dim=1)
+
+
 def resize_image(image: Images, size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
     """Resize to a lattice of `size` (height, width) with the same corners, smoothing when shrinking."""
     height, width = image.shape[-2:]

@@ -36,6 +36,7 @@ from selfme_lib.grids import (
     Frames,
     Images,
     brightness,
+    gradient_products,
     local_contrast,
     normalised_grid,
     resize_flow,
@@ -139,12 +140,7 @@ class FacePrior(nn.Module):
         side = source.shape[-1]
         if about is not None:
             source = warp(source, self.to_frame(about, side))
-        mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
-        dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) / 2
-        dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) / 2
-        dt = source - target
-        products = [dx * dx, dx * dy, dy * dy, dx * dt, dy * dt, dt * dt]
-        cells = F.avg_pool2d(torch.stack([product.mean(1) for product in products], dim=1), side // self.config.lattice)
+        cells = F.avg_pool2d(gradient_products(source, target), side // self.config.lattice)
         xx, xy, yy, xt, yt, tt = cells.unbind(1)
         information = torch.stack([xx, xy, xy, yy], dim=-1).unflatten(-1, (2, 2))
         vector = -torch.stack([xt, yt], dim=-1)

@@ -13,11 +13,10 @@ local motions that the keypoints propose: three windows at two image sizes go in
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.grids import Images, gaussian_blur, resize_image
+from selfme_lib.grids import Images, gaussian_blur, gradient_products, resize_image
 
 WINDOWS = (1.0, 2.5, 6.0)  # standard deviations of the Gaussian windows, in cells of the lattice
 
@@ -27,17 +26,12 @@ def matching_forms(
 ) -> list[Float[Tensor, "b 6 h2 w2"]]:
     r"""Lucas and Kanade's quadratic form on a lattice of `size`, for each of `WINDOWS`; motions $v$ are normalised.
 
-    The six coefficients at a place are $X_x^2, X_x X_y, X_y^2, X_x D, X_y D, D^2$ with $D = X_s - X_t$, averaged over
-    channels and window; `matching_errors` evaluates them for any number of motions. They are divided by the mean error of
-    `motions`, so that noise and contrast cancel.
+    The six coefficients at a place are those of `grids.gradient_products`, averaged over a window; `matching_errors` evaluates
+    them for any number of motions. They are divided by the mean error of `motions`, so that noise and contrast cancel.
     """
     height, width = source.shape[-2:]
-    mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
-    dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) * ((width - 1) / 4)
-    dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) * ((height - 1) / 4)
-    dt = source - target
-    products = [dx * dx, dx * dy, dy * dy, dx * dt, dy * dt, dt * dt]
-    form = resize_image(torch.stack([product.mean(1) for product in products], dim=1), size)
+    products = gradient_products(source, target, per_pixel=((width - 1) / 2, (height - 1) / 2))
+    form = resize_image(products, size)
     typical = _monomials(motions).mean(1)  # the error is linear in the monomials: their mean gives the mean error
     blurred = [gaussian_blur(form, window) for window in WINDOWS]
     return [form / (torch.einsum("bc,bchw->bhw", typical, form)[:, None] + 1e-3) for form in blurred]
