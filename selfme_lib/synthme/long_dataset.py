@@ -27,7 +27,7 @@ from .identity import make_face
 from .long_layouts import VideoFiles, sheets_of, write_long_sheets
 from .long_plan import LongConfig, PlannedVideo, labels_of, long_fingerprint, plan_videos
 from .long_script import LABELLED, LongScript, write_long_script
-from .long_truth import events_path, motion_name
+from .long_truth import events_path, motion_prefix
 from .render import Renderer
 from .studio import photographer, record, renderer_of
 from .truth import truth_path
@@ -166,7 +166,7 @@ def _write_truth(path: Path, renderer: Renderer, script: LongScript) -> None:
         expressed = event.kind in LABELLED
         if expressed:
             motion = motion_arrays(renderer, *(script.state(frame) for frame in event.coded[:2]))
-            arrays |= {motion_name(number, name): values for name, values in motion.items()}
+            arrays |= {motion_prefix(number) + name: values for name, values in motion.items()}
         described = {
             "kind": event.kind,
             "onset": event.onset + 1,

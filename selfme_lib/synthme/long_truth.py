@@ -9,37 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_arrays, read_json
 
-from .truth import MASKS, truth_path
-
-FLOWS = tuple(f"{part}_flow_{direction}" for part in ("au", "head") for direction in ("backward", "forward"))
-
-
-@dataclass(frozen=True)
-class EventMotion:
-    """The motion between onset and apex as labelled, with the names of `truth.Truth`."""
-
-    au_flow_backward: Float[Tensor, "2 h w"]
-    head_flow_backward: Float[Tensor, "2 h w"]
-    au_flow_forward: Float[Tensor, "2 h w"]
-    head_flow_forward: Float[Tensor, "2 h w"]
-    surface: Bool[Tensor, "h w"]
-    visible: Bool[Tensor, "h w"]
-    surface_onset: Bool[Tensor, "h w"]
-    visible_onset: Bool[Tensor, "h w"]
-
-    @property
-    def flow_backward(self) -> Float[Tensor, "2 h w"]:
-        return self.au_flow_backward + self.head_flow_backward
-
-    @property
-    def flow_forward(self) -> Float[Tensor, "2 h w"]:
-        return self.au_flow_forward + self.head_flow_forward
+from .truth import TrueMotion, motion_of, truth_path
 
 
 @dataclass(frozen=True)
@@ -51,7 +27,7 @@ class TrueEvent:
         onset, apex, offset: of the movement itself.
         coded: onset, apex and offset as a coder sees them, of an expression.
         action_units, emotion: of an expression.
-        motion: of an expression.
+        motion: of an expression, between onset and apex as labelled.
     """
 
     kind: str
@@ -61,7 +37,7 @@ class TrueEvent:
     coded: tuple[int, int, int] | None = None
     action_units: str = ""
     emotion: str = ""
-    motion: EventMotion | None = None
+    motion: TrueMotion | None = None
 
 
 @dataclass(frozen=True)
@@ -113,18 +89,14 @@ def load_long_truth(root: Path | str, subject: str, name: str) -> LongTruth:
     raise DataError(f"{path}: unreadable truth ({problem}); delete it and run `selfme synth` again")
 
 
-def motion_name(event: int, name: str) -> str:
-    """What the motion of an event is called among the arrays."""
-    return f"event{event}_{name}"
+def motion_prefix(event: int) -> str:
+    """What precedes the names of an event's motion among the arrays."""
+    return f"event{event}_"
 
 
 def _event(number: int, event: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrueEvent:
     """Raises KeyError, TypeError or ValueError if something is missing or wrong."""
-    coded = event["coded"]
-    motion = None
-    if coded is not None:
-        flows: Any = {name: torch.from_numpy(arrays[motion_name(number, name)].astype(np.float32)) for name in FLOWS}
-        masks: Any = {name: torch.from_numpy(arrays[motion_name(number, name)]) for name in MASKS}
-        motion = EventMotion(**flows, **masks)
-        coded = tuple(coded)
-    return TrueEvent(**{**event, "coded": coded, "motion": motion})
+    if (coded := event["coded"]) is None:
+        return TrueEvent(**event)
+    motion = TrueMotion(**motion_of(arrays, motion_prefix(number)))
+    return TrueEvent(**{**event, "coded": tuple(coded), "motion": motion})

@@ -4,7 +4,9 @@ Flows are stored as their two parts in half precision, an error of at most .002 
 files only, so what reads them does not depend on the renderer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +18,21 @@ from torch import Tensor
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_arrays
 
+FLOWS = tuple(f"{part}_flow_{direction}" for part in ("au", "head") for direction in ("backward", "forward"))
 MASKS = ("surface", "visible", "surface_onset", "visible_onset")
 FRAME_NUMBERS = ("onset", "apex", "offset", "true_onset", "true_apex", "true_offset", "first_frame")
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is known about a clip because it was rendered. Flows are in pixels of the frames' own lattice, x first.
+class TrueMotion:
+    """The motion between two frames, onset and apex, both ways. Flows are in pixels of the frames' own lattice, x first.
 
     Attributes:
-        flow_backward: on the lattice of the apex, apex(u) = onset(u + flow(u)); zero where the wall is seen.
-        flow_forward: on the lattice of the onset, where its pixels are at the apex.
-        au_flow_backward, head_flow_backward, au_flow_forward, head_flow_forward: their parts, see `ground_truth`.
+        au_flow_backward, head_flow_backward, au_flow_forward, head_flow_forward: the parts of the motion, see `ground_truth`.
         surface: apex pixels that show the head; visible: those whose point can also be seen in the onset.
         surface_onset, visible_onset: the same for the onset's pixels and the apex.
-        au_intensity: of each unit in `au_names` in each frame; names are L or R and the unit's number.
-        pose: pitch, yaw, roll (radians) and shift x, y (pixels of a 256-pixel frame) in each frame.
-        onset, apex, offset: frame numbers, as in the label file; the flows are between these frames.
-        true_onset, true_apex, true_offset: of the movement itself, which coders may miss; first_frame: number of the first frame.
     """
 
-    flow_backward: Float[Tensor, "2 h w"]
-    flow_forward: Float[Tensor, "2 h w"]
     au_flow_backward: Float[Tensor, "2 h w"]
     head_flow_backward: Float[Tensor, "2 h w"]
     au_flow_forward: Float[Tensor, "2 h w"]
@@ -46,6 +41,29 @@ class Truth:
     visible: Bool[Tensor, "h w"]
     surface_onset: Bool[Tensor, "h w"]
     visible_onset: Bool[Tensor, "h w"]
+
+    @cached_property
+    def flow_backward(self) -> Float[Tensor, "2 h w"]:
+        """On the lattice of the apex, apex(u) = onset(u + flow(u)); zero where the wall is seen."""
+        return self.au_flow_backward + self.head_flow_backward
+
+    @cached_property
+    def flow_forward(self) -> Float[Tensor, "2 h w"]:
+        """On the lattice of the onset, where its pixels are at the apex."""
+        return self.au_flow_forward + self.head_flow_forward
+
+
+@dataclass(frozen=True)
+class Truth(TrueMotion):
+    """What is known about a clip because it was rendered.
+
+    Attributes:
+        au_intensity: of each unit in `au_names` in each frame; names are L or R and the unit's number.
+        pose: pitch, yaw, roll (radians) and shift x, y (pixels of a 256-pixel frame) in each frame.
+        onset, apex, offset: frame numbers, as in the label file; the flows are between these frames.
+        true_onset, true_apex, true_offset: of the movement itself, which coders may miss; first_frame: number of the first frame.
+    """
+
     au_names: tuple[str, ...]
     au_intensity: Float[Tensor, "t a"]
     pose: Float[Tensor, "t 5"]
@@ -86,19 +104,22 @@ def load_truth(root: Path | str, subject: str, clip: str) -> Truth:
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Truth:
     """Raises KeyError, TypeError or ValueError if something is missing or wrong."""
-    names = [f"{part}_flow_{direction}" for part in ("au", "head") for direction in ("backward", "forward")]
-    flows: dict[str, Any] = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in names}
-    as_stored: dict[str, Any] = {name: torch.from_numpy(arrays[name]) for name in (*MASKS, "au_intensity", "pose")}
+    as_stored: dict[str, Any] = {name: torch.from_numpy(arrays[name]) for name in ("au_intensity", "pose")}
     numbers: dict[str, Any] = {name: int(arrays[name]) for name in FRAME_NUMBERS}
-    shape = (2, *arrays["surface"].shape)
+    return Truth(**motion_of(arrays), au_names=tuple(arrays["au_names"].tolist()), **as_stored, **numbers)
+
+
+def motion_of(arrays: Mapping[str, np.ndarray], prefix: str = "") -> dict[str, Any]:
+    """The fields of `TrueMotion` from arrays of these names behind a prefix.
+
+    Raises KeyError, TypeError or ValueError if something is missing or wrong.
+    """
+    flows = {name: torch.from_numpy(arrays[prefix + name].astype(np.float32)) for name in FLOWS}
+    masks = {name: torch.from_numpy(arrays[prefix + name]) for name in MASKS}
+    shape = (2, *masks["surface"].shape)
     for name, flow in flows.items():
         if flow.shape != shape:
-            raise ValueError(f"{name} has the shape {tuple(flow.shape)}, expected {shape}")
+            raise ValueError(f"{prefix}{name} has the shape {tuple(flow.shape)}, expected {shape}")
         if not flow.isfinite().all():
-            raise ValueError(f"{name} is not finite everywhere")
-    return Truth(
-        flow_backward=flows["au_flow_backward"] + flows["head_flow_backward"],
-        flow_forward=flows["au_flow_forward"] + flows["head_flow_forward"],
-        au_names=tuple(arrays["au_names"].tolist()),
-        **(flows | as_stored | numbers),
-    )
+            raise ValueError(f"{prefix}{name} is not finite everywhere")
+    return flows | masks

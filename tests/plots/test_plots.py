@@ -152,7 +152,7 @@ def test_timeline_separates_labelled_units_from_the_rest():
     nothing, mask = torch.zeros(2, 4, 4), torch.ones(4, 4, dtype=torch.bool)
     intensity = torch.zeros(10, 6)
     intensity[3:6, 0:2], intensity[4:8, 2:4] = 0.2, 0.1
-    flows = {f"{part}flow_{way}": nothing for part in ("", "au_", "head_") for way in ("backward", "forward")}
+    flows = {f"{part}_flow_{way}": nothing for part in ("au", "head") for way in ("backward", "forward")}
     truth = Truth(
         **flows, surface=mask, visible=mask, surface_onset=mask, visible_onset=mask,
         au_names=("L12", "R12", "L4", "R4", "L1", "R1"), au_intensity=intensity, pose=torch.zeros(10, 5),

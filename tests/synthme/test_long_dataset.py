@@ -14,8 +14,10 @@ import pytest
 from selfme_lib.app import cli
 from selfme_lib.data.video import read_video
 from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.files import read_arrays
 from selfme_lib.runtime.settings import from_plain
 from selfme_lib.synthme import long_dataset
+from selfme_lib.synthme.ground_truth import save_arrays
 from selfme_lib.synthme.long_dataset import long_fingerprint, long_script, write_long_dataset
 from selfme_lib.synthme.long_plan import LongConfig, labels_of, plan_videos
 from selfme_lib.synthme.long_script import LABELLED, Behaviour
@@ -158,6 +160,20 @@ def test_the_truth_belongs_to_the_video(root):
                 assert not event.motion.flow_backward[:, ~event.motion.surface].any()
         blinks = truth.intervals("blink")
         assert blinks and all(1 <= first < last <= 30 for first, last in blinks)
+
+
+@pytest.mark.parametrize(("broken", "problem"), [(np.nan, "not finite"), (None, "shape")])
+def test_a_damaged_motion_in_the_truth_is_named(root, tmp_path, broken, problem):
+    video = next(video for video in plan_videos(SMALL) if any(event.kind in LABELLED for event in video.events))
+    number = next(number for number, event in enumerate(video.events) if event.kind in LABELLED)
+    whole = truth_path(root, video.files.subject, video.files.name)
+    copy = truth_path(tmp_path, video.files.subject, video.files.name)
+    arrays, name = read_arrays(whole), f"event{number}_au_flow_backward"
+    arrays[name] = arrays[name][:, :-1] if broken is None else np.full_like(arrays[name], broken)
+    save_arrays(copy, arrays)
+    events_path(copy).write_bytes(events_path(whole).read_bytes())
+    with pytest.raises(DataError, match=f"{name}.*{problem}"):
+        load_long_truth(tmp_path, video.files.subject, video.files.name)
 
 
 def test_labels_are_the_codes_of_the_truth(root):
