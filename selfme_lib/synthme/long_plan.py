@@ -1,29 +1,27 @@
 """What a data set of long videos will hold, drawn before anything is rendered: settings, people, events and file names."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pydantic.dataclasses
 from pydantic import Field
 
-from selfme_lib.runtime.fingerprint import fingerprint as runtime_fingerprint
 from selfme_lib.runtime.settings import STRICT
 
-from .codec import Codec, encoder_version
+from .codec import Codec
 from .difficulty import SYNTHME_2, Difficulty, Share
-from .head import HEAD
 from .identity import Person, Population, World, admit
 from .long_layouts import LONG_LAYOUTS, MOST_VIDEOS, Label, LongLayoutName, VideoFiles
 from .long_script import LABELLED, Behaviour, Event, draw_events
-from .plan import VERSIONS, Number, Version
+from .plan import VERSIONS, Casting, Number, Version
 
 STREAM = 44  # of what coders leave out
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class LongConfig:
+class LongConfig(Casting):
     """What to render.
 
     Attributes:
@@ -70,24 +68,10 @@ class LongConfig:
         usual = self.world != "synthme-1" and self.difficulty == VERSIONS["synthme-2"] and self.behaviour == Behaviour()
         return "synthme-2" if usual else None
 
-    def person(self, number: int) -> Person:
-        """The `number`-th person, counted from 0."""
-        seed = (self.seed, self.first_identity + number)
-        return Person(seed, self.population, self.difficulty.glasses, self.difficulty.beards, self.world)
-
-    def to_plain(self) -> dict[str, Any]:
-        """As JSON can say it."""
-        return asdict(self)
-
 
 def long_fingerprint(config: LongConfig) -> str:
-    """As `plan.fingerprint`.
-
-    Raises:
-        UsageError: the settings ask for an encoder, and there is none.
-    """
-    encoder = {} if config.codec == "none" else {"encoder": encoder_version()}
-    return runtime_fingerprint(code="selfme_lib.synthme.long_dataset", head=HEAD, config=config.to_plain(), **encoder)
+    """See `plan.Casting.fingerprint`."""
+    return config.fingerprint("selfme_lib.synthme.long_dataset")
 
 
 @dataclass(frozen=True)

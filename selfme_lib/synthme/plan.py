@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import pydantic.dataclasses
@@ -34,8 +34,37 @@ Number = Annotated[int, Field(ge=0, lt=2**63, description="random generators tak
 MOST_CLIPS = 100_000  # the plan of all of them is in memory at once
 
 
+class Casting:
+    """What the settings of clips and of long videos share."""
+
+    seed: int
+    first_identity: int
+    population: Population
+    world: World
+    difficulty: Difficulty
+    codec: Codec
+
+    def person(self, number: int) -> Person:
+        """The `number`-th person, counted from 0."""
+        seed = (self.seed, self.first_identity + number)
+        return Person(seed, self.population, self.difficulty.glasses, self.difficulty.beards, self.world)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON can say it."""
+        return asdict(cast(Any, self))
+
+    def fingerprint(self, code: str) -> str:
+        """A short hash of the settings, the code of a module, the head and, if there is one, the encoder: equal for equal data.
+
+        Raises:
+            UsageError: the settings ask for an encoder, and there is none.
+        """
+        encoder = {} if self.codec == "none" else {"encoder": encoder_version()}
+        return runtime_fingerprint(code=code, head=HEAD, config=self.to_plain(), **encoder)
+
+
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class SynthConfig:
+class SynthConfig(Casting):
     """What to render.
 
     Attributes:
@@ -82,29 +111,15 @@ class SynthConfig:
         version: Version = "synthme-1" if self.world == "synthme-1" else "synthme-2"
         return version if self.difficulty == VERSIONS[version] else None
 
-    def person(self, number: int) -> Person:
-        """The `number`-th person, counted from 0."""
-        seed = (self.seed, self.first_identity + number)
-        return Person(seed, self.population, self.difficulty.glasses, self.difficulty.beards, self.world)
-
     def class_counts(self) -> dict[str, int]:
         """How many clips of each class the layout's data set has."""
         layout = LAYOUTS[self.layout]
         return {**layout.class_counts, **({"others": layout.others} if self.others and layout.others else {})}
 
-    def to_plain(self) -> dict[str, Any]:
-        """As JSON can say it."""
-        return asdict(self)
-
 
 def fingerprint(config: SynthConfig) -> str:
-    """A short hash of the settings, the renderer's code, the head and, if there is one, the encoder: equal for equal data.
-
-    Raises:
-        UsageError: the settings ask for an encoder, and there is none.
-    """
-    encoder = {} if config.codec == "none" else {"encoder": encoder_version()}
-    return runtime_fingerprint(code="selfme_lib.synthme.dataset", head=HEAD, config=config.to_plain(), **encoder)
+    """See `Casting.fingerprint`."""
+    return config.fingerprint("selfme_lib.synthme.dataset")
 
 
 @dataclass(frozen=True)
