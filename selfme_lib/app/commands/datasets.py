@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -48,38 +48,18 @@ def synth(
     from selfme_lib.synthme import SYNTHME_2, SynthConfig, write_dataset
     from selfme_lib.synthme.long_dataset import LongConfig, write_long_dataset
 
+    who_and_how: dict[str, Any] = {"subjects": subjects, "size": size, "seed": seed, "first_identity": first_identity}
+    who_and_how |= {"yaw": yaw, "world": world, "codec": codec}
     if layout == "casme2-long" or layout == "samm-long":
-        long = LongConfig(
-            subjects=subjects,
-            videos=clips or 1,
-            seconds=30.0 if seconds is None else seconds,
-            size=size,
-            seed=seed,
-            layout=layout,
-            fps=fps,
-            first_identity=first_identity,
-            yaw=yaw,
-            world=world,
-            codec=codec,
-        )
+        length = 30.0 if seconds is None else seconds
+        long = LongConfig(videos=clips or 1, seconds=length, layout=layout, fps=fps, **who_and_how)
         write_long_dataset(out, long)
         print(f"{out}: {subjects} subjects, {long.videos} videos each", file=sys.stderr)
         return
     for option, value in (("--seconds", seconds), ("--fps", fps)):
         if value is not None:
             raise UsageError(f"{option} is for long videos; add --layout casme2-long or samm-long")
-    config = SynthConfig(
-        subjects=subjects,
-        clips=clips or 12,
-        size=size,
-        seed=seed,
-        layout=layout,
-        first_identity=first_identity,
-        yaw=yaw,
-        world=world,
-        difficulty=SYNTHME_2,
-        codec=codec,
-    )
+    config = SynthConfig(clips=clips or 12, layout=layout, difficulty=SYNTHME_2, **who_and_how)
     write_dataset(out, config)
     print(f"{out}: {subjects} subjects, {config.clips} clips each", file=sys.stderr)
 
