@@ -19,19 +19,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.classifier.symmetry import flip_motion
-from selfme_lib.data.images import to_frame
 from selfme_lib.evaluation.intervals import interval, resample_folds
 from selfme_lib.evaluation.metrics import confusion_matrix, uf1
 from selfme_lib.flow import CLASSICAL
-from selfme_lib.runtime.paths import DATA
-from selfme_lib.synthme import SYNTHME_2, Difficulty, SynthConfig, fingerprint, read_onset_apex, render_onset_apex
-from selfme_lib.synthme.dataset import excerpt_arrays
+from selfme_lib.synthme import SYNTHME_2, Difficulty, SynthConfig
+from selfme_lib.synthme.dataset import excerpt_arrays, to_excerpt
 from selfme_lib.synthme.plan import plan_clips
 from selfme_lib.synthme.studio import renderer_of
 
 from .flow_error import errors_per_clip
-from .pairs import Pairs
+from .pairs import Pairs, excerpt_pairs
 from .statistics import against_clean
+from .worlds import pairs_of, rendered
 
 METHODS = ("tvl1", "farneback", "lucas_kanade")
 CELLS = 8
@@ -119,12 +118,8 @@ def on_and_off(
         less = replace(difficulty, **off)
         config = SynthConfig(1, 12, size, first_identity=person, population="choice", world="home", difficulty=less)
         planned = plan_clips(config)[clip]
-        arrays = excerpt_arrays(config, renderer_of(planned.person, size), planned)
-        onset, apex = (to_frame(arrays[frame], size)[None] for frame in ("onset", "apex"))
-        action, head = (
-            torch.from_numpy(arrays[f"{part}_flow_backward"].astype(np.float32))[None] for part in ("au", "head")
-        )
-        pairs[name] = Pairs((name,), onset, apex, action + head, action, moving=action + head)
+        excerpt = to_excerpt(excerpt_arrays(config, renderer_of(planned.person, size), planned))
+        pairs[name] = excerpt_pairs([name], [excerpt], size)
     return pairs
 
 
@@ -164,32 +159,27 @@ class _Clips:
     """The clips of a configuration, rendered if need be."""
 
     def __init__(self, config: SynthConfig, folder: Path | None, workers: int | None):
-        place = (folder or DATA) / f"synthme-{fingerprint(config)}-pairs"
-        self.pairs = read_onset_apex(render_onset_apex(place, config, workers=workers))
+        self.pairs = rendered(config, workers, cache=folder)
         self.truth = torch.from_numpy(self.pairs.flow_backward)
         self.labels, self.subjects = (self.pairs.table[name].to_numpy() for name in ("label", "subject"))
 
     def motion(self, method: str, bar: tqdm) -> Float[Tensor, "n 2 h w"]:
         found = []
         for start in range(0, len(self.truth), BATCH):
-            some = slice(start, start + BATCH)
-            onset, apex = (
-                torch.stack([to_frame(frame, frame.shape[0]) for frame in frames[some]])
-                for frames in (self.pairs.onset, self.pairs.apex)
-            )
-            found.append(CLASSICAL[method](onset, apex))
-            bar.update(len(onset) / len(METHODS))
+            pairs = pairs_of(self.pairs, range(start, min(start + BATCH, len(self.truth))))
+            found.append(CLASSICAL[method](pairs.onset, pairs.apex))
+            bar.update(len(pairs.keys) / len(METHODS))
         return torch.cat(found)
 
     def errors(self, bar: tqdm) -> pd.DataFrame:
         """A row per method and clip, as `statistics` reads them."""
         action = torch.from_numpy(self.pairs.au_flow_backward.astype(np.float32))
-        keys = [f"{subject}/{clip}" for subject, clip in zip(self.subjects, range(len(self.subjects)))]
+        keys = self.pairs.table["subject"] + "/" + self.pairs.table["clip"]
         tables = []
         for method in METHODS:
             errors = errors_per_clip(self.motion(method, bar), self.truth, action)
             table = pd.DataFrame({name: error.double().numpy() for name, error in errors.items()})
-            tables.append(table.assign(method=method, clip=keys, subject=self.subjects))
+            tables.append(table.assign(method=method, clip=keys.to_numpy(), subject=self.subjects))
         return pd.concat(tables, ignore_index=True)
 
     def head_drift(self) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ from selfme_lib.data import Clip, load_clips, load_onset_apex
 from selfme_lib.data.images import to_frame
 from selfme_lib.grids import resize_flow
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.synthme.dataset import Excerpt, load_excerpt
+from selfme_lib.synthme.dataset import Excerpt
 from selfme_lib.synthme.truth import Truth, load_truth, truth_path
 
 
@@ -82,19 +82,20 @@ def every_nth(n: int, clips: Sequence[AnyClip]) -> list[AnyClip]:
 def load_pairs(root: Path, clips: Sequence[Clip], size: int) -> Pairs:
     """Frames and truth of some clips, resized to `size`."""
     onset, apex = load_onset_apex(clips, size)
-    return _pairs(clips, onset, apex, [load_truth(root, clip.subject, clip.name) for clip in clips])
+    return _pairs(
+        [clip.key for clip in clips], onset, apex, [load_truth(root, clip.subject, clip.name) for clip in clips]
+    )
 
 
-def load_excerpts(clips: Sequence[Clip], paths: Sequence[Path], size: int) -> Pairs:
-    """The same for clips that `synthme.dataset.render_excerpts` has rendered."""
-    excerpts = [load_excerpt(path) for path in paths]
+def excerpt_pairs(keys: Sequence[str], excerpts: Sequence[Excerpt], size: int) -> Pairs:
+    """The same for excerpts."""
     onset = torch.stack([to_frame(excerpt.onset, size) for excerpt in excerpts])
     apex = torch.stack([to_frame(excerpt.apex, size) for excerpt in excerpts])
-    return _pairs(clips, onset, apex, excerpts)
+    return _pairs(keys, onset, apex, excerpts)
 
 
 def _pairs(
-    clips: Sequence[Clip],
+    keys: Sequence[str],
     onset: Float[Tensor, "b 3 h w"],
     apex: Float[Tensor, "b 3 h w"],
     truths: Sequence[Truth | Excerpt],
@@ -102,4 +103,4 @@ def _pairs(
     height, width = onset.shape[-2:]
     truth = torch.cat([resize_flow(one.flow_backward[None], (height, width)) for one in truths])
     action = torch.cat([resize_flow(one.au_flow_backward[None], (height, width)) for one in truths])
-    return Pairs(tuple(clip.key for clip in clips), onset, apex, truth, action, moving=truth)
+    return Pairs(tuple(keys), onset, apex, truth, action, moving=truth)

@@ -20,19 +20,16 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfme_lib.data.images import to_frame
 from selfme_lib.flow import FlowMethod, Settings, dis, farneback, lucas_kanade, tvl1
-from selfme_lib.grids import resize_flow
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.kept import read_record, write_record
 from selfme_lib.synthme import SYNTHME_2, SynthConfig
 from selfme_lib.synthme import fingerprint as data_fingerprint
-from selfme_lib.synthme.dataset import load_excerpt, render_excerpts
-from selfme_lib.synthme.plan import plan_clips
 
 from .benchmark import BATCH, threads_of
 from .flow_error import errors_per_clip
+from .worlds import world_source
 
 WORST = 1e4  # px; of a motion that is no number
 
@@ -173,19 +170,11 @@ class _Score:
 
     def __init__(self, out: Path, config: SynthConfig, workers: int | None):
         out.mkdir(parents=True, exist_ok=True)
-        planned = [(clip.files.subject, clip.files.name) for clip in plan_clips(config)]
+        source = world_source("home", config, workers, cache=out)
+        pairs = source.load(source.clips)
+        self.subjects = [clip.subject for clip in source.clips]
+        self.frames, self.truth, self.action = (pairs.onset, pairs.apex), pairs.truth, pairs.action
         data = data_fingerprint(config)
-        paths = render_excerpts(out / f"synthme-{data}-excerpts", config, planned, workers=workers)
-        excerpts = [load_excerpt(path) for path in paths.values()]
-        self.subjects = [subject for subject, _ in paths]
-        self.frames = [
-            torch.stack([to_frame(picture, config.size) for picture in pictures])
-            for pictures in zip(*((one.onset, one.apex) for one in excerpts))
-        ]
-        self.truth, self.action = (
-            torch.cat([resize_flow(flow[None], (config.size, config.size)) for flow in flows])
-            for flows in zip(*((one.flow_backward, one.au_flow_backward) for one in excerpts))
-        )
         self.path = out / f"tuning-{fingerprint(code='selfme_lib.bench.tuning', data=data)}.json"
         self.measured: dict[str, dict[str, dict[str, float]]] = read_record(self.path) or {}
 

@@ -7,7 +7,6 @@ photographs   two photographs moved by the motions of the people of home, see `p
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +16,12 @@ from selfme_lib.data.images import to_frame
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.paths import DATA
 from selfme_lib.synthme import SYNTHME_2, SynthConfig, fingerprint, read_onset_apex, render_onset_apex
-from selfme_lib.synthme.dataset import render_excerpts, stored_config
+from selfme_lib.synthme.dataset import load_excerpt, render_excerpts, stored_config
 from selfme_lib.synthme.identity import World
 from selfme_lib.synthme.onset_apex import OnsetApex
 
 from .nuisances import ON_FRAMES
-from .pairs import Known, Pairs, known_clips, load_excerpts, load_pairs
+from .pairs import Known, Pairs, excerpt_pairs, known_clips, load_pairs
 from .photographs import lenders, move_photographs
 
 BenchWorld = Literal["home", "other", "photographs"]
@@ -62,8 +61,8 @@ def folder_source(root: Path, size: int | None, workers: int | None) -> Source:
             raise DataError(f"{error}; leave yaw out of --nuisances ({','.join(ON_FRAMES)})") from None
         folder = root.resolve().parent / f"synthme-{fingerprint(config)}-excerpts"
         paths = render_excerpts(folder, config, [(clip.subject, clip.name) for clip in some], workers=workers)
-        return lambda few: load_excerpts(
-            [by_key[one.key] for one in few], [paths[one.subject, one.name] for one in few], size
+        return lambda few: excerpt_pairs(
+            [one.key for one in few], [load_excerpt(paths[one.subject, one.name]) for one in few], size
         )
 
     return Source([Known(clip.subject, clip.name) for clip in clips], size, load, turn)
@@ -87,29 +86,34 @@ def world_config(
 
 def world_source(world: BenchWorld, config: SynthConfig, workers: int | None, *, cache: Path | None = None) -> Source:
     """The people of a world, rendered below `cache` (by default the project's folder of data) unless they are there."""
-    cache = cache or DATA
-    pairs = _rendered(config, workers, cache)
+    pairs = rendered(config, workers, cache=cache)
     if world == "photographs":
         pairs = move_photographs(pairs, config)
     clips = [Known(*row) for row in pairs.table[["subject", "clip"]].itertuples(index=False)]
 
+    def loader(pairs: OnsetApex) -> Callable[[Sequence[Known]], Pairs]:
+        return lambda some: pairs_of(pairs, [clips.index(one) for one in some])
+
     def turn(some: Sequence[Known], yaw: float) -> Callable[[Sequence[Known]], Pairs]:
         if world == "photographs":
             raise UsageError(f"a photograph cannot be turned; leave yaw out of --nuisances ({','.join(ON_FRAMES)})")
-        return partial(_chosen, _rendered(replace(config, yaw=yaw), workers, cache), clips)
+        return loader(rendered(replace(config, yaw=yaw), workers, cache=cache))
 
-    return Source(clips, config.size, partial(_chosen, pairs, clips), turn)
-
-
-def _rendered(config: SynthConfig, workers: int | None, cache: Path) -> OnsetApex:
-    return read_onset_apex(render_onset_apex(cache / f"onset-apex-{fingerprint(config)}", config, workers=workers))
+    return Source(clips, config.size, loader(pairs), turn)
 
 
-def _chosen(pairs: OnsetApex, clips: Sequence[Known], some: Sequence[Known]) -> Pairs:
-    rows = [clips.index(one) for one in some]
+def rendered(config: SynthConfig, workers: int | None, *, cache: Path | None = None) -> OnsetApex:
+    """The clips of a configuration, rendered below `cache` (by default the project's folder of data) unless they are there."""
+    place = (cache or DATA) / f"onset-apex-{fingerprint(config)}"
+    return read_onset_apex(render_onset_apex(place, config, workers=workers))
+
+
+def pairs_of(pairs: OnsetApex, rows: Sequence[int]) -> Pairs:
+    """Some of what was rendered, by their rows in its table."""
     size = pairs.onset.shape[1]
     onset, apex = (torch.stack([to_frame(frames[row], size) for row in rows]) for frames in (pairs.onset, pairs.apex))
     truth, action = (
         torch.from_numpy(flow[rows].astype("float32")) for flow in (pairs.flow_backward, pairs.au_flow_backward)
     )
-    return Pairs(tuple(one.key for one in some), onset, apex, truth, action, moving=truth)
+    known = pairs.table.iloc[rows][["subject", "clip"]].itertuples(index=False)
+    return Pairs(tuple(Known(*row).key for row in known), onset, apex, truth, action, moving=truth)

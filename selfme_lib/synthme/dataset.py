@@ -221,11 +221,15 @@ def render_excerpts(
 def load_excerpt(path: Path) -> Excerpt:
     """Read what `render_excerpts` wrote."""
     try:
-        stored = read_arrays(path)
-        action, head = (torch.from_numpy(stored[f"{part}_flow_backward"].astype(np.float32)) for part in ("au", "head"))
-        return Excerpt(onset=stored["onset"], apex=stored["apex"], flow_backward=action + head, au_flow_backward=action)
+        return to_excerpt(read_arrays(path))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path}: damaged ({error}); delete it and run the command again") from None
+
+
+def to_excerpt(arrays: Mapping[str, np.ndarray]) -> Excerpt:
+    """From what `excerpt_arrays` gives. Raises KeyError, TypeError or ValueError if something is missing or wrong."""
+    action, head = (torch.from_numpy(arrays[f"{part}_flow_backward"].astype(np.float32)) for part in ("au", "head"))
+    return Excerpt(onset=arrays["onset"], apex=arrays["apex"], flow_backward=action + head, au_flow_backward=action)
 
 
 def _render_excerpt(
