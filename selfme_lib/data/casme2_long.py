@@ -14,9 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .faults import Fault, FaultyData
-from .long_videos import Expression, Kind, LongContents, LongVideo, moments, rendered_fps, within
+from .long_videos import (
+    Expression,
+    Kind,
+    LongContents,
+    LongVideo,
+    by_video,
+    check_frames,
+    moments,
+    only_table,
+    rendered_fps,
+    within,
+)
 from .spreadsheets import read_bare
-from .tree import VIDEOS, FrameFolder, list_folder, list_frames, list_images, walk
+from .tree import VIDEOS, FrameFolder, list_frames, list_images, walk
 
 FPS = 30.0
 _TABLE = re.compile(r"cas\(me\)\^?2_?code.*\.xlsx", re.IGNORECASE)
@@ -34,21 +45,18 @@ def read_casme2_long(root: Path) -> LongContents:
     Raises:
         DataError: the folder cannot be used at all.
     """
-    table = _find_table(root)
+    table = only_table(root, _TABLE, "no CAS(ME)^2code_final.xlsx in it", "give the folder of CAS(ME)² that holds it")
     places, faults = _find_videos(root)
     subjects, stimuli = _naming(table)
-    expressions: dict[tuple[str, str], list[tuple[int, Expression]]] = defaultdict(list)
-    for row, cells in read_bare(table, _COLUMNS):
-        try:
-            key, expression = _expression(cells, subjects, stimuli)
-            if key not in places:
-                raise ValueError(f"no frames and no video {key[0]}_{key[1]}… of {cells['video']}")
-            expressions[key].append((row, expression))
-        except ValueError as error:
-            faults.append(Fault("error", table, str(error), "correct the row, or copy the video", row=row))
+
+    def absent(key: tuple[str, str], cells: dict[str, str]) -> str | None:
+        return None if key in places else f"no frames and no video {key[0]}_{key[1]}… of {cells['video']}"
+
+    rows = read_bare(table, _COLUMNS)
+    expressions = by_video(rows, lambda cells: _expression(cells, subjects, stimuli), absent, table, faults)
     videos, fps = [], rendered_fps(root, FPS)
     for key, (place, frames) in sorted(places.items()):
-        labelled, notes = within(expressions[key], frames.numbers[-1] if frames else 10**9, table)
+        labelled, notes = within(expressions.get(key, ()), frames.numbers[-1] if frames else 10**9, table)
         faults += notes
         video = LongVideo(
             dataset="casme2-long",
@@ -62,15 +70,6 @@ def read_casme2_long(root: Path) -> LongContents:
         )
         videos.append(video)
     return LongContents(videos=tuple(videos), faults=tuple(faults))
-
-
-def _find_table(root: Path) -> Path:
-    found = [path for path in list_folder(root)[1] if _TABLE.fullmatch(path.name)]
-    if not found:
-        raise FaultyData(root, "no CAS(ME)^2code_final.xlsx in it", "give the folder of CAS(ME)² that holds it")
-    if len(found) > 1:
-        raise FaultyData(root, f"several label files: {', '.join(path.name for path in found)}", "keep one of them")
-    return found[0]
 
 
 def _find_videos(root: Path) -> tuple[dict[tuple[str, str], tuple[Path, FrameFolder | None]], list[Fault]]:
@@ -88,15 +87,8 @@ def _find_videos(root: Path) -> tuple[dict[tuple[str, str], tuple[Path, FrameFol
     found = {}
     for key, (place, is_file) in copies[chosen].items():
         frames = None if is_file else list_frames(place)
-        if frames is not None and frames.numbers[:1] != (1,):
-            problem = (
-                f"its first frame is {frames.numbers[0] if frames.numbers else 'missing'}, but labels count from 1"
-            )
-            faults.append(Fault("error", place, problem, "copy it again"))
-            continue
-        if frames is not None and (gone := frames.missing(1, frames.numbers[-1])):
-            faults.append(Fault("note", place, f"{gone} frames are missing", "copy it again"))
-        found[key] = (place, frames)
+        if frames is None or check_frames(place, frames, (1,), faults):
+            found[key] = (place, frames)
     return found, faults
 
 

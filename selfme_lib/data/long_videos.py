@@ -10,11 +10,13 @@ those, too.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,9 +26,11 @@ from selfme_lib.runtime.files import read_json
 
 from .faults import Fault, FaultyData
 from .images import read_pixels
+from .tree import FrameFolder, list_folder
 from .video import read_video
 
 Kind = Literal["micro", "macro"]
+Key = TypeVar("Key", bound=tuple)
 LONG_DATASETS = ("casme2-long", "samm-long")
 """What can be read."""
 
@@ -184,3 +188,54 @@ def within(
         else:
             kept.append(expression)
     return sorted(kept, key=lambda expression: expression.interval), notes
+
+
+def only_table(root: Path, pattern: re.Pattern[str], problem: str, remedy: str) -> Path:
+    """The label file of a folder.
+
+    Raises:
+        DataError: there is none (`problem`, `remedy`), or there are several.
+    """
+    found = [path for path in list_folder(root)[1] if pattern.fullmatch(path.name)]
+    if not found:
+        raise FaultyData(root, problem, remedy)
+    if len(found) > 1:
+        raise FaultyData(root, f"several label files: {', '.join(path.name for path in found)}", "keep one of them")
+    return found[0]
+
+
+def check_frames(folder: Path, frames: FrameFolder, begins: Container[int], faults: list[Fault]) -> bool:
+    """Whether a folder can be used: its first frame has one of the numbers `begins`. What is wrong is added to `faults`."""
+    first = frames.numbers[0] if frames.numbers else None
+    if first not in begins:
+        shown = "missing" if first is None else first
+        faults.append(Fault("error", folder, f"its first frame is {shown}, but labels count from 1", "copy it again"))
+        return False
+    if gone := frames.missing(1, frames.numbers[-1]):
+        faults.append(Fault("note", folder, f"{gone} frames are missing", "copy it again"))
+    return True
+
+
+def by_video(
+    rows: Iterable[tuple[int, dict[str, str]]],
+    parse: Callable[[dict[str, str]], tuple[Key, Expression]],
+    absent: Callable[[Key, dict[str, str]], str | None],
+    table: Path,
+    faults: list[Fault],
+) -> dict[Key, list[tuple[int, Expression]]]:
+    """The expressions of each video, with their rows. What is wrong is added to `faults`.
+
+    Args:
+        parse: a row's video and expression; raises ValueError.
+        absent: what to say of a row whose video is not there, or None.
+    """
+    expressions: dict[Key, list[tuple[int, Expression]]] = defaultdict(list)
+    for row, cells in rows:
+        try:
+            key, expression = parse(cells)
+            if problem := absent(key, cells):
+                raise ValueError(problem)
+            expressions[key].append((row, expression))
+        except ValueError as error:
+            faults.append(Fault("error", table, str(error), "correct the row, or copy the video", row=row))
+    return expressions

@@ -10,12 +10,22 @@ numbers of a longer recording for the same name. Some rows reach beyond the last
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from .faults import Fault, FaultyData
-from .long_videos import Expression, Kind, LongContents, LongVideo, moments, rendered_fps, within
+from .long_videos import (
+    Expression,
+    Kind,
+    LongContents,
+    LongVideo,
+    by_video,
+    check_frames,
+    moments,
+    only_table,
+    rendered_fps,
+    within,
+)
 from .spreadsheets import read_rows
 from .tree import FrameFolder, list_folder, list_frames, list_images, walk
 
@@ -42,21 +52,19 @@ def read_samm_long(root: Path) -> LongContents:
     Raises:
         DataError: the folder cannot be used at all.
     """
-    table = _find_table(root)
+    remedy = "put it beside the folder SAMM_longvideos, and give their folder"
+    table = only_table(root, _TABLE, "no SAMM_LongVideos_V1_Release.xlsx in it", remedy)
     places, faults = _find_videos(root)
     emotions = _read_emotions(root)
-    expressions: dict[tuple[int, int], list[tuple[int, Expression]]] = defaultdict(list)
-    for row, cells in read_rows(table, _TITLES, optional=("apex", "action_units")):
-        try:
-            key, expression = _expression(cells, emotions)
-            if key not in places:
-                raise ValueError(f"no folder {key[0]:03d}_{key[1]} with the frames of {cells['name']}")
-            expressions[key].append((row, expression))
-        except ValueError as error:
-            faults.append(Fault("error", table, str(error), "correct the row, or copy the video", row=row))
+
+    def absent(key: tuple[int, int], cells: dict[str, str]) -> str | None:
+        return None if key in places else f"no folder {key[0]:03d}_{key[1]} with the frames of {cells['name']}"
+
+    rows = read_rows(table, _TITLES, optional=("apex", "action_units"))
+    expressions = by_video(rows, lambda cells: _expression(cells, emotions), absent, table, faults)
     videos, fps = [], rendered_fps(root, FPS)
     for key, (place, frames) in sorted(places.items()):
-        labelled, notes = within(expressions[key], frames.numbers[-1], table)
+        labelled, notes = within(expressions.get(key, ()), frames.numbers[-1], table)
         faults += notes
         video = LongVideo(
             dataset="samm-long",
@@ -72,34 +80,17 @@ def read_samm_long(root: Path) -> LongContents:
     return LongContents(videos=tuple(videos), faults=tuple(faults))
 
 
-def _find_table(root: Path) -> Path:
-    found = [path for path in list_folder(root)[1] if _TABLE.fullmatch(path.name)]
-    if not found:
-        problem = "no SAMM_LongVideos_V1_Release.xlsx in it"
-        raise FaultyData(root, problem, "put it beside the folder SAMM_longvideos, and give their folder")
-    if len(found) > 1:
-        raise FaultyData(root, f"several label files: {', '.join(path.name for path in found)}", "keep one of them")
-    return found[0]
-
-
 def _find_videos(root: Path) -> tuple[dict[tuple[int, int], tuple[Path, FrameFolder]], list[Fault]]:
     """Subject and video, as numbers → folder and frames."""
     found: dict[tuple[int, int], tuple[Path, FrameFolder]] = {}
-    faults = []
+    faults: list[Fault] = []
     for folder, match in _folders(root):
         key = int(match[1]), int(match[2])
         if key in found:
             raise FaultyData(folder, f"the same video as {found[key][0].relative_to(root)}", "keep one of them")
         frames = list_frames(folder, _FRAME)
-        if frames.numbers[:1] not in ((0,), (1,)):
-            problem = (
-                f"its first frame is {frames.numbers[0] if frames.numbers else 'missing'}, but labels count from 1"
-            )
-            faults.append(Fault("error", folder, problem, "copy it again"))
-            continue
-        if gone := frames.missing(1, frames.numbers[-1]):
-            faults.append(Fault("note", folder, f"{gone} frames are missing", "copy it again"))
-        found[key] = folder, frames
+        if check_frames(folder, frames, (0, 1), faults):
+            found[key] = folder, frames
     if not found and not faults:
         problem = "no folders of frames such as SAMM_longvideos/006_1"
         raise FaultyData(root, problem, "give the folder of SAMM Long Videos")
