@@ -18,6 +18,7 @@ from selfme_lib.baselines import first_order
 from selfme_lib.flow import CLASSICAL, FlowMethod
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.diffeo import diffeomorphic_motion
+from selfme_lib.motion.face_prior import FacePrior
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import DataError, UsageError
 
@@ -37,7 +38,7 @@ NUISANCES = (*ON_FRAMES, "yaw15", "yaw30")
 MEASURES = ["epe", "epe_moving", "epe_action", "angular", "folding", "inverse_consistency"]
 
 
-def learned(learner: MotionLearner, *, bspline: bool = True) -> FlowMethod:
+def learned(learner: MotionLearner | FacePrior, *, bspline: bool = True) -> FlowMethod:
     """A motion learner as a method like the classical ones, without amplification; frames may have any size."""
 
     def method(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
@@ -105,7 +106,7 @@ def bench_motion(
     for name in also:
         if name in BENCH_METHODS:
             raise UsageError(f"there is a method {name!r} already; give the other one another name")
-    learner = checkpoint.load(checkpoint_path)
+    learner = checkpoint.load_estimator(checkpoint_path or checkpoint.PLUS)
     known = CLASSICAL | {
         "printed": learned(checkpoint.load(checkpoint.PRINTED)),
         "first_order": learned(checkpoint.load(first_order.SHIPPED), bspline=False),

@@ -12,15 +12,17 @@ from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.kept import read_weights, write_weights
 from selfme_lib.runtime.settings import from_plain
 
+from .face_prior import FacePrior, FacePriorConfig
 from .learner import MotionLearner
 from .settings import LearnerConfig
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"
+PLUS = CHECKPOINTS / "plus.safetensors"
 PRINTED = CHECKPOINTS / "first_order.safetensors"
 SHIPPED_FORMS = {
     "": SHIPPED,
-    "plus": SHIPPED,
+    "plus": PLUS,
     "printed": PRINTED,
     "first-order": CHECKPOINTS / "first_order.safetensors",
 }
@@ -44,6 +46,21 @@ def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint; give a file written by `selfme pretrain` or a run")
     return load_network(MotionLearner, LearnerConfig, path, what="a motion learner").to(device)
+
+
+def load_estimator(path: Path | str) -> MotionLearner | FacePrior:
+    """Whatever has `dense_motion`: a motion learner's checkpoint or a face prior's, as its settings say, in `eval` mode.
+
+    Raises:
+        DataError: the file is missing, or is neither.
+    """
+    try:
+        settings = read_weights(path, sealed=False)[1].get("config", "")
+    except (DataError, OSError):
+        settings = ""  # `load` says what is wrong
+    if "lattice" in settings:
+        return load_network(FacePrior, FacePriorConfig, path, what="a face prior")
+    return load(path)
 
 
 def start_of(name: str) -> Path:

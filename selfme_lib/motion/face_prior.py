@@ -14,10 +14,11 @@ $$v^k = B^k c + e^k, \qquad c \sim \mathcal N(0, s^2 I), \quad e^k \sim \mathcal
 
 Given all evidence, $c$ and $e$ are known in closed form, and so are the *local motions* (Eq 2): every keypoint listens to
 every other one, as much as they move together in faces and as much as the other one has seen. ($s$, how much this pair
-moves at all, is found by a few rounds of its own.) Then the source is warped and evidence gathered anew.
+moves at all, is found by a few rounds of its own.) Then the source is warped and evidence gathered anew: first between frames
+of half the size, where a blink is a motion small enough to be seen as one, then between the frames themselves.
 
 *Weights* (Eq 4). Of the K + 1 motions, the last is zero. A small network says from the look of the target alone where the head
-is that moves; elsewhere, at the wall, zero has the weight. *Dense motion* is their sum (Eq 5).
+is that moves, on a lattice twice as fine; elsewhere, at the wall, zero has the weight. *Dense motion* is their sum (Eq 5).
 
 $B$, $\tau$ and the network are learned from pairs of frames of other people and nothing else: `face_prior_training`.
 """
@@ -46,11 +47,12 @@ from selfme_lib.grids import (
 from selfme_lib.runtime.device import device_of
 from selfme_lib.runtime.settings import STRICT
 
-from .hourglass import Hourglass, Stem
+from .hourglass import Hourglass, conv_block
 
 SIDE = 128  # pixels of the frame in which motions are counted here
 ROUNDS = 4  # in which s is found
 RIDGE = 1e-4  # for cells without any texture
+Halvings = Annotated[int, Field(ge=0, le=2, description="a cell has 4 x 4 pixels")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -60,19 +62,20 @@ class FacePriorConfig:
     Attributes:
         lattice: keypoints along each side.
         factors: number of c.
-        passes: how often evidence is gathered.
+        halvings: how often the sides of the frames are halved, in each pass.
         samples: n, independent pixels in a cell of 4 x 4: neighbouring pixels of local contrast resemble each other.
         windows, floor: of the two channels of local contrast that are compared, in pixels; see `grids.local_contrast`.
-        width: of the network that finds the head.
+        width: of the network that finds the head; sharpness: factor on its logits, once it is learned.
     """
 
     lattice: Annotated[int, Field(ge=8, le=128, multiple_of=8)] = 32
-    factors: Annotated[int, Field(ge=1, le=1000)] = 40
-    passes: Annotated[int, Field(ge=1, le=10)] = 2
+    factors: Annotated[int, Field(ge=1, le=1000)] = 128
+    halvings: Annotated[tuple[Halvings, ...], Field(min_length=1, max_length=10)] = (1, 0)
     samples: Annotated[float, Field(gt=0, le=100)] = 4.0
     windows: tuple[float, ...] = (2.0, 5.0)
     floor: Annotated[float, Field(gt=0, le=1)] = 3e-3
     width: Annotated[int, Field(ge=4, le=256)] = 16
+    sharpness: Annotated[float, Field(gt=0, le=100)] = 4.0
 
 
 class Evidence(NamedTuple):
@@ -91,25 +94,32 @@ class Posterior(NamedTuple):
 
 
 class HeadNetwork(nn.Module):
-    """Where the head is that moves, from the look of a frame: logits on the lattice. It sees no motion."""
+    """Where the head is that moves, from the look of a frame: logits on a lattice twice as fine. It sees no motion."""
 
     def __init__(self, config: FacePriorConfig):
         super().__init__()
-        self.stem = Stem(in_channels=2, width=config.width)
-        self.hourglass = Hourglass(
-            in_channels=config.width + 2, width=2 * config.width, depth=3, max_width=3 * config.width
-        )
-        self.out = nn.Conv2d(self.hourglass.out_channels, 1, 3, padding=1)
+        width = config.width
+        self.at_whole = conv_block(4, 8)
+        self.at_half = conv_block(8, width)
+        self.at_quarter = conv_block(width, width)
+        self.hourglass = Hourglass(in_channels=width + 2, width=2 * width, depth=3, max_width=4 * width)
+        self.up = conv_block(3 * width, width)
+        self.out = nn.Conv2d(width, 1, 3, padding=1)
         self.lattice = config.lattice
 
-    def forward(self, frame: Frames) -> Float[Tensor, "b n n"]:
+    def forward(self, frame: Frames) -> Float[Tensor, "b m m"]:
         frame = resize_image(frame, (4 * self.lattice, 4 * self.lattice))
         grey = brightness(frame)
         level, spread = grey.mean((2, 3), keepdim=True), grey.std((2, 3), keepdim=True)
-        look = torch.cat([(grey - level) / (spread + 1e-3), local_contrast(frame)], dim=1)
+        colour = 5 * (frame[:, ::2] - grey)  # red and blue
+        look = torch.cat([(grey - level) / (spread + 1e-3), local_contrast(frame), colour], dim=1)
+        half = self.at_half(F.avg_pool2d(self.at_whole(look), 2))
+        quarter = self.at_quarter(F.avg_pool2d(half, 2))
         x, y = normalised_grid(self.lattice, self.lattice, device=frame.device).unbind(-1)
         place = torch.stack([x.abs(), y]).expand(len(frame), -1, -1, -1)  # faces are as good as mirrored ones
-        return self.out(self.hourglass(torch.cat([self.stem(look), place], dim=1)))[:, 0]
+        whole = self.hourglass(torch.cat([quarter, place], dim=1))
+        whole = F.interpolate(whole, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.out(self.up(torch.cat([whole, half], dim=1)))[:, 0]
 
 
 class FacePrior(nn.Module):
@@ -155,16 +165,14 @@ class FacePrior(nn.Module):
 
     def forward_posterior(self, evidence: Evidence, *, rounds: int = ROUNDS) -> Posterior:
         """The factors, the strays integrated out; s is found in so many rounds, of which the first takes it to be 1."""
-        information, vector = evidence
-        stray = torch.linalg.inv(_unit(vector, 2) + self.stray[..., None, None] * information)
-        shared = Evidence(information @ stray, _times(stray.mT, vector))
-        basis = self.basis.flatten(0, 1)  # (k, 2, r)
-        seen = torch.einsum("bkij,kjr->bkir", shared.information.flatten(1, 2), basis).flatten(1, 2)
-        flat = basis.flatten(0, 1)
+        left = _inverse(evidence.information * self.stray[..., None, None], 1.0)  # of the evidence, by the strays
+        shared = Evidence(_product(evidence.information, left), _times(left, evidence.vector))
+        seen = torch.einsum("bkij,kjr->bkir", shared.information.flatten(1, 2), self.basis.flatten(0, 1)).flatten(1, 2)
+        flat = self.basis.flatten(0, 2)
         precision = torch.einsum("pr,bpq->brq", flat, seen)
         pull = shared.vector.flatten(1) @ flat
-        unit = _unit(flat, flat.shape[1])
-        size = flat.new_ones(len(vector))
+        unit = torch.eye(flat.shape[1], dtype=flat.dtype, device=flat.device)
+        size = flat.new_ones(len(pull))
         for _ in range(rounds):  # s², with a weak belief in 1
             covariance = torch.linalg.inv(precision + unit / size[:, None, None])
             mean = _times(covariance, pull)
@@ -179,28 +187,37 @@ class FacePrior(nn.Module):
     def strays(self, evidence: Evidence, shared: Float[Tensor, "b n n 2"]) -> Float[Tensor, "b n n 2"]:
         """e, given B c: what the evidence still asks for, as far as keypoints stray."""
         left = evidence.vector - _times(evidence.information, shared)
-        return _solve(evidence.information, left, 1 / self.stray[..., None, None])
+        return _solve(evidence.information, left, 1 / self.stray)
 
     def to_frame(self, motion: Float[Tensor, "b n n 2"], side: int) -> Flow:
         """A motion of the lattice as a flow in pixels of a frame with so many on a side."""
         cells = self.config.lattice
         return resize_flow(motion.permute(0, 3, 1, 2) * ((cells - 1) / (SIDE - 1)), (side, side))
 
-    def gather(self, source: Frames, target: Frames, *, passes: int) -> tuple[Evidence, Posterior]:
+    def gather(self, source: Frames, target: Frames) -> tuple[Evidence, Posterior]:
         """Evidence about the motion that the factors of the pass before explain, and the factors it leads to."""
-        frames, two = self.detail(torch.cat([source, target])), len(source)
-        evidence = self.forward_evidence(frames[:two], frames[two:])
-        found = self.forward_posterior(evidence)
-        for _ in range(1, passes):
-            evidence = self.forward_evidence(frames[:two], frames[two:], self.shared_motion(found.mean))
+        frames, two, about = torch.cat([source, target]), len(source), None
+        for halvings in self.config.halvings:
+            side = frames.shape[-1] // 2**halvings
+            details = self.detail(resize_image(frames, (side, side)))
+            evidence = self.forward_evidence(details[:two], details[two:], about)
             found = self.forward_posterior(evidence)
+            about = self.shared_motion(found.mean)
         return evidence, found
 
     def forward_motion(self, source: Frames, target: Frames) -> Float[Tensor, "b n n 2"]:
         """The motion of each keypoint of the head, wherever it is: before the weights."""
-        evidence, found = self.gather(source, target, passes=self.config.passes)
+        evidence, found = self.gather(source, target)
         shared = self.shared_motion(found.mean)
         return shared + self.strays(evidence, shared)
+
+    def weights(self, target: Frames) -> Float[Tensor, "b m m"]:
+        """Of motion against standing still.
+
+        What the network learned from reaches a little beyond the edge of the head, as contrast does; so it takes back one cell.
+        """
+        shrunk = -F.max_pool2d(-self.head(target)[:, None], 3, 1, 1)[:, 0]
+        return torch.sigmoid(self.config.sharpness * shrunk)
 
     def working_side(self, frames: Frames) -> int:
         """128 or 256 pixels, for the default lattice: the nearer one to the frames' own size."""
@@ -208,26 +225,36 @@ class FacePrior(nn.Module):
         return cell * max(1, min(2, round(frames.shape[-1] / cell)))
 
     @torch.inference_mode()
-    def dense_motion(self, onset: Frames, apex: Frames) -> Float[Tensor, "b 2 n n"]:
+    def dense_motion(self, onset: Frames, apex: Frames) -> Float[Tensor, "b 2 m m"]:
         r"""$\tilde\Phi$ from onset to apex: a backward flow in pixels of its lattice. The model must be in `eval` mode."""
         side, place = self.working_side(onset), onset.device
         source, target = resize_image(torch.cat([onset, apex]).to(device_of(self)), (side, side)).chunk(2)
         with torch.autocast(device_type=source.device.type, enabled=False):
-            motion = self.forward_motion(source, target)
-            weights = torch.sigmoid(self.head(target))
-        dense = weights[..., None] * motion * ((self.config.lattice - 1) / (SIDE - 1))
-        return dense.permute(0, 3, 1, 2).contiguous().to(place)
+            motion = self.to_frame(self.forward_motion(source, target), 2 * self.config.lattice)
+            weights = self.weights(target)
+        return (weights[:, None] * motion).contiguous().to(place)
+
+
+# Matrices of 2 x 2 by the thousand: written out, they are several times as fast as calls to LAPACK and BLAS.
+
+
+def _product(matrix: Float[Tensor, "*b 2 2"], other: Float[Tensor, "*b 2 2"]) -> Float[Tensor, "*b 2 2"]:
+    """A B."""
+    return matrix[..., :1] * other[..., :1, :] + matrix[..., 1:] * other[..., 1:, :]
+
+
+def _inverse(matrix: Float[Tensor, "*b 2 2"], ridge: float | Tensor) -> Float[Tensor, "*b 2 2"]:
+    """(A + ridge I)^-1 of a symmetric A."""
+    xx, xy, yy = matrix[..., 0, 0] + ridge, matrix[..., 0, 1], matrix[..., 1, 1] + ridge
+    adjugate = torch.stack([yy, -xy, -xy, xx], dim=-1).unflatten(-1, (2, 2))
+    return adjugate / (xx * yy - xy.square())[..., None, None]
 
 
 def _times(matrix: Float[Tensor, "*b i j"], vector: Float[Tensor, "*b j"]) -> Float[Tensor, "*b i"]:
-    return (matrix @ vector[..., None])[..., 0]
+    return (matrix * vector[..., None, :]).sum(-1)
 
 
 def _solve(
     information: Float[Tensor, "*b 2 2"], vector: Float[Tensor, "*b 2"], ridge: float | Tensor
 ) -> Float[Tensor, "*b 2"]:
-    return torch.linalg.solve(information + ridge * _unit(vector, 2), vector[..., None])[..., 0]
-
-
-def _unit(like: Tensor, size: int) -> Float[Tensor, "n n"]:
-    return torch.eye(size, dtype=like.dtype, device=like.device)
+    return _times(_inverse(information, ridge), vector)

@@ -9,8 +9,10 @@ $$\sum_i \left(\mathbb E[c_i c_i^\top] \otimes \tilde A_i^k\right) \operatorname
 
 with $\tilde A$ and $\tilde h$ the evidence once the strays are integrated out.
 
-*The head.* Of each keypoint the evidence says how much likelier it moves with the face than it stands still. The network
-sees the look of the frame alone, so it cannot copy noise: it learns what, in all those pictures, moves along.
+*The head.* Of each place the frames say how much likelier it moves with the face than it stands still. The network sees the look
+of one frame alone, so it cannot copy noise: it learns what, in all those pictures, moves along. Two weak beliefs help where
+nothing is to be seen: what shows nothing stands still, and the edge of what moves is an edge of the picture (as in Godard et
+al., CVPR 2017, for depth).
 """
 
 import math
@@ -27,17 +29,22 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 from tqdm import tqdm
 
-from selfme_lib.grids import Frames, gaussian_blur, resize_image, warp
+from selfme_lib.grids import Frames, gaussian_blur, local_contrast, resize_image, warp
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.runtime.settings import STRICT, to_plain
 
 from .checkpoint import load_network, save_network
-from .face_prior import SIDE, Evidence, FacePrior, FacePriorConfig, _solve, _times
+from .face_prior import SIDE, Evidence, FacePrior, FacePriorConfig
 from .pairs import FramePairs
 
-LIKELIEST = 6.0  # log ratio at which a single keypoint's evidence is cut off
-COARSE = (1.0, 1.0, 0.6, 0.6)  # deviation, in cells, of the blur over B after the first rounds
+LIKELIEST = 6.0  # log ratio at which the evidence of a single cell is cut off
+SAMPLES = 1.5  # independent pixels in a cell of 2 x 2, as heavy as `FacePriorConfig.samples`
+COARSE = (1.0, 1.0)  # deviation, in cells, of the blur over B after the first rounds
+SMOOTH = 0.6  # after all others
+NARROW = 1.0  # window in pixels of the contrast in which the head is told from the wall
+GREY = 0.3  # share of the batches without colour
+EDGE = 0.04  # difference of brightness at which an edge of the picture is one
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -47,16 +54,17 @@ class FacePriorTraining:
     Attributes:
         rounds: of expectation and maximisation; pairs: new ones in each (a third as many in the first three).
         steps: of the head's network; batch: pairs at once; lr: of AdamW, up and down a cosine.
-        rest: weight of the belief that what shows nothing stands still.
+        rest: weight of the belief that what shows nothing stands still; edges: of the other one.
         noise: most noise, as a share of full brightness, that is added to what the network sees.
     """
 
-    rounds: Annotated[int, Field(ge=1, le=1000)] = 9
-    pairs: Annotated[int, Field(ge=1, le=10**6)] = 1600
-    steps: Annotated[int, Field(ge=1, le=10**7)] = 400
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 14
+    pairs: Annotated[int, Field(ge=1, le=10**6)] = 3000
+    steps: Annotated[int, Field(ge=1, le=10**7)] = 1200
     batch: Annotated[int, Field(ge=1, le=10_000)] = 32
     lr: Annotated[float, Field(gt=0, le=1)] = 3e-3
-    rest: Annotated[float, Field(ge=0, le=10)] = 0.12
+    rest: Annotated[float, Field(ge=0, le=10)] = 0.09
+    edges: Annotated[float, Field(ge=0, le=100)] = 0.3
     noise: Annotated[float, Field(ge=0, le=1)] = 0.02
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
@@ -137,7 +145,7 @@ def _one_round(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining,
     drawn = max(1, training.pairs // 3) if early else training.pairs
     generator = np.random.default_rng((training.seed, turn))
     for source, target in _draws(pairs, drawn, training.batch, generator):
-        evidence, found = prior.gather(source, target, passes=1 if turn < 2 else prior.config.passes)
+        evidence, found = prior.gather(source, target)
         second = found.covariance + found.mean[:, :, None] * found.mean[:, None]
         shared = Evidence(*(part.flatten(1, 2) for part in found.shared))
         system += torch.einsum("bkij,brs->kirjs", shared.information, second)
@@ -149,9 +157,8 @@ def _one_round(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining,
     system = system.flatten(3, 4).flatten(1, 2)  # (k, 2r, 2r)
     ridge = 1e-3 * system.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-3)
     basis = torch.linalg.solve(system + ridge[:, None, None] * torch.eye(2 * r), right.flatten(1)).view(n, n, 2, r)
-    if turn < len(COARSE):
-        basis = gaussian_blur(basis.permute(3, 2, 0, 1), COARSE[turn]).permute(2, 3, 1, 0)
-    prior.basis.copy_(basis)
+    blur = COARSE[turn] if turn < len(COARSE) else SMOOTH
+    prior.basis.copy_(gaussian_blur(basis.permute(3, 2, 0, 1), blur).permute(2, 3, 1, 0))
     prior.stray.copy_((strays / count).clamp(1e-4, 0.2))
 
 
@@ -169,15 +176,32 @@ def _left(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining) -> f
 
 
 @torch.no_grad()
-def _likelier(prior: FacePrior, source: Frames, target: Frames) -> Float[Tensor, "b n n"]:
-    """Log ratio: a keypoint moves as the others say, give or take its stray, over: it stands still."""
-    evidence, found = prior.gather(source, target, passes=prior.config.passes)
-    own = _solve(evidence.information, evidence.vector, 0.02)
-    away = own - prior.shared_motion(found.mean)
-    wider = torch.logdet(torch.eye(2) + prior.stray[..., None, None] * evidence.information)
-    moves = -0.5 * (away * _times(found.shared.information, away)).sum(-1) - 0.5 * wider
-    stands = -0.5 * (own * _times(evidence.information, own)).sum(-1)
-    return (moves - stands).clamp(-LIKELIEST, LIKELIEST)
+def _likelier(prior: FacePrior, source: Frames, target: Frames) -> Float[Tensor, "b m m"]:
+    """Log ratio: a place moves as the others say, over: it stands still.
+
+    Interpolation takes noise away, and whoever moves would win by it. So for either all frames are moved, by half of the motion.
+    """
+    _, found = prior.gather(source, target)
+    half = prior.to_frame(prior.shared_motion(found.mean), SIDE) / 2
+    details = [gaussian_blur(local_contrast(frame, NARROW, prior.config.floor), 0.7) for frame in (source, target)]
+    (source_on, target_on), (source_back, target_back) = ([warp(one, way * half) for one in details] for way in (1, -1))
+    stands = ((source_on - target_on).square() + (source_back - target_back).square()) / 2
+    moves = (source_on - target_back).square()
+    cell = SIDE // (2 * prior.config.lattice)
+    stands, moves = (F.avg_pool2d(left, cell)[:, 0] for left in (stands, moves))
+    noise = torch.minimum(stands, moves).flatten(1).median(1).values.clamp_min(1e-6)[:, None, None]
+    unlikely = [2 * torch.log1p(left / (4 * noise)) for left in (stands, moves)]  # heavy tails: of what is no motion
+    return (SAMPLES * (unlikely[0] - unlikely[1])).clamp(-LIKELIEST, LIKELIEST)
+
+
+def _across_edges(weights: Float[Tensor, "b m m"], frames: Frames) -> Float[Tensor, ""]:
+    """How much the weights change where the picture does not."""
+    picture = gaussian_blur(resize_image(frames, (weights.shape[-2], weights.shape[-1])), 0.5)
+    total = weights.new_zeros(())
+    for axis in (-1, -2):
+        edge = picture.diff(dim=axis).abs().amax(1)
+        total = total + (weights.diff(dim=axis).abs() * torch.exp(-edge / EDGE)).mean()
+    return total
 
 
 def _find_head(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining, quiet: bool | None) -> None:
@@ -198,10 +222,13 @@ def _find_head(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining,
             group["lr"] = training.lr * min(1, (step + 1) / 30) * (0.5 + 0.5 * math.cos(math.pi * progress))
         chosen = torch.from_numpy(generator.integers(len(ratio), size=max(2, training.batch // 2)))
         frames, likelier = look[chosen].float() / 255, ratio[chosen].float()
+        if generator.random() < GREY:
+            frames = frames.mean(1, keepdim=True).expand(-1, 3, -1, -1)
         gain, noise = np.exp(generator.normal(0, 0.1)), generator.uniform(0, training.noise)
         belongs = prior.head(frames * float(gain) + float(noise) * torch.randn_like(frames))
         loss = -torch.logaddexp(F.logsigmoid(belongs) + likelier, F.logsigmoid(-belongs)).mean()
-        loss = loss + training.rest * torch.sigmoid(belongs).mean()
+        weights, ramp = torch.sigmoid(belongs), min(1.0, max(0.0, (step / training.steps - 0.07) * 6))
+        loss = loss + training.rest * weights.mean() + training.edges * ramp * _across_edges(weights, frames)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -20,6 +20,8 @@ from selfme_lib.runtime.locks import in_use
 from selfme_lib.synthme.pretraining import render_pairs
 
 from . import checkpoint
+from .face_prior import FacePriorConfig
+from .face_prior_training import FacePriorTraining, learn
 from .learner import MotionLearner
 from .pairs import FramePairs
 from .settings import PretrainingConfig, VoxCeleb
@@ -42,6 +44,30 @@ def pretrain(out: Path, config: PretrainingConfig, *, fabric: Fabric, workers: i
         _announce(*_prepare(out, config, workers))
         fabric.launch(partial(_train, out=out, config=config))
     return out / "motion.safetensors"
+
+
+def pretrain_plus(
+    out: Path,
+    config: PretrainingConfig,
+    prior: FacePriorConfig,
+    training: FacePriorTraining,
+    *,
+    workers: int | None = None,
+) -> Path:
+    """As `pretrain`, for SelfME+; `out` also keeps the rounds of `face_prior_training.learn`.
+
+    Args:
+        config: whose faces, and the seed they are drawn with; its learner and losses are not used.
+    """
+    with in_use(out):
+        pairs, validation, faces = _prepare(out, config, workers)
+        _announce(pairs, validation, faces)
+        learned, curve = learn(pairs, validation, prior, training, folder=out)
+        recipe = f"{training.rounds} rounds of {training.pairs} pairs, {training.steps} steps, {faces}"
+        path = out / "motion.safetensors"
+        checkpoint.save_network(learned, prior, path, recipe=recipe, seed=str(training.seed))
+        write_json(out / "curve.json", curve)
+    return path
 
 
 def _prepare(out: Path, config: PretrainingConfig, workers: int | None = None) -> tuple[FramePairs, FramePairs, str]:

@@ -89,6 +89,8 @@ def test_the_version(capfd):
         (["doctor", "--dataset", "casme4", "--root", "."], "casme4"),
         (["pretrain", "out", "--size", 100], "size 100 of a motion learner"),
         (["pretrain", "out", "--size", 32, "--batch", 1], "use --batch 2 or more"),
+        (["pretrain", "out", "--form", "plus", "--devices", 2], "learned in closed form, on one CPU"),
+        (["pretrain", "out", "--form", "plus", "--precision", "bf16-mixed"], "leave out devices and precision"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(capfd, tmp_path, monkeypatch, arguments, words):
@@ -192,8 +194,8 @@ def test_motion_has_three_forms(capfd, faces):
         assert (code, out) == (0, "")
         found[form] = torch.from_numpy(np.load(f"{form}.npy", allow_pickle=False))
     torch.testing.assert_close(found["lucas-kanade"], 2 * CLASSICAL["lucas_kanade"](*pair)[0])
-    for form, path in (("plus", checkpoint.SHIPPED), ("printed", checkpoint.PRINTED)):
-        wanted = diffeomorphic_motion(checkpoint.load(path).dense_motion(*pair), (48, 40), gamma=2)[0]
+    for form, path in (("plus", checkpoint.PLUS), ("printed", checkpoint.PRINTED)):
+        wanted = diffeomorphic_motion(checkpoint.load_estimator(path).dense_motion(*pair), (48, 40), gamma=2)[0]
         torch.testing.assert_close(found[form], wanted)
     assert call(capfd, "motion", "onset.png", "apex.png", "--out", "default.npy", "--gamma", 2)[0] == 0
     assert np.array_equal(np.load("default.npy", allow_pickle=False), found["plus"])

@@ -6,7 +6,7 @@ import torch
 
 from selfme_lib.grids import identity_grid, resize_flow, warp
 from selfme_lib.motion.face_prior import SIDE, Evidence, FacePrior, FacePriorConfig
-from selfme_lib.motion.face_prior_training import FacePriorTraining, learn
+from selfme_lib.motion.face_prior_training import FacePriorTraining, _across_edges, _likelier, learn
 from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.runtime.errors import DataError
 
@@ -86,6 +86,43 @@ def pairs():
         frames += [picture, warp(picture, flow)]
     array = (torch.cat(frames) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     return FramePairs(array, range(0, 49, 2))
+
+
+def test_what_moves_with_the_face_is_told_from_what_stands_still():
+    prior = FacePrior(FacePriorConfig(factors=2, width=4))
+    left = (torch.arange(32) < 16)[None, :, None].float()
+    prior.basis.zero_()
+    prior.basis[..., 0, 0:1] = prior.basis[..., 1, 1:2] = left
+    flow = torch.tensor([0.8, -0.5])[:, None, None] * (identity_grid(SIDE, SIDE)[0] < SIDE / 2)
+    source, noise = textured(SIDE), torch.Generator().manual_seed(0)
+    target = warp(source, flow[None])
+    source, target = (frame + 0.01 * torch.randn(frame.shape, generator=noise) for frame in (source, target))
+    likelier = _likelier(prior, source, target)[0]
+    assert likelier[4:-4, 4:28].mean() > 1
+    assert likelier[4:-4, 40:-4].abs().max() < 0.05, "nothing moves there in this prior, so nothing can be likelier"
+    prior.basis[..., 0, 0] = prior.basis[..., 1, 1] = 1.0
+    everywhere = _likelier(prior, source, target)[0]
+    assert everywhere[4:-4, 4:28].mean() > 1 > -1 > everywhere[4:-4, 40:-4].mean()
+
+
+def test_noise_alone_makes_neither_likelier():
+    prior = FacePrior(FacePriorConfig(factors=2, width=4))
+    prior.basis[..., 0, 0] = prior.basis[..., 1, 1] = 1.0
+    noise = torch.Generator().manual_seed(0)
+    flat = torch.full((8, 3, SIDE, SIDE), 0.5)
+    flat[..., : SIDE // 2] = textured(SIDE)[..., : SIDE // 2]
+    moved = warp(flat, torch.tensor([0.5, 0.0])[:, None, None].expand(8, 2, SIDE, SIDE))
+    frames = [frame + 0.012 * torch.randn(frame.shape, generator=noise) for frame in (flat, moved)]
+    assert _likelier(prior, *frames)[..., 40:-4].mean().abs() < 0.05
+
+
+def test_weights_may_change_at_an_edge_of_the_picture():
+    frames = torch.full((1, 3, 32, 32), 0.2)
+    frames[..., 16:] = 0.8
+    at_the_edge, elsewhere = torch.zeros(2, 1, 32, 32)
+    at_the_edge[..., 16:] = elsewhere[..., 8:] = 1.0
+    assert _across_edges(at_the_edge, frames) < 0.1 * _across_edges(elsewhere, frames)
+    assert _across_edges(torch.ones(1, 32, 32), frames) == 0
 
 
 def test_it_learns_what_moves_together(pairs, tmp_path):

@@ -12,7 +12,9 @@ import torch
 from lightning_fabric import Fabric
 
 from selfme_lib.motion import checkpoint, pretraining, training
-from selfme_lib.motion.pretraining import pretrain
+from selfme_lib.motion.face_prior import FacePrior, FacePriorConfig
+from selfme_lib.motion.face_prior_training import FacePriorTraining
+from selfme_lib.motion.pretraining import pretrain, pretrain_plus
 from selfme_lib.motion.settings import LearnerConfig, PretrainingConfig, TrainingConfig, VoxCeleb
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json
@@ -117,6 +119,20 @@ def test_a_killed_pretraining_ends_with_the_weights_of_an_uninterrupted_one(root
     whole = weights(pretrain(tmp_path / "whole", recipe(root, steps=5), fabric=cpu()))
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert read_json(tmp_path / "killed/curve.json") == read_json(tmp_path / "whole/curve.json")
+
+
+def test_selfme_plus_learns_from_the_same_faces(root, tmp_path):
+    prior = FacePriorConfig(lattice=8, factors=2, width=4)
+    training = FacePriorTraining(rounds=2, pairs=4, steps=2, batch=2, seed=3)
+    path = pretrain_plus(tmp_path / "out", recipe(root), prior, training)
+    learned = checkpoint.load_estimator(path)
+    assert isinstance(learned, FacePrior) and learned.config == prior and learned.basis.abs().sum() > 0
+    assert [record["round"] for record in read_json(tmp_path / "out/curve.json")] == [1, 2]
+    assert "2 rounds of 4 pairs, 2 steps, 3 people" in read_metadata(path)["recipe"]
+    again = checkpoint.load_estimator(pretrain_plus(tmp_path / "again", recipe(root), prior, training))
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in learned.state_dict().items())
+    with pytest.raises(DataError, match="not a checkpoint of a motion learner"):
+        checkpoint.load(path)
 
 
 def test_the_command_trains_in_two_processes(root, tmp_path):

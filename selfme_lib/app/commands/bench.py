@@ -105,7 +105,7 @@ def _methods(also: list[str]) -> "dict[str, FlowMethod]":
         if is_tcae(path):
             methods[name] = load_tcae(path).flow
         else:
-            learner = checkpoints.load(path)
+            learner = checkpoints.load_estimator(path)
             methods |= {name: learned(learner), f"{name}_raw": learned(learner, bspline=False)}
     return methods
 

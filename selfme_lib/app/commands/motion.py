@@ -42,20 +42,14 @@ def motion(
     import numpy as np
 
     from selfme_lib.data import frame_size, read_frame
-    from selfme_lib.flow import CLASSICAL
-    from selfme_lib.motion import checkpoint as checkpoints
-    from selfme_lib.motion.diffeo import diffeomorphic_motion
+    from selfme_lib.motion.forms import motion_by
 
     gc.enable()
     width, height = frame_size(onset)
     if frame_size(apex) != (width, height):
         raise DataError(f"{apex}: not the size of {onset} ({width} x {height}); crop both alike")
     frames = read_frame(onset)[None], read_frame(apex)[None]
-    if form == "lucas-kanade":
-        flow = gamma * CLASSICAL["lucas_kanade"](*frames)[0]
-    else:
-        dense = checkpoints.load(checkpoint or checkpoints.SHIPPED_FORMS[form]).dense_motion(*frames)
-        flow = diffeomorphic_motion(dense, (height, width), gamma=gamma, bspline=not raw)[0]
+    flow = motion_by(form, checkpoint=checkpoint, bspline=not raw)(*frames, gamma)[0]
     if not flow.isfinite().all():
         raise DataError(f"{checkpoint or 'the shipped learner'}: finds a motion that is not finite; give another file")
     with atomic_path(out) as temporary, temporary.open("wb") as file:
@@ -125,14 +119,18 @@ def pretrain(
         Literal["synthme-1", "home"], typer.Option(help="Where the rendered people live; home is synthme-2.")
     ] = "synthme-1",
     form: Annotated[
-        Literal["selfme", "first-order", "printed"], typer.Option(help="Form of the networks and losses.")
+        Literal["selfme", "first-order", "printed", "plus"],
+        typer.Option(help="Form of the networks and losses; plus is SelfME+."),
     ] = "selfme",
     perceptual: Annotated[
         Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"],
         typer.Option(help="Features in which the printed form compares frames (Eq 6)."),
     ] = "contrast",
-    size: Annotated[int, typer.Option(min=32, max=4096, help="Largest side of the frames in pixels.")] = 256,
-    steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps.")] = 1200,
+    size: Annotated[
+        int | None,
+        typer.Option(min=32, max=4096, help="Largest side of the frames in pixels.", show_default="256; plus: 128"),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps; plus: of its head network.")] = 1200,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Pairs per step and process; fewer of large frames.")] = 8,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, faces and batches.")] = 0,
     accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Device.")] = "auto",
@@ -159,7 +157,10 @@ def pretrain(
     from lightning_fabric import Fabric
 
     from selfme_lib.baselines.first_order import FIRST_ORDER, first_order_training
+    from selfme_lib.motion.face_prior import SIDE, FacePriorConfig
+    from selfme_lib.motion.face_prior_training import FacePriorTraining
     from selfme_lib.motion.pretraining import pretrain as train
+    from selfme_lib.motion.pretraining import pretrain_plus
     from selfme_lib.motion.settings import (
         PRINTED,
         LearnerConfig,
@@ -172,6 +173,7 @@ def pretrain(
     from selfme_lib.runtime.device import DEVICE
 
     voxceleb = VoxCeleb(root, frames=frames, skip_broken=skip_broken) if root is not None else None
+    size = size or (SIDE if form == "plus" else 256)
     sizes = sizes_up_to(size)
     training = TrainingConfig(steps=steps, batch_size=batch, seed=seed, sizes=sizes)
     learner = LearnerConfig()
@@ -190,6 +192,12 @@ def pretrain(
         training=training,
         voxceleb=voxceleb,
     )
+    if form == "plus":
+        if accelerator not in ("auto", "cpu") or max(devices, nodes) > 1 or precision != "32-true":
+            raise UsageError("--form plus: is learned in closed form, on one CPU; leave out devices and precision")
+        path = pretrain_plus(out, config, FacePriorConfig(), FacePriorTraining(steps=steps, seed=seed))
+        print(path, file=sys.stderr)
+        return
     if devices > (cores := os.cpu_count() or 1) and (accelerator == "cpu" or not torch.cuda.is_available()):
         raise UsageError(f"--devices {devices}: on a CPU each is a process, and this machine has {cores} cores")
     if nodes > 1 and not any(name in os.environ for name in ("MASTER_ADDR", "SLURM_JOB_ID", "NODE_RANK")):

@@ -1,0 +1,76 @@
+r"""The three forms of motion beside each other, through one clip after another: what each sees, and what it makes up."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import ipywidgets
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from selfme_lib.grids import end_point_error
+from selfme_lib.motion.forms import FORMS, TITLES, Amplified, Form, motion_by
+from selfme_lib.plots.montage import Picture, beside, enlarge
+
+from .amplification import VIEWS, OnsetApex, draw_view
+from .canvas import zoom_for
+from .explorer import Explorer, buttons, clip_menu, slider
+
+TRUTH = "true motion"
+
+
+class FormsExplorer(Explorer):
+    r"""A clip, γ from 0 to 6, a view; below onset and apex, each form's motion in that view, and the true one where it is known.
+
+    Args:
+        clips: name → onset and apex, RGB in [0, 1], square and of any size.
+        truths: name → true motion from onset to apex in pixels, (2, h, w), of some of the clips.
+        forms: form → motion; by default those that come with the package.
+
+    Attributes:
+        clip, gamma, view: the controls.
+        picture, note: the note gives each form's longest motion and, where the truth is known, its end-point error.
+
+    Raises:
+        UsageError: there is no clip.
+        DataError: a checkpoint cannot be read.
+    """
+
+    def __init__(
+        self,
+        clips: Mapping[str, OnsetApex],
+        *,
+        truths: Mapping[str, Float[Tensor, "2 h w"]] | None = None,
+        forms: Mapping[Form, Amplified] | None = None,
+    ):
+        self.clip = clip_menu(clips)
+        self._forms = forms or {form: motion_by(form) for form in FORMS}
+        self._truths = truths or {}
+        self._frames, self._found = cache(clips.__getitem__), cache(self._motion)
+        self.gamma = slider("γ", 1.0, 0.0, 6.0, kind=ipywidgets.FloatSlider, step=0.5, readout_format=".1f")
+        self.view = buttons("view", VIEWS, width=150, value="colour flow")
+        super().__init__([self.clip, self.gamma], [self.view])
+
+    def render(self) -> tuple[Picture, str]:
+        name, gamma = self.clip.value, self.gamma.value
+        onset, apex = self._frames(name)
+        zoom = max(1, zoom_for(onset.shape[-1]) // 2)
+        shown = {TITLES[form]: self._found(name, form, gamma) for form in self._forms}
+        if name in self._truths:
+            shown[TRUTH] = gamma * self._truths[name]
+        panels = [draw_view(self.view.value, onset, motion, zoom) for motion in shown.values()]
+        frames = [enlarge(onset, zoom), enlarge(apex, zoom)]
+        frames += [np.full_like(frames[0], 255)] * (len(panels) - len(frames))
+        titles = ["onset", "apex", *[""] * (len(frames) - 2)]
+        picture = np.concatenate([beside(frames, titles), beside(panels, list(shown))])
+        said = []
+        for title, motion in shown.items():
+            part = f"{title}: longest {motion.norm(dim=0).max():.2f} px"
+            if name in self._truths and title != TRUTH:
+                part += f", error {end_point_error(motion[None], shown[TRUTH][None]).mean():.3f} px"
+            said.append(part)
+        return picture, " · ".join(said)
+
+    def _motion(self, name: str, form: Form, gamma: float) -> Float[Tensor, "2 h w"]:
+        onset, apex = (frame[None] for frame in self._frames(name))
+        return self._forms[form](onset, apex, gamma)[0]
