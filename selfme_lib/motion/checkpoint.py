@@ -56,7 +56,7 @@ def load_estimator(path: Path | str) -> MotionLearner | FacePrior:
     """
     try:
         settings = read_weights(path, sealed=False)[1].get("config", "")
-    except (DataError, OSError):
+    except DataError:
         settings = ""  # `load` says what is wrong
     if "lattice" in settings:
         return load_network(FacePrior, FacePriorConfig, path, what="a face prior")
