@@ -19,7 +19,7 @@ from .settings import LearnerConfig
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"
 PLUS = CHECKPOINTS / "plus.safetensors"
-PRINTED = CHECKPOINTS / "first_order.safetensors"
+PRINTED = CHECKPOINTS / "printed.safetensors"
 SHIPPED_FORMS = {
     "": SHIPPED,
     "plus": PLUS,
