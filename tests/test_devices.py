@@ -1,6 +1,7 @@
 # ruff: noqa: F811 - fixtures
 """Every public path on a card whose tensors do not mix with the CPU's (see `card`)."""
 
+import copy
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -20,6 +21,7 @@ from selfme_lib.classifier.grad_cam import grad_cam
 from selfme_lib.classifier.network import build_classifier
 from selfme_lib.classifier.training import fit_predict, train_classifier
 from selfme_lib.motion.diffeo import exponential
+from selfme_lib.motion.face_prior import FacePrior, FacePriorConfig
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
@@ -58,6 +60,24 @@ def test_motion_of_frames_that_are_elsewhere(card):
         assert there.forward_motion(onset, apex).weights.device.type == "cpu"
         assert there.forward_keypoints(onset).device.type == there(onset, apex)[0].device.type == "cpu"
         assert there.forward_motion(onset.to(card), apex.to(card), passes=2).dense.device.type == card
+
+
+def test_selfme_plus_on_frames_that_are_elsewhere(card, monkeypatch):
+    """Wherever model and frames are, the motion is the same, and nothing between them goes through the CPU."""
+    torch.manual_seed(1)
+    here = FacePrior(FacePriorConfig(lattice=8, factors=3, width=4)).eval()
+    here.basis.normal_(0, 0.3)
+    there = copy.deepcopy(here).to(card)
+    onset, apex = torch.rand(2, 2, 3, 40, 40)
+    expected = here.dense_motion(onset, apex)
+    torch.testing.assert_close(there.dense_motion(onset, apex), expected)
+    onset, apex = onset.to(card), apex.to(card)
+    with monkeypatch.context() as patch:
+        for waiting in ("tolist", "item", "__int__", "__bool__"):
+            patch.setattr(type(onset), waiting, None)
+        found = there.dense_motion(onset, apex)
+    assert found.device.type == card
+    torch.testing.assert_close(found.cpu(), expected)
 
 
 def test_an_exponential_asks_the_card_for_nothing_and_is_the_same(card, monkeypatch):
