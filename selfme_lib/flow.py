@@ -177,7 +177,7 @@ CLASSICAL: dict[str, FlowMethod] = {
 * `…_tuned`: with the settings above; those of `lucas_kanade` are its defaults.
 
 On 48 pairs of 24 choice people at 128 px (`selfme bench tune`), EPE over the whole image and where the face moves, px: TV-L1
-.460 and .455 by default, .293 and .454 tuned; Farneback .240 and .427, .227 and .403; DIS .346 and .405, .269 and .377; Lucas-Kanade
-.204 and .409. Farneback's, DIS' and Lucas-Kanade's were found on faces before the last change of SynthME-2's difficulty; a second search
-on those as they are now found nothing better.
+.460 and .455 by default, .293 and .454 tuned; Farneback .240 and .427, .227 and .403; DIS .346 and .405, .269 and .377;
+Lucas-Kanade .204 and .409. The settings of the last three were found on faces before the last change of SynthME-2's difficulty;
+a second search on those as they are now found nothing better.
 """
