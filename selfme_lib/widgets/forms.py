@@ -54,7 +54,7 @@ class FormsExplorer(Explorer):
     def render(self) -> tuple[Picture, str]:
         name, gamma = self.clip.value, self.gamma.value
         onset, apex = self._frames(name)
-        zoom = max(1, zoom_for(onset.shape[-1]) // 2)
+        zoom = max(1, zoom_for(onset.shape[-1]) - 1)  # four panels in a row
         shown = {TITLES[form]: self._found(name, form, gamma) for form in self._forms}
         if name in self._truths:
             shown[TRUTH] = gamma * self._truths[name]
