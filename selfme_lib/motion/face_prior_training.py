@@ -208,7 +208,8 @@ def _find_head(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining,
     """Train `prior.head`. Its batches come from a store of evidence, which is gathered once."""
     generator = np.random.default_rng((training.seed, 10**6))
     ratios, looks = [], []
-    for source, target in _draws(pairs, training.pairs, training.batch, generator):
+    draws = _draws(pairs, training.pairs, training.batch, generator)
+    for source, target in tqdm(draws, "evidence", math.ceil(training.pairs / training.batch), disable=quiet):
         for one, other in ((source, target), (target, source)):
             ratios.append(_likelier(prior, one, other).half())
             looks.append((other * 255).round().byte())

@@ -90,6 +90,8 @@ def test_the_version(capfd):
         (["pretrain", "out", "--size", 100], "size 100 of a motion learner"),
         (["pretrain", "out", "--size", 32, "--batch", 1], "use --batch 2 or more"),
         (["pretrain", "out", "--form", "plus", "--devices", 2], "learned in closed form, on one CPU"),
+        (["pretrain", "out", "--form", "plus", "--batch", 4], "--batch 4: SelfME+ takes"),
+        (["pretrain", "out", "--perceptual", "vgg19"], "add --form printed"),
         (["pretrain", "out", "--form", "plus", "--precision", "bf16-mixed"], "leave out devices and precision"),
     ],
 )

@@ -123,15 +123,18 @@ def pretrain(
         typer.Option(help="Form of the networks and losses; plus is SelfME+."),
     ] = "selfme",
     perceptual: Annotated[
-        Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"],
-        typer.Option(help="Features in which the printed form compares frames (Eq 6)."),
-    ] = "contrast",
+        Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"] | None,
+        typer.Option(help="Features in which the printed form compares frames (Eq 6).", show_default="contrast"),
+    ] = None,
     size: Annotated[
         int | None,
         typer.Option(min=32, max=4096, help="Largest side of the frames in pixels.", show_default="256; plus: 128"),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps; plus: of its head network.")] = 1200,
-    batch: Annotated[int, typer.Option(min=1, max=4096, help="Pairs per step and process; fewer of large frames.")] = 8,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, max=4096, help="Pairs per step and process; fewer of large frames.", show_default="8"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, faces and batches.")] = 0,
     accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Device.")] = "auto",
     devices: Annotated[
@@ -151,6 +154,11 @@ def pretrain(
         raise UsageError(f"--root {root}: rendered people need none; add --dataset voxceleb to train on that folder")
     if dataset == "voxceleb" and persons is not None:
         raise UsageError(f"--persons {persons}: counts rendered people; with VoxCeleb, everyone in --root is used")
+    if perceptual is not None and form != "printed":
+        raise UsageError(f"--perceptual {perceptual}: is of the printed form; add --form printed")
+    if form == "plus" and batch is not None:
+        raise UsageError(f"--batch {batch}: SelfME+ takes as many at once as suits it; leave it out")
+    batch = batch or 8
     from dataclasses import replace
 
     import torch
@@ -180,7 +188,7 @@ def pretrain(
     if form == "first-order":
         learner, training = FIRST_ORDER, first_order_training(training)
     elif form == "printed":
-        learner, training = PRINTED, printed_training(training, perceptual)
+        learner, training = PRINTED, printed_training(training, perceptual or "contrast")
     learner = replace(learner, size=min(sizes), largest=min(size, learner.largest))
     if batch == 1 and learner.size == learner.step:
         raise UsageError(f"--batch 1 at {size} px leaves batch normalisation a single value; use --batch 2 or more")
