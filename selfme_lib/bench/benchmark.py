@@ -10,15 +10,13 @@ from typing import Any
 import cv2
 import pandas as pd
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.baselines import first_order
 from selfme_lib.flow import CLASSICAL, FlowMethod
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.face_prior import FacePrior
+from selfme_lib.motion.forms import amplified
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.errors import DataError, UsageError
 
@@ -40,12 +38,8 @@ MEASURES = ["epe", "epe_moving", "epe_action", "angular", "folding", "inverse_co
 
 def learned(learner: MotionLearner | FacePrior, *, bspline: bool = True) -> FlowMethod:
     """A motion learner as a method like the classical ones, without amplification; frames may have any size."""
-
-    def method(onset: Float[Tensor, "b 3 h w"], apex: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 2 h w"]:
-        height, width = onset.shape[-2:]
-        return diffeomorphic_motion(learner.dense_motion(onset, apex), (height, width), bspline=bspline)
-
-    return method
+    motion = amplified(learner, bspline=bspline)
+    return lambda onset, apex: motion(onset, apex, 1.0)
 
 
 def bench_motion(

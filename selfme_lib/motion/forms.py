@@ -9,6 +9,8 @@ from selfme_lib.grids import Flow, Frames
 
 from .checkpoint import SHIPPED_FORMS, load_estimator
 from .diffeo import diffeomorphic_motion
+from .face_prior import FacePrior
+from .learner import MotionLearner
 
 Form = Literal["plus", "printed", "lucas-kanade"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -33,7 +35,11 @@ def motion_by(form: Form, *, checkpoint: Path | None = None, bspline: bool = Tru
     if form == "lucas-kanade":
         flow = CLASSICAL["lucas_kanade"]
         return lambda onset, apex, gamma: gamma * flow(onset, apex)
-    estimator = load_estimator(checkpoint or SHIPPED_FORMS[form])
+    return amplified(load_estimator(checkpoint or SHIPPED_FORMS[form]), bspline=bspline)
+
+
+def amplified(estimator: MotionLearner | FacePrior, *, bspline: bool = True) -> Amplified:
+    """The motion of whatever has `dense_motion`, as `motion_by`; frames may have any size."""
 
     def motion(onset: Frames, apex: Frames, gamma: float) -> Flow:
         size = (onset.shape[-2], onset.shape[-1])
