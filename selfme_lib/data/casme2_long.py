@@ -14,18 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .faults import Fault, FaultyData
-from .long_videos import (
-    Expression,
-    Kind,
-    LongContents,
-    LongVideo,
-    by_video,
-    check_frames,
-    moments,
-    only_table,
-    rendered_fps,
-    within,
-)
+from .long_videos import Expression, Kind, LongContents, by_video, check_frames, labelled_videos, moments, only_table
 from .spreadsheets import read_bare
 from .tree import VIDEOS, FrameFolder, list_frames, list_images, walk
 
@@ -54,22 +43,12 @@ def read_casme2_long(root: Path) -> LongContents:
 
     rows = read_bare(table, _COLUMNS)
     expressions = by_video(rows, lambda cells: _expression(cells, subjects, stimuli), absent, table, faults)
-    videos, fps = [], rendered_fps(root, FPS)
-    for key, (place, frames) in sorted(places.items()):
-        labelled, notes = within(expressions.get(key, ()), frames.numbers[-1] if frames else 10**9, table)
-        faults += notes
-        video = LongVideo(
-            dataset="casme2-long",
-            subject=key[0],
-            name=place.stem if frames is None else place.name.strip(),
-            place=place,
-            frames=frames.paths if frames else (),
-            frame_numbers=frames.numbers if frames else (),
-            fps=fps,
-            expressions=tuple(labelled),
-        )
-        videos.append(video)
-    return LongContents(videos=tuple(videos), faults=tuple(faults))
+
+    def name(key: tuple[str, str]) -> tuple[str, str]:
+        place, frames = places[key]
+        return key[0], place.stem if frames is None else place.name.strip()
+
+    return labelled_videos(root, "casme2-long", places, expressions, name, fps=FPS, table=table, faults=faults)
 
 
 def _find_videos(root: Path) -> tuple[dict[tuple[str, str], tuple[Path, FrameFolder | None]], list[Fault]]:

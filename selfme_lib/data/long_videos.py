@@ -12,7 +12,7 @@ those, too.
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -239,3 +239,40 @@ def by_video(
         except ValueError as error:
             faults.append(Fault("error", table, str(error), "correct the row, or copy the video", row=row))
     return expressions
+
+
+def labelled_videos(
+    root: Path,
+    dataset: str,
+    places: Mapping[Key, tuple[Path, FrameFolder | None]],
+    expressions: Mapping[Key, list[tuple[int, Expression]]],
+    name: Callable[[Key], tuple[str, str]],
+    *,
+    fps: float,
+    table: Path,
+    faults: list[Fault],
+) -> LongContents:
+    """The videos with their expressions, by key.
+
+    Args:
+        places: where each video is, and its frames unless it is a file.
+        name: a video's subject and name.
+        fps: of the data set's own recordings.
+    """
+    videos, fps = [], rendered_fps(root, fps)
+    for key, (place, frames) in sorted(places.items()):
+        labelled, notes = within(expressions.get(key, ()), frames.numbers[-1] if frames else 10**9, table)
+        faults += notes
+        subject, called = name(key)
+        video = LongVideo(
+            dataset=dataset,
+            subject=subject,
+            name=called,
+            place=place,
+            frames=frames.paths if frames else (),
+            frame_numbers=frames.numbers if frames else (),
+            fps=fps,
+            expressions=tuple(labelled),
+        )
+        videos.append(video)
+    return LongContents(videos=tuple(videos), faults=tuple(faults))

@@ -14,18 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .faults import Fault, FaultyData
-from .long_videos import (
-    Expression,
-    Kind,
-    LongContents,
-    LongVideo,
-    by_video,
-    check_frames,
-    moments,
-    only_table,
-    rendered_fps,
-    within,
-)
+from .long_videos import Expression, Kind, LongContents, by_video, check_frames, labelled_videos, moments, only_table
 from .spreadsheets import read_rows
 from .tree import FrameFolder, list_folder, list_frames, list_images, walk
 
@@ -62,22 +51,11 @@ def read_samm_long(root: Path) -> LongContents:
 
     rows = read_rows(table, _TITLES, optional=("apex", "action_units"))
     expressions = by_video(rows, lambda cells: _expression(cells, emotions), absent, table, faults)
-    videos, fps = [], rendered_fps(root, FPS)
-    for key, (place, frames) in sorted(places.items()):
-        labelled, notes = within(expressions.get(key, ()), frames.numbers[-1], table)
-        faults += notes
-        video = LongVideo(
-            dataset="samm-long",
-            subject=f"{key[0]:03d}",
-            name=f"{key[0]:03d}_{key[1]}",
-            place=place,
-            frames=frames.paths,
-            frame_numbers=frames.numbers,
-            fps=fps,
-            expressions=tuple(labelled),
-        )
-        videos.append(video)
-    return LongContents(videos=tuple(videos), faults=tuple(faults))
+
+    def name(key: tuple[int, int]) -> tuple[str, str]:
+        return f"{key[0]:03d}", f"{key[0]:03d}_{key[1]}"
+
+    return labelled_videos(root, "samm-long", places, expressions, name, fps=FPS, table=table, faults=faults)
 
 
 def _find_videos(root: Path) -> tuple[dict[tuple[int, int], tuple[Path, FrameFolder]], list[Fault]]:
