@@ -1,5 +1,7 @@
 """Leave-one-subject-out: each subject's clips are predicted by a classifier that has never seen that subject.
 
+Other protocols hold out other people: `Experiment.held_out` names each fold and whom it predicts.
+
 Begin with `Experiment`, `run_experiments` and `run_fold`. A fold is a task that can run in this process, in a pool of processes
 or on a cluster: on any `concurrent.futures.Executor` (see `runtime.processes`), which gets the folds of all rows of a table at
 once. Its result depends neither on where it ran nor on what ran beside it. It is written to a file as soon as it exists, named
@@ -41,11 +43,13 @@ class Experiment:
     Attributes:
         config: settings of the classifier, a frozen dataclass; passed to `fit_predict`.
         motion, labels, subjects, clips: the data, one entry per clip; results keep the order. Where the motion is learned
-            without the held-out subject, there is one for each, by the subject's name.
+            without the held-out subject, there is one for each, by the fold's name.
         seed: of the experiment; each fold derives its own from it and the subject's name.
         fit_predict: `(config, motion, labels, test_motion, *, classes, seed, device) -> probabilities "m k"`, at the top level of
             a module, so that other processes can find it.
         classes: number of classes.
+        held_out: name of each fold -> the subjects whose clips it predicts, trained on everybody else; by default a fold for each
+            subject. Clips that no fold holds out are trained on and not predicted.
     """
 
     config: Any
@@ -56,6 +60,14 @@ class Experiment:
     seed: int
     fit_predict: Callable[..., Tensor]
     classes: int = 3
+    held_out: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def folds(self) -> dict[str, tuple[str, ...]]:
+        """Name of each fold -> the subjects it predicts."""
+        if self.held_out is None:
+            return {name: (name,) for name in sorted(set(self.subjects))}
+        return {name: tuple(sorted(people)) for name, people in sorted(self.held_out.items())}
 
 
 def run_experiments(
@@ -69,8 +81,8 @@ def run_experiments(
     """Predict every clip of each experiment from the other subjects' clips. Arguments as in `run_folds`.
 
     Returns:
-        For each experiment a row per clip: subject, clip, label, prediction, and p0, p1, … (the class probabilities).
-        `.attrs["seconds"]` holds the seconds that each fold took, by subject; `.attrs["used"]` the settings that the folds
+        For each experiment a row per clip that was held out: subject, clip, label, prediction, and p0, p1, … (the class probabilities).
+        `.attrs["seconds"]` holds the seconds that each fold took, by its name; `.attrs["used"]` the settings that the folds
         followed, which are those that were asked for as far as the machine allowed, and the devices that they ran on.
     """
     results = run_folds(experiments, store=store, executor=executor, device=device, title=title)
@@ -85,7 +97,7 @@ def run_folds(
     device: str = "cpu",
     title: str = "LOSO",
 ) -> list[dict[str, Fold]]:
-    """The folds of every experiment, by held-out subject; finished ones come from the store.
+    """The folds of every experiment, by name (that of the held-out subject); finished ones come from the store.
 
     Args:
         store: folder for finished folds and, with an executor, for the motions: processes on one machine share them in memory;
@@ -96,7 +108,7 @@ def run_folds(
             for other processes to watch.
 
     Raises:
-        DataError: fewer than two subjects, a motion that is not finite, or a training that diverged.
+        DataError: fewer than two subjects, nobody to train on, a motion that is not finite, or a training that diverged.
     """
     results: list[dict[str, Fold]] = [{} for _ in experiments]
     tasks: dict[Path, tuple] = {}
@@ -108,7 +120,7 @@ def run_folds(
             else:
                 tasks[file] = task
                 places.setdefault(file, []).append((number, name))
-    total = sum(len(set(experiment.subjects)) for experiment in experiments)
+    total = sum(len(experiment.folds) for experiment in experiments)
     with tqdm(total=total, initial=sum(map(len, results)), desc=title, unit="fold", disable=None) as bar:
         for file, result in run_tasks(run_fold, tasks, executor):
             write_record(file, result)
@@ -125,9 +137,11 @@ def predictions(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
     table = pd.DataFrame(
         {"subject": list(subjects), "clip": list(experiment.clips), "label": list(map(int, experiment.labels))}
     )
-    probabilities = np.zeros((len(table), experiment.classes))
-    for name, fold in folds.items():
-        probabilities[subjects == name] = fold["probabilities"]
+    probabilities = np.full((len(table), experiment.classes), np.nan)
+    for name, people in experiment.folds.items():
+        probabilities[np.isin(subjects, people)] = folds[name]["probabilities"]
+    predicted = np.isfinite(probabilities).all(1)
+    table, probabilities = table[predicted].reset_index(drop=True), probabilities[predicted]
     table["prediction"] = probabilities.argmax(1)
     for column, values in enumerate(probabilities.T):
         table[f"p{column}"] = values
@@ -140,7 +154,7 @@ def predictions(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
 def _folds(
     experiment: Experiment, store: Path, device: str, *, shared: bool
 ) -> dict[str, tuple[Path, Fold | None, tuple]]:
-    """Check an experiment; by held-out subject, the file of the fold, what is kept there, and the arguments of `run_fold`.
+    """Check an experiment; by name of the fold, its file, what is kept there, and the arguments of `run_fold`.
 
     Args:
         shared: unless every fold is finished, the motions go into a file that all workers read.
@@ -149,9 +163,12 @@ def _folds(
         alone = {name: replace(experiment, motion=motion) for name, motion in experiment.motion.items()}
         return {name: _folds(one, store, device, shared=shared)[name] for name, one in alone.items()}
     motion, subjects = experiment.motion.numpy(), np.asarray(experiment.subjects)
-    labels, names = np.asarray(experiment.labels, dtype=np.int64), sorted(set(experiment.subjects))
-    if len(names) < 2:
-        raise DataError(f"leave-one-subject-out needs at least two subjects, got {len(names)}")
+    labels, people = np.asarray(experiment.labels, dtype=np.int64), set(experiment.subjects)
+    if len(people) < 2:
+        raise DataError(f"leave-one-subject-out needs at least two subjects, got {len(people)}")
+    for name, held_out in experiment.folds.items():
+        if not people - set(held_out):
+            raise DataError(f"fold {name} holds out everybody; leave subjects to train on")
     broken = ~np.isfinite(motion).all((1, 2, 3))
     if broken.any():
         first = int(broken.argmax())
@@ -164,10 +181,11 @@ def _folds(
         motion=content,
         clips=[labels, list(experiment.subjects), list(experiment.clips)],
         classes=experiment.classes,
+        held_out=experiment.folds,
         seed=experiment.seed,
         device=torch.device(device).type,
     )
-    files = {name: store / f"fold-{safe}-{key}.json" for name, safe in safe_names(names).items()}
+    files = {name: store / f"fold-{safe}-{key}.json" for name, safe in safe_names(list(experiment.folds)).items()}
     kept = {name: read_record(file) for name, file in files.items()}
     where: np.ndarray | Path = motion
     if shared and None in kept.values():
@@ -175,8 +193,9 @@ def _folds(
         if not is_sound(where):
             write_array(where, motion)
     arguments = (experiment.fit_predict, experiment.config, where, labels, subjects)
+    folds, classes, seed = experiment.folds, experiment.classes, experiment.seed
     return {
-        name: (file, kept[name], (*arguments, name, experiment.classes, fold_seed(experiment.seed, name), device))
+        name: (file, kept[name], (*arguments, name, folds[name], classes, fold_seed(seed, name), device))
         for name, file in files.items()
     }
 
@@ -187,15 +206,17 @@ def run_fold(
     motion: Float[np.ndarray, "n c h w"] | Path,
     labels: Int[np.ndarray, "n"],
     subjects: np.ndarray,
-    held_out: str,
+    name: str,
+    held_out: Sequence[str],
     classes: int,
     seed: int,
     device: str,
 ) -> Fold:
-    """Train without one subject and predict that subject's clips; their labels are not used.
+    """Train without the people of a fold, one subject or more, and predict their clips; their labels are not used.
 
     Args:
         motion: the motions, or a file of them.
+        name: of the fold.
     """
     if isinstance(motion, Path):
         if (shared := read_array(motion, mapped=True)) is None:  # processes on one machine share its pages
@@ -203,7 +224,7 @@ def run_fold(
                 f"{motion}: not visible to the worker {platform.node()}; choose a run folder that all workers share"
             )
         motion = np.asarray(shared)
-    test = subjects == held_out
+    test = np.isin(subjects, held_out)
     start = time.perf_counter()
     probabilities = fit_predict(
         config,
@@ -215,10 +236,10 @@ def run_fold(
         device=device,
     )
     if not torch.isfinite(probabilities).all():
-        raise DataError(f"the training without subject {held_out} diverged; lower the classifier's learning rate")
+        raise DataError(f"the training without subject {name} diverged; lower the classifier's learning rate")
     seconds = time.perf_counter() - start
     return {
-        "subject": held_out,
+        "subject": name,
         "probabilities": probabilities.tolist(),
         "seconds": seconds,
         "device": device_name(device),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from selfme_lib.classifier.training import fit_predict
-from selfme_lib.evaluation.loso import run_fold
+from selfme_lib.evaluation.loso import Experiment, run_experiments, run_fold
 from selfme_lib.evaluation.metrics import score
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.kept import read_record
@@ -69,10 +69,10 @@ def test_broken_clips_of_the_held_out_subject_do_not_reach_the_training():
         return fit_predict(config, train, train_labels, train, **options)  # finite only if the weights are
 
     arguments = (SHORT, motion.numpy(), LABELS.numpy(), people)
-    result = run_fold(train_then_look_at_something_else, *arguments, "02", 3, 0, "cpu")
+    result = run_fold(train_then_look_at_something_else, *arguments, "02", ("02",), 3, 0, "cpu")
     assert np.isfinite(result["probabilities"]).all()
     with pytest.raises(DataError, match="without subject 01 diverged"):
-        run_fold(train_then_look_at_something_else, *arguments, "01", 3, 0, "cpu")
+        run_fold(train_then_look_at_something_else, *arguments, "01", ("01",), 3, 0, "cpu")
 
 
 def test_labels_of_the_held_out_subject_do_not_matter(tmp_path):
@@ -224,3 +224,17 @@ def test_a_subject_that_names_a_path_stays_in_the_run_folder(tmp_path):
     assert len(list(store.glob("fold-03-*.json"))) == 1  # a plain name stays as it is
     run_loso(SHORT, motion, labels, renamed, clips, seed=0, store=store, fit_predict=spy)
     assert len(seen) == 4  # what is kept under such a name is found again
+
+
+def test_a_fold_can_hold_out_several_people_and_the_rest_is_only_trained_on(tmp_path):
+    experiment = Experiment(SHORT, *DATA[:1], *DATA[1:], 0, spy, held_out={"new": ["04", "03"]})
+    (table,) = run_experiments([experiment], store=tmp_path)
+    ((train, _, test, _),) = seen
+    people = np.asarray(SUBJECTS)
+    torch.testing.assert_close(train, MOTION[np.isin(people, ["01", "02"])])
+    torch.testing.assert_close(test, MOTION[np.isin(people, ["03", "04"])])
+    assert table["subject"].tolist() == [name for name in SUBJECTS if name in ("03", "04")]
+    assert len(table) == len(test) and list(table.attrs["seconds"]) == ["new"]
+    everybody = replace(experiment, held_out={"all": SUBJECTS})
+    with pytest.raises(DataError, match="fold all holds out everybody"):
+        run_experiments([everybody], store=tmp_path)
