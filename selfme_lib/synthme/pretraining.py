@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from jaxtyping import Float
 from tqdm import tqdm
 
 from selfme_lib.runtime.errors import DataError
@@ -27,7 +28,7 @@ from .identity import Identity, Person, World, make_face
 from .render import Expression, Renderer, Shot
 from .sensor import expose, through_jpeg
 from .studio import set_up
-from .timeline import UNITS, scaled_to
+from .timeline import UNITS, pixel_motion, scaled_to
 
 MOVING_UNITS = tuple(unit for unit in UNITS if unit < 40)
 LARGEST_PEAK = 6.0  # pixels of a 256-pixel frame
@@ -118,11 +119,10 @@ def _render_person(
 ) -> tuple[int, str]:
     """Render a person's pairs into their place in the file; returns the person's index and the checksum of the pairs."""
     cv2.setNumThreads(1)
-    worn = {} if world == "synthme-1" else {"glasses": SYNTHME_2.glasses, "beards": SYNTHME_2.beards}
-    renderer = set_up(make_face(Person((identity_seed,), "pretraining", **worn, world=world)), size)
+    renderer = set_up(make_face(_person(identity_seed, world)), size)
     frames = np.load(path, mmap_mode="r+", allow_pickle=False)
     for pair in range(pairs):
-        frames[index * pairs + pair] = draw_pair(renderer, np.random.default_rng((STREAM, seed, identity_seed, pair)))
+        frames[index * pairs + pair] = draw_pair(renderer, _generator(seed, identity_seed, pair))
     frames.flush()
     return index, _checksum(frames, index, pairs)
 
@@ -132,9 +132,7 @@ def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:
     resting = Pose(*generator.normal(0, [0.05, 0.10, 0.04, 3, 3]).tolist())
     turn = np.exp(generator.uniform(np.log(0.0005), np.log(0.012)))
     drift = generator.normal(0, [turn, turn, turn, 200 * turn, 200 * turn])
-    states = [_draw_state(generator, renderer.identity) for _ in range(2)]
-    if generator.random() < 0.5:  # half of the pairs start from rest, like clips of micro-expressions
-        states[0] = replace(states[1], action_units={})
+    states = _draw_states(generator, renderer.identity)
     noise, blur = generator.uniform(0.003, 0.02), generator.uniform(0, 0.5) * renderer.size / 128
     gain, quality = np.exp(generator.normal(0, 0.1)), int(generator.integers(70, 98))
     behaves = renderer.identity.world != "synthme-1"
@@ -148,6 +146,47 @@ def draw_pair(renderer: Renderer, generator: np.random.Generator) -> np.ndarray:
         picture = expose(picture, generator, noise=noise, blur=blur)
         pictures.append(through_jpeg(picture, quality))
     return np.stack(pictures)
+
+
+def _draw_states(generator: np.random.Generator, identity: Identity) -> tuple[Expression, Expression]:
+    before, after = (_draw_state(generator, identity) for _ in range(2))
+    if generator.random() < 0.5:  # half of the pairs start from rest, like clips of micro-expressions
+        before = replace(after, action_units={})
+    return before, after
+
+
+def unit_motions(
+    identity_seeds: Sequence[int], *, pairs_per_identity: int, seed: int = 0, world: World = "synthme-1"
+) -> Float[np.ndarray, "n u 2"]:
+    """How far each of `MOVING_UNITS` moves the skin between the two states of each pair that `render_pairs` draws.
+
+    What is drawn is drawn again, and nothing is rendered. In pixels of a 256-pixel frame, left and right, negative where a unit
+    lets go; a unit counts by the largest displacement it would cause alone. Arguments as in `render_pairs`.
+    """
+    rows = []
+    for identity_seed in tqdm(identity_seeds, desc="action units", unit="person", disable=None):
+        identity = make_face(_person(identity_seed, world))
+        small = 0.05
+        reach = np.array([pixel_motion(identity, {unit: (small, small)}) for unit in MOVING_UNITS]) / small
+        for pair in range(pairs_per_identity):
+            generator = _generator(seed, identity_seed, pair)
+            generator.normal(size=5), generator.uniform(), generator.normal(size=5)  # the poses of `draw_pair`
+            before, after = (_strengths(state) for state in _draw_states(generator, identity))
+            rows.append((after - before) * reach[:, None])
+    return np.array(rows, np.float32)
+
+
+def _strengths(state: Expression) -> Float[np.ndarray, "u 2"]:
+    return np.array([state.action_units.get(unit, (0.0, 0.0)) for unit in MOVING_UNITS])
+
+
+def _person(identity_seed: int, world: World) -> Person:
+    worn = {} if world == "synthme-1" else {"glasses": SYNTHME_2.glasses, "beards": SYNTHME_2.beards}
+    return Person((identity_seed,), "pretraining", **worn, world=world)
+
+
+def _generator(seed: int, identity_seed: int, pair: int) -> np.random.Generator:
+    return np.random.default_rng((STREAM, seed, identity_seed, pair))
 
 
 def _draw_state(generator: np.random.Generator, identity: Identity) -> Expression:

@@ -5,6 +5,7 @@ import pytest
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.synthme import render_pairs
+from selfme_lib.synthme import pretraining as module
 
 REQUEST = {"pairs_per_identity": 2, "size": 32, "seed": 1}
 
@@ -73,3 +74,21 @@ def test_people_damaged_while_a_run_rested_are_rendered_again(pairs, tmp_path, d
 def test_other_arguments_are_refused(pairs):
     with pytest.raises(DataError, match="other arguments"):
         render_pairs(pairs, [3, 6], workers=1, **REQUEST)
+
+
+@pytest.mark.parametrize("world", ["synthme-1", "home"])
+def test_unit_motions_are_those_of_the_states_that_are_rendered(world, monkeypatch):
+    found = module.unit_motions([3, 5], pairs_per_identity=4, seed=1, world=world)
+    assert found.shape == (8, len(module.MOVING_UNITS), 2) and found.dtype == np.float32
+    renderers = {person: module.set_up(module.make_face(module._person(person, world)), 32) for person in (3, 5)}
+    for row, (person, pair) in zip(found, [(3, 0), (3, 1), (3, 2), (3, 3), (5, 0), (5, 1), (5, 2), (5, 3)]):
+        renderer, shown = renderers[person], []
+        monkeypatch.setattr(
+            renderer, "render", lambda expression, pose, *, shot: shown.append(expression) or np.zeros((32, 32, 3))
+        )
+        module.draw_pair(renderer, module._generator(1, person, pair))
+        before, after = (state.action_units for state in shown)
+        for unit, motion in zip(module.MOVING_UNITS, row):
+            change = np.subtract(after.get(unit, (0, 0)), before.get(unit, (0, 0)))
+            np.testing.assert_array_equal(np.sign(motion), np.sign(change).astype(np.float32))
+    assert 0.1 < np.abs(found).max(axis=(1, 2)).min() and np.abs(found).max() < 2.5 * module.LARGEST_PEAK
