@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Shaped
-from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import LabelEncoder
 from torch import Tensor
 from tqdm import tqdm
 
+from selfme_lib.classifier.linear import LinearConfig, cell_means, fit_predict_features
 from selfme_lib.classifier.symmetry import flip_motion
 from selfme_lib.evaluation.intervals import interval, resample_folds
 from selfme_lib.evaluation.metrics import confusion_matrix, uf1
@@ -33,7 +33,6 @@ from .statistics import against_clean
 from .worlds import pairs_of, rendered
 
 METHODS = ("tvl1", "farneback", "lucas_kanade")
-CELLS = 8
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the regularisation, inverse
 BATCH = 16
 ON_EVERY = 3  # nuisances are taken away on every third clip of each person
@@ -123,32 +122,27 @@ def on_and_off(
     return pairs
 
 
-def cell_means(motion: Float[Tensor, "n 2 h w"]) -> Float[np.ndarray, "n d"]:
-    """The yardstick's features: the motion's mean in each of 8 x 8 cells."""
-    return torch.nn.functional.adaptive_avg_pool2d(motion.float(), CELLS).flatten(1).numpy()
-
-
 def linear_score(
     motion: Float[Tensor, "n 2 h w"],
     labels: Shaped[np.ndarray, "n"],
     subjects: Shaped[np.ndarray, "n"],
     strengths: Sequence[float] = STRENGTHS,
 ) -> dict[str, Any]:
-    """UF1 of logistic regression on `cell_means` and their mirror images, leaving one subject out, at the best of `strengths`."""
+    """UF1 of the linear yardstick (`classifier.linear`), leaving one subject out, at the best of `strengths`."""
     classes = LabelEncoder().fit(labels)
-    wanted, features, mirrored = classes.transform(labels), cell_means(motion), cell_means(flip_motion(motion))
+    wanted = torch.from_numpy(classes.transform(labels))
+    features, mirrored = cell_means(motion), cell_means(flip_motion(motion))
     people, count = np.unique(subjects), len(classes.classes_)
     best: dict[str, Any] = {"uf1": -1.0}
     for strength in strengths:
         folds = []
         for person in people:
-            held_out = subjects == person
-            seen = np.concatenate([features[~held_out], mirrored[~held_out]])
-            centre, scale = seen.mean(0), seen.std() + 1e-9  # one scale: where little moves, little is to be learned
-            fitted = LogisticRegression(C=strength, max_iter=2000)
-            fitted.fit((seen - centre) / scale, np.tile(wanted[~held_out], 2))
-            found = fitted.predict((features[held_out] - centre) / scale)
-            folds.append(confusion_matrix(wanted[held_out], found, classes=count))
+            held_out = torch.from_numpy(subjects == person)
+            views = (features[~held_out], mirrored[~held_out])
+            found = fit_predict_features(
+                LinearConfig(c=strength), views, wanted[~held_out], features[held_out], classes=count
+            )
+            folds.append(confusion_matrix(wanted[held_out].numpy(), found.argmax(1).numpy(), classes=count))
         draws = resample_folds(np.stack(folds), uf1)
         if draws[0] > best["uf1"]:
             best = {"uf1": float(draws[0]), "uf1_interval": list(interval(draws, len(people))), "strength": strength}
