@@ -56,7 +56,7 @@ def bench_train(
         plain; `matmul_gflops`; `workers` and `workers_compiled` {"n", "samples_per_second", "over_one",
         "over_plain_all_threads"}, of scvit.
     """
-    config = replace(resolve_for_device(config), epochs=epochs, pretrained=False, compile=False)
+    config = replace(resolve_for_device(config), epochs=epochs, init="random", compile=False)
     generator = torch.Generator().manual_seed(seed)
     motion = torch.randn(clips, 2, config.image_size, config.image_size, generator=generator)
     labels = torch.randint(0, 3, (clips,), generator=generator)

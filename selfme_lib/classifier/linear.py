@@ -1,8 +1,8 @@
 r"""The linear yardstick: logistic regression on a motion averaged in 8 x 8 cells. Whatever claims to recognise has to beat it.
 
-A network of a million weights that does not beat 128 averages has learned nothing that they do not show. The mirror image of each
-training clip is a training clip, too. All features share one centre and one scale, so that a cell where little moves counts little,
-and $\gamma$ alone changes nothing but the strength of the penalty.
+A network of a million weights that does not beat 128 averages has learned nothing that they do not show. The mirror image of
+each training clip is a training clip, too. All features share one scale, so that a cell where little moves counts little, and
+that of all motions together, such as $\gamma$, changes nothing.
 """
 
 from typing import Annotated

@@ -25,16 +25,20 @@ from selfme_lib.runtime.settings import STRICT
 VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/16, the paper's
 
 
+Init = Literal["random", "motion", "units", "imagenet"]
+
+
 @dataclass(frozen=True, config=STRICT)
 class ClassifierConfig:
-    r"""The classifier and its training. The defaults are the paper's, except `pretrained`.
+    r"""The classifier and its training. The defaults are the paper's, except `init`.
 
     Attributes:
         image_size: side of the square motion in px.
         patch_size: side of a patch in px; quadrants need an even number of patches a side.
         channels: 2 for (u, v), 3 for (u, v, optical strain).
         depth, width, heads: of the encoder.
-        pretrained: start from ImageNet weights (ViT-S/16 only).
+        init: weights to start from: `random`; those of `pretraining`, by `motion` (masked, no labels) or by `units` (action
+            units); or `imagenet` (ViT-S/16 only).
         epochs, batch_size: fixed; the last epoch counts.
         lr: the initial learning rate, or the peak of the one-cycle schedule.
         schedule: `exponential` multiplies `lr` by `lr_decay` after each epoch; `one-cycle` rises and falls once.
@@ -61,7 +65,7 @@ class ClassifierConfig:
     depth: Annotated[int, Field(ge=1, le=64, description="blocks, all in memory")] = 12
     width: Annotated[int, Field(ge=1, le=4096, description="weights grow with its square")] = 384
     heads: Annotated[int, Field(ge=1, le=64, description="they share the width")] = 6
-    pretrained: bool = False
+    init: Init = "random"
     epochs: Annotated[int, Field(ge=1, le=100_000, description="more take days")] = 60
     batch_size: Annotated[int, Field(ge=1, le=100_000, description="samples that are in memory at once")] = 32
     lr: Annotated[float, Field(gt=0, le=10, description="0 learns nothing, a larger step of Adam diverges")] = 1e-4
@@ -87,8 +91,8 @@ class ClassifierConfig:
             raise ValueError(f"four quadrants need an even number of patches a side, not {patches}")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} cannot be shared among {self.heads} heads")
-        if self.pretrained and any(getattr(self, name) != value for name, value in VIT_SMALL.items()):
-            raise ValueError(f"pretrained weights exist for ViT-S/16 only: set {VIT_SMALL}")
+        if self.init == "imagenet" and any(getattr(self, name) != value for name, value in VIT_SMALL.items()):
+            raise ValueError(f"ImageNet weights exist for ViT-S/16 only: set {VIT_SMALL}")
 
 
 class SCViT(nn.Module):

@@ -38,7 +38,7 @@ def resolve_for_device(config: ClassifierConfig, device: str = "cpu") -> Classif
     if config.compile and not has_compiler(device):
         print("torch.compile finds no compiler or no Python.h here: training without it", file=sys.stderr)
         config = replace(config, compile=False)
-    if config.pretrained:
+    if config.init == "imagenet":
         try:
             pretrained_weights()
         except DataError:  # they are there, and damaged
@@ -46,7 +46,7 @@ def resolve_for_device(config: ClassifierConfig, device: str = "cpu") -> Classif
         except Exception as error:  # the classes of network errors differ between versions of the client
             reason = str(error).splitlines()[0]
             print(f"no ImageNet weights of ViT-S/16 ({reason}): starting from random weights", file=sys.stderr)
-            config = replace(config, pretrained=False)
+            config = replace(config, init="random")
     return config
 
 
@@ -80,7 +80,9 @@ def train_classifier(
         raise ValueError(f"expected a motion of {config.image_size} x {config.image_size} px, got {size}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = build_classifier(config, classes=classes, weights=pretrained_weights() if config.pretrained else None)
+        model = build_classifier(
+            config, classes=classes, weights=pretrained_weights() if config.init == "imagenet" else None
+        )
     model.to(device).train()
     motion, targets = motion.to(device), labels.to(device)
     objective = compiled_classification_loss() if config.compile else classification_loss

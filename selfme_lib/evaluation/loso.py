@@ -81,7 +81,7 @@ def run_experiments(
     """Predict every clip of each experiment from the other subjects' clips. Arguments as in `run_folds`.
 
     Returns:
-        For each experiment a row per clip that was held out: subject, clip, label, prediction, and p0, p1, … (the class probabilities).
+        For each experiment a row per held-out clip: subject, clip, label, prediction, and p0, p1, … (the class probabilities).
         `.attrs["seconds"]` holds the seconds that each fold took, by its name; `.attrs["used"]` the settings that the folds
         followed, which are those that were asked for as far as the machine allowed, and the devices that they ran on.
     """

@@ -28,6 +28,9 @@ SHIPPED_FORMS = {
 }
 """What comes with the package, by its name in a profile: `plus` is SelfME+, `printed` the paper's own form."""
 
+Estimator = MotionLearner | FacePrior
+"""Whatever has `dense_motion` and `state_dict`."""
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -48,19 +51,23 @@ def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
     return load_network(MotionLearner, LearnerConfig, path, what="a motion learner").to(device)
 
 
-def load_estimator(path: Path | str) -> MotionLearner | FacePrior:
-    """Whatever has `dense_motion`: a motion learner's checkpoint or a face prior's, as its settings say, in `eval` mode.
+def load_estimator(path: Path | str, *, device="cpu") -> Estimator:
+    """An estimator: a motion learner's checkpoint or a face prior's, as its settings say, in `eval` mode.
 
     Raises:
         DataError: the file is missing, or is neither.
     """
+    if is_face_prior(path):
+        return load_network(FacePrior, FacePriorConfig, path, what="a face prior").to(device)
+    return load(path, device=device)
+
+
+def is_face_prior(path: Path | str) -> bool:
+    """Whether a checkpoint is SelfME+'s; False if it cannot be read, so that `load` says what is wrong."""
     try:
-        settings = read_weights(path, sealed=False)[1].get("config", "")
+        return "lattice" in read_weights(path, sealed=False)[1].get("config", "")
     except DataError:
-        settings = ""  # `load` says what is wrong
-    if "lattice" in settings:
-        return load_network(FacePrior, FacePriorConfig, path, what="a face prior")
-    return load(path)
+        return False
 
 
 def start_of(name: str) -> Path:

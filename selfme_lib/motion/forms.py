@@ -7,10 +7,8 @@ from typing import Literal, get_args
 from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import Flow, Frames
 
-from .checkpoint import SHIPPED_FORMS, load_estimator
+from .checkpoint import SHIPPED_FORMS, Estimator, load_estimator
 from .diffeo import diffeomorphic_motion
-from .face_prior import FacePrior
-from .learner import MotionLearner
 
 Form = Literal["plus", "printed", "lucas-kanade"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -38,7 +36,7 @@ def motion_by(form: Form, *, checkpoint: Path | None = None, bspline: bool = Tru
     return amplified(load_estimator(checkpoint or SHIPPED_FORMS[form]), bspline=bspline)
 
 
-def amplified(estimator: MotionLearner | FacePrior, *, bspline: bool = True) -> Amplified:
+def amplified(estimator: Estimator, *, bspline: bool = True) -> Amplified:
     """The motion of whatever has `dense_motion`, as `motion_by`; frames may have any size."""
 
     def motion(onset: Frames, apex: Frames, gamma: float) -> Flow:

@@ -20,7 +20,7 @@ from selfme_lib.data import Clip
 from selfme_lib.data.frame_cache import FrameCache
 from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import resize_flow
-from selfme_lib.motion.learner import MotionLearner
+from selfme_lib.motion.checkpoint import Estimator
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.kept import read_record, write_record
@@ -30,7 +30,7 @@ _BATCH = 16  # frames in memory at a time
 
 
 def largest_motion(
-    clips: Sequence[Clip], *, method: str, cache: FrameCache, learner: MotionLearner | None = None
+    clips: Sequence[Clip], *, method: str, cache: FrameCache, learner: Estimator | None = None
 ) -> dict[str, int]:
     """The number of each clip's frame of the largest motion, by the clip's key.
 
@@ -71,7 +71,7 @@ def motion_since(
     onset: UInt8[np.ndarray, "s s 3"],
     frames: UInt8[np.ndarray, "n s s 3"],
     method: str,
-    learner: MotionLearner | None = None,
+    learner: Estimator | None = None,
 ) -> Float[Tensor, "n"]:
     """Mean length of the motion from the onset to each frame in px, less the shift of the whole picture."""
     later = torch.from_numpy(np.array(frames)).permute(0, 3, 1, 2).float() / 255  # (n, 3, s, s)

@@ -35,7 +35,7 @@ def prepare_clips(settings: Profile, root: Path) -> list[Clip]:
         clips = frames.with_aligned(clips)
     if by_motion:
         start = checkpoint.start_of(settings.motion.checkpoint)
-        learner = checkpoint.load(start, device=DEVICE) if data.apex_method == "selfme" else None
+        learner = checkpoint.load_estimator(start, device=DEVICE) if data.apex_method == "selfme" else None
         missing = without_apex(data.dataset, clips)
         clips = with_apexes(clips, largest_motion(missing, method=data.apex_method, cache=frames, learner=learner))
     return clips

@@ -12,8 +12,8 @@ from selfme_lib.baselines.tcae import TCAE
 from selfme_lib.data import Clip, load_onset_apex
 from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import resize_flow
+from selfme_lib.motion.checkpoint import Estimator
 from selfme_lib.motion.diffeo import diffeomorphic_motion
-from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.device import device_of
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme.truth import load_truth
@@ -27,7 +27,7 @@ def extract(
     clips: Sequence[Clip],
     *,
     size: int,
-    learner: MotionLearner | None = None,
+    learner: Estimator | None = None,
     tcae: TCAE | None = None,
     bspline: bool = True,
     gamma: float = 1.0,
@@ -66,7 +66,7 @@ def extract(
 
 
 def _measure(
-    method: str, learner: MotionLearner | None, tcae: TCAE | None, *, bspline: bool, gamma: float
+    method: str, learner: Estimator | None, tcae: TCAE | None, *, bspline: bool, gamma: float
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What measures the motion of a batch of onsets and apexes (n, 3, s, s), on the CPU afterwards. Arguments as in `extract`."""
     if method == "selfme":

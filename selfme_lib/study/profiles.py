@@ -24,6 +24,8 @@ from selfme_lib.runtime.files import read_yaml
 from selfme_lib.runtime.paths import CLONE, PROFILES
 from selfme_lib.runtime.settings import STRICT, did_you_mean, from_plain, to_plain
 from selfme_lib.synthme import SynthConfig
+from selfme_lib.synthme.identity import Population
+from selfme_lib.synthme.plan import VERSIONS, Version
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="random generators take 63 bits")]
 Side = Annotated[int, Field(ge=32, le=2048, description="motion is measured and rendered in px; smaller shows no face")]
@@ -45,6 +47,9 @@ class DataProfile:
             `largest` motion, or `list`.
         apex_method: what measures motion for the rule `largest`.
         apex_list: for the rule `list`: CSV file with the columns subject, clip, apex.
+        version: SynthME only: `synthme-2`, whose faces behave like faces, or `synthme-1`, the first one.
+        population: SynthME only: whose clips, see `synthme.identity`; `fresh` only within the final tables.
+        ends: SynthME only: of each clip only onset and apex, which is all that most rows look at.
         layout: SynthME only: the data set whose layout it has on disk.
         subjects: SynthME only: number of people.
         clips: SynthME only: labelled clips per person.
@@ -62,6 +67,9 @@ class DataProfile:
     apex_rule: Literal["label", "middle", "largest", "list"]
     apex_method: Literal["tvl1", "tvl1_fast", "farneback", "dis", "selfme"]
     apex_list: str
+    version: Version
+    population: Population
+    ends: bool
     layout: Literal["casme2", "smic", "samm"]
     subjects: Annotated[int, Field(ge=2, le=10_000, description="one is left out, and each takes a minute")]
     clips: Annotated[int, Field(ge=1, le=1_000, description="per person; each is a second of frames")]
@@ -84,6 +92,10 @@ class DataProfile:
             seed=self.seed,
             layout=self.layout,
             first_identity=self.first_identity,
+            population=self.population,
+            ends=self.ends,
+            world="synthme-1" if self.version == "synthme-1" else "home",
+            difficulty=VERSIONS[self.version],
         )
 
 
@@ -93,7 +105,7 @@ class MotionProfile:
 
     Attributes:
         checkpoint: file to start from, with the form of its networks; empty is the one that comes with the package,
-            `first-order` the one in the paper's own form, which comes with it too.
+            `plus` SelfME+, `printed` and `first-order` the paper's own form, which come with it too.
         steps: of fine-tuning before motion is extracted; 0 uses the checkpoint unchanged.
         frames: what fine-tuning sees, never with labels: `rendered` faces of people who are not evaluated; frames of the
             data set in `folds`, a learner for each, which has not seen the held-out subject; or frames of all `clips`
@@ -138,6 +150,7 @@ class EvaluationProfile:
 
     Attributes:
         seeds: trainings of every fold, which differ in nothing else; tables show the mean over them.
+        fresh: people on whom the protocol `fresh` tests what was trained on the study's own.
         bootstrap: resamples of the subjects for the 95 % intervals.
         workers: processes that train folds side by side, one thread each; 1 trains in this process.
         cluster: address of a Dask scheduler that takes the folds instead, or `local` for a Dask cluster of `workers`
@@ -148,6 +161,7 @@ class EvaluationProfile:
     """
 
     seeds: Annotated[int, Field(ge=1, le=1_000, description="each trains every fold again")]
+    fresh: Annotated[int, Field(ge=1, le=200, description="more than 200 nobody has set aside")]
     bootstrap: Annotated[int, Field(ge=1, le=100_000, description="resamples are held in memory; 2,000 are usual")]
     workers: Annotated[int, Field(ge=1, le=1_024, description="each is a process")]
     cluster: str

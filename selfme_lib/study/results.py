@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,7 @@ from .profiles import Profile, to_dict
 from .rows import Row
 
 SCHEMA_VERSION = 1
+Protocol = Literal["loso", "fresh"]
 METRICS = {"uf1": uf1, "uar": uar}
 PACKAGES = ("torch", "torchvision", "timm", "kornia", "captum", "numpy", "scipy", "sklearn", "pandas", "cv2")
 
@@ -53,6 +54,7 @@ class Result:
         records: of each seed, what `metrics.json` keeps (see `loso_record`).
         fold_seconds: of each seed, the time that each subject's fold took.
         bootstrap: draws of subjects for intervals.
+        protocol: who was held out, see `Study.evaluate`.
         names: of the classes, in the order of the labels.
     """
 
@@ -60,6 +62,7 @@ class Result:
     records: tuple[dict[str, Any], ...]
     fold_seconds: tuple[dict[str, float], ...]
     bootstrap: int = 2000
+    protocol: Protocol = "loso"
     names: tuple[str, ...] = THREE_CLASSES
 
     @property
@@ -102,7 +105,14 @@ class Result:
 
 
 def result_of(
-    row: Row, predictions: Sequence[pd.DataFrame], *, seed: int, classes: int, bootstrap: int, leaks: Sequence[str] = ()
+    row: Row,
+    predictions: Sequence[pd.DataFrame],
+    *,
+    seed: int,
+    classes: int,
+    bootstrap: int,
+    leaks: Sequence[str] = (),
+    protocol: Protocol = "loso",
 ) -> Result:
     """Scores of a row.
 
@@ -113,11 +123,13 @@ def result_of(
         classes: number of classes.
         bootstrap: draws of subjects for the 95 % intervals, always the same ones.
         leaks: habits of `evaluation.leaks` that the row has.
+        protocol: who was held out.
     """
-    settings = {key: value for key, value in asdict(row).items() if key != "name"} | {"leaks": list(leaks)}
+    settings = {key: value for key, value in asdict(row).items() if key != "name"}
+    settings |= {"leaks": list(leaks), "protocol": protocol}
     common: dict[str, Any] = {"settings": settings, "classes": classes, "bootstrap": bootstrap}
     records = tuple(loso_record(row.name, table, seed=seed + i, **common) for i, table in enumerate(predictions))
-    return Result(row, records, tuple(table.attrs.get("seconds", {}) for table in predictions), bootstrap)
+    return Result(row, records, tuple(table.attrs.get("seconds", {}) for table in predictions), bootstrap, protocol)
 
 
 def majority_predictions(clips: Sequence[Clip], *, classes: int) -> pd.DataFrame:
@@ -184,12 +196,12 @@ def metrics_record(
     Args:
         settings: of the study.
         dataset: name and fingerprint of the clips.
-        results: a row with the same name and seed replaces the one in `earlier`.
+        results: a row with the same name, seed and protocol replaces the one in `earlier`.
         earlier: the record so far.
     """
     old = zip(earlier["rows"], earlier["times"]["rows"]) if earlier else ()
     new = (pair for result in results for pair in zip(result.records, result.fold_seconds))
-    latest = {(row["name"], row["seed"]): (row, seconds) for row, seconds in (*old, *new)}
+    latest = {_key(row): (row, seconds) for row, seconds in (*old, *new)}
     seconds = [folds for _, folds in latest.values()]
     devices = {device for row, _ in latest.values() for device in row.get("used", {}).get("devices", ())}
     return {
@@ -204,6 +216,10 @@ def metrics_record(
         "rows": [row for row, _ in latest.values()],
         "times": {"wall_seconds": sum(sum(folds.values()) for folds in seconds), "rows": seconds},
     }
+
+
+def _key(row: dict[str, Any]) -> tuple[str, int, str]:
+    return row["name"], row["seed"], row["settings"].get("protocol", "loso")
 
 
 def environment() -> dict[str, Any]:

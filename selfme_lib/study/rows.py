@@ -37,7 +37,7 @@ class Row:
         gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
         mirror: the extension of the loss that mirrors the right half.
         omega, tau: of the loss; None takes the profile's.
-        rival: another system instead of ViT or SCViT.
+        rival: another system instead of ViT or SCViT; linear: the linear yardstick instead.
     """
 
     name: str
@@ -49,10 +49,13 @@ class Row:
     omega: float | None = None
     tau: float | None = None
     rival: Rival | None = None
+    linear: bool = False
 
     @property
     def classifier_name(self) -> str:
         """What looks at the motion."""
+        if self.linear:
+            return "linear"
         return RIVALS[self.rival.method].title if self.rival is not None else "SCViT" if self.sc else "ViT"
 
     def classifier(self, config: ClassifierConfig) -> ClassifierConfig:

@@ -13,6 +13,7 @@ import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +26,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from selfme_lib.baselines import rivals, tcae, tcae_training
+from selfme_lib.classifier import linear
+from selfme_lib.classifier.linear import LinearConfig
 from selfme_lib.classifier.training import fit_predict, fit_predict_every_epoch, resolve_for_device
 from selfme_lib.data import Clip, dataset_fingerprint, images
 from selfme_lib.data.features import load_features
 from selfme_lib.evaluation.leaks import choose_epoch_on_test_subject
 from selfme_lib.evaluation.loso import Experiment, run_experiments, run_folds
 from selfme_lib.grids import resize_flow
-from selfme_lib.motion import checkpoint
+from selfme_lib.motion import checkpoint, face_prior
 from selfme_lib.motion import learner as motion_learner
 from selfme_lib.motion import training as motion_training
 from selfme_lib.motion.learner import MotionLearner
@@ -48,13 +51,14 @@ from selfme_lib.synthme import fingerprint as synthme_fingerprint
 from selfme_lib.synthme import pretraining as synthme_faces
 from selfme_lib.synthme import render_pairs, write_dataset
 from selfme_lib.synthme.head import HEAD
+from selfme_lib.synthme.identity import final_tables
 
 from . import extraction, profiles, rival_inputs
 from .by_folds import fold_inputs, learned_by_folds, out_of_fold, seen_clips
 from .clips import prepare_clips
 from .extraction import extract
 from .profiles import Profile
-from .results import Result, majority_predictions, metrics_record, result_of
+from .results import Protocol, Result, majority_predictions, metrics_record, result_of
 from .rows import MAJORITY, Row
 from .run_folder import RunFolder
 from .store import stored_array, stored_frames, stored_learner, stored_tcae
@@ -119,6 +123,21 @@ class Study:
             raise UsageError(f"data.root: {data.dataset} does not come with this project; say where it is (--root DIR)")
         return write_dataset(DATA / f"synthme-{synthme_fingerprint(data.synthme)}", data.synthme)
 
+    @cached_property
+    def fresh(self) -> "Study":
+        """The same study of the people on whom the protocol `fresh` tests: of each clip onset and apex.
+
+        Its clips exist within `synthme.identity.final_tables` and nowhere else.
+
+        Raises:
+            UsageError: the study is not of SynthME, whose people alone can be made as many as it takes.
+        """
+        settings = self.settings
+        if settings.data.dataset != "synthme" or settings.data.root:
+            raise UsageError(f"protocol fresh: {settings.data.dataset} has no fresh people; only rendered SynthME has")
+        people = {"population": "fresh", "subjects": settings.evaluation.fresh, "first_identity": 0, "ends": True}
+        return self.changed(data=people)
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the labels."""
@@ -145,15 +164,23 @@ class Study:
         starts = [0, *itertools.accumulate(len(clip.frames) for clip in seen_clips(self))]
         return FramePairs(stored_frames(DATA / f"frames-{key}.npy", seen_clips(self), size), starts)
 
-    def learner(self) -> MotionLearner:
-        """The motion learner of the profile, fine-tuned if the profile says so."""
-        return checkpoint.load(self.learner_file(), device=DEVICE)
+    def learner(self) -> checkpoint.Estimator:
+        """The motion learner of the profile, fine-tuned if the profile says so, or SelfME+."""
+        return checkpoint.load_estimator(self.learner_file(), device=DEVICE)
 
     def learner_file(self) -> Path:
-        """The checkpoint of `learner`; it exists afterwards. A fine-tuning that was killed resumes."""
+        """The checkpoint of `learner`; it exists afterwards. A fine-tuning that was killed resumes.
+
+        Raises:
+            UsageError: SelfME+ is to be fine-tuned, which is learned in closed form.
+        """
         motion = self.settings.motion
         if not motion.steps:
             return self._start
+        if checkpoint.is_face_prior(self._start):
+            raise UsageError(
+                f"motion.steps: {motion.checkpoint} is learned in closed form and is not fine-tuned; set it to 0"
+            )
 
         def begin() -> tuple[MotionLearner, FramePairs]:
             if motion.frames == "clips":
@@ -236,34 +263,67 @@ class Study:
         motion = study.motion(row.motion, bspline=row.bspline, gamma=row.gamma)
         return resize_flow(motion, (side, side)) if row.rival is None else rival_inputs.from_motion(row.rival, motion)
 
-    def experiments(self, row: Row, *, pool: Executor | None = None, every_epoch: bool = False) -> list[Experiment]:
+    def experiments(
+        self, row: Row, *, protocol: Protocol = "loso", pool: Executor | None = None, every_epoch: bool = False
+    ) -> list[Experiment]:
         """A row for `evaluation.loso`, one experiment per seed.
 
         Args:
+            protocol: as in `evaluate`.
             pool: where the folds will run; the settings are resolved for what is there.
             every_epoch: the folds predict after each epoch (ViT and SCViT only).
         """
         settings = self.settings
         config: Any
         predict: Callable[..., Tensor]
-        if row.rival is None:  # resolved once: all folds start alike
+        if row.linear:
+            config, predict = LinearConfig(), linear.fit_predict
+        elif row.rival is None:  # resolved once: all folds start alike
             config = ask(pool, resolve_for_device, row.classifier(settings.classifier), ask(pool, local_device))
             predict = fit_predict_every_epoch if every_epoch else fit_predict
         else:
             config, predict = ask(pool, rivals.with_available_weights, row.rival), rivals.fit_predict
-        seen, labels = fold_inputs(self, row), self.labels.tolist()
+        seen, labels = fold_inputs(self, row) if protocol == "loso" else self._with_fresh(row), self.labels.tolist()
         people, names = self.subjects.tolist(), [clip.name for clip in self.clips]
+        held_out = None
+        if protocol == "fresh":
+            others = [f"fresh-{clip.subject}" for clip in self.fresh.clips]
+            held_out = {"fresh": sorted(set(others))}
+            labels, people = [*labels, *self.fresh.labels.tolist()], [*people, *others]
+            names += [clip.name for clip in self.fresh.clips]
+        seeds = range(settings.seed, settings.seed + (1 if row.linear else settings.evaluation.seeds))
         return [
-            Experiment(config, seen, labels, people, names, settings.seed + number, predict, settings.data.classes)
-            for number in range(settings.evaluation.seeds)
+            Experiment(config, seen, labels, people, names, seed, predict, settings.data.classes, held_out)
+            for seed in seeds
         ]
 
-    def evaluate(self, rows: Sequence[Row]) -> list[Result]:
-        """Leave one subject out for every row and every seed of the profile.
+    def _with_fresh(self, row: Row) -> Float[Tensor, "n c h w"]:
+        """The inputs of this study's clips, to train on, and behind them those of the fresh people's."""
+        if row.rival is not None and row.rival.sees == "clip":
+            raise UsageError(f"protocol fresh: {row.name} looks at whole clips, of which fresh people have two frames")
+        if learned_by_folds(self):
+            raise UsageError("protocol fresh: motion.frames is folds, and there is one fold; set it to rendered")
+        return torch.cat([self.inputs(row), self.fresh.inputs(row)])
+
+    def evaluate(self, rows: Sequence[Row], *, protocol: Protocol = "loso") -> list[Result]:
+        """Every row with every seed of the profile.
 
         The folds of all rows are handed out at once, under one progress bar; finished ones are taken from `run.folds`.
+
+        Args:
+            protocol: `loso` leaves one subject out, as the paper; `fresh` trains on all of the study's people and predicts the
+                clips of `fresh` ones: for final tables, since a choice made by looking at them leaves them fresh no longer.
+
+        Raises:
+            UsageError: the protocol is `fresh`, and the study's data or a row cannot have it.
         """
+        with final_tables() if protocol == "fresh" else nullcontext():
+            return self._evaluate(rows, protocol)
+
+    def _evaluate(self, rows: Sequence[Row], protocol: Protocol) -> list[Result]:
         evaluation = self.settings.evaluation
+        if evaluation.leaks and protocol == "fresh":
+            raise UsageError("protocol fresh: with evaluation.leaks its people would not be fresh; leave them out")
         if evaluation.leaks:
             leaks = ", ".join(evaluation.leaks)
             logger.warning("LEAKING (%s): these scores are not results", leaks)
@@ -271,11 +331,10 @@ class Study:
         if "epoch" in evaluation.leaks:
             return [self.result(row, list(map(choose_epoch_on_test_subject, *self.every_epoch(row)))) for row in rows]
         with worker_pool(evaluation.workers, evaluation.cluster) as pool:
-            trials = [trial for row in rows for trial in self.experiments(row, pool=pool)]
-            device = ask(pool, local_device)
-            tables = run_experiments(trials, store=self.run.folds, executor=pool, device=device, title="all folds")
-        found = iter(tables)
-        return [self.result(row, [next(found) for _ in range(evaluation.seeds)]) for row in rows]
+            trials = [self.experiments(row, protocol=protocol, pool=pool) for row in rows]
+            flat, device = list(itertools.chain(*trials)), ask(pool, local_device)
+            found = iter(run_experiments(flat, store=self.run.folds, executor=pool, device=device, title="all folds"))
+        return [self.result(row, [next(found) for _ in seeds], protocol) for row, seeds in zip(rows, trials)]
 
     def every_epoch(self, row: Row) -> tuple[list[Experiment], list[dict[str, dict[str, Any]]]]:
         """The folds of a row with predictions after every epoch, by seed: what `evaluation.leaks` chooses from."""
@@ -291,7 +350,7 @@ class Study:
         """The lower bound: always the class that is most frequent among the other subjects."""
         return self.result(MAJORITY, [majority_predictions(self.clips, classes=len(self.classes))])
 
-    def result(self, row: Row, predictions: Sequence[pd.DataFrame]) -> Result:
+    def result(self, row: Row, predictions: Sequence[pd.DataFrame], protocol: Protocol = "loso") -> Result:
         """Scores of a row; `predictions` are those of the profile's seeds, in order."""
         evaluation = self.settings.evaluation
         result = result_of(
@@ -301,6 +360,7 @@ class Study:
             classes=self.settings.data.classes,
             bootstrap=evaluation.bootstrap,
             leaks=evaluation.leaks,
+            protocol=protocol,
         )
         return replace(result, names=self.classes)
 
@@ -344,7 +404,7 @@ class Study:
         """Fingerprint of the motion learner."""
         motion, size = self.settings.motion, self.settings.data.size
         if not motion.steps:
-            return fingerprint(code=motion_learner, checkpoint=self._start)
+            return fingerprint(code=[motion_learner, face_prior], checkpoint=self._start)
         frames = self._faces_key if motion.frames == "rendered" else [dataset_fingerprint(seen_clips(self)), size]
         cause = {"training": motion.training(self.settings.seed), "frames": frames, "device": DEVICE}
         return fingerprint(code=[motion_training, images], checkpoint=self._start, **cause)

@@ -33,6 +33,7 @@ from .plan import PlannedClip, SynthConfig, draw_labels, fingerprint, plan_clips
 from .render import Renderer
 from .sensor import decode
 from .studio import film, film_clips
+from .timeline import Script
 from .truth import truth_path
 
 DESCRIPTION = "synthme.json"
@@ -61,7 +62,7 @@ def write_dataset(root: Path | str, config: SynthConfig, *, workers: int | None 
         for leftover in root.glob(".unfinished-*"):
             shutil.rmtree(leftover)
         clips = plan_clips(config)
-        missing = [clip for clip in clips if not _finished(root, clip)]
+        missing = [clip for clip in clips if not _finished(root, config, clip)]
         film_clips(
             partial(_render_clip, root, config), missing, config.size, workers, title="SynthME", total=len(clips)
         )
@@ -129,16 +130,21 @@ def _label(clip: PlannedClip) -> tuple:
     return (clip.files.subject, clip.files.name, *script.frame_numbers, cell, script.emotion)
 
 
-def _finished(root: Path, clip: PlannedClip) -> bool:
+def _finished(root: Path, config: SynthConfig, clip: PlannedClip) -> bool:
     truth = truth_path(root, clip.files.subject, clip.files.name)
     kept = read_record(truth.with_suffix(".json"))
-    return kept is not None and kept == _checksum(root, clip)
+    return kept is not None and kept == _checksum(root, config, clip)
 
 
-def _checksum(root: Path, clip: PlannedClip) -> str:
+def _written(config: SynthConfig, script: Script) -> Collection[int]:
+    """Indices of the frames of a clip that go to disk."""
+    return (script.onset, script.apex) if config.ends else range(len(script))
+
+
+def _checksum(root: Path, config: SynthConfig, clip: PlannedClip) -> str:
     """Of the frames of a clip and its truth; empty if one of them is missing."""
     files, first, digest = clip.files, clip.script.first_frame, hashlib.sha256()
-    frames = (root / files.folder / files.frame_name(first + i) for i in range(len(clip.script)))
+    frames = (root / files.folder / files.frame_name(first + i) for i in _written(config, clip.script))
     for path in (*frames, truth_path(root, files.subject, files.name)):
         if not path.is_file():
             return ""
@@ -169,7 +175,7 @@ def _render_clip(root: Path, config: SynthConfig, renderer: Renderer, clip: Plan
     temporary = root / f".unfinished-{uuid.uuid4().hex[:12]}"
     temporary.mkdir()
     try:
-        for frame, content in _recorded(config, renderer, clip, range(len(script))):
+        for frame, content in _recorded(config, renderer, clip, _written(config, script)):
             (temporary / files.frame_name(script.first_frame + frame)).write_bytes(content)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
@@ -177,7 +183,7 @@ def _render_clip(root: Path, config: SynthConfig, renderer: Renderer, clip: Plan
         shutil.rmtree(temporary, ignore_errors=True)
     truth = truth_path(root, files.subject, files.name)
     save_arrays(truth, truth_arrays(renderer, script))
-    write_record(truth.with_suffix(".json"), _checksum(root, clip))
+    write_record(truth.with_suffix(".json"), _checksum(root, config, clip))
 
 
 @dataclass(frozen=True)

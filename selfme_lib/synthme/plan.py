@@ -79,6 +79,7 @@ class SynthConfig(Casting):
         difficulty: what stands between frames and label; `VERSIONS` has that of each version.
         codec: "h264" records each clip as a video before its frames are written, as CASME II, SMIC and SAMM were recorded.
         others: also the clips that fit no class, in the proportion of the layout's data set, for tasks with five classes.
+        ends: of each clip only onset and apex are written, which is all that most methods look at: hundreds of people in minutes.
         yaw: degrees by which every head is turned, to the picture's right; the clips stay the same otherwise. Beyond 45°
             half of the face is hidden.
     """
@@ -97,6 +98,7 @@ class SynthConfig(Casting):
     difficulty: Difficulty = Difficulty()
     codec: Codec = "none"
     others: bool = False
+    ends: bool = False
     yaw: Annotated[float, Field(ge=-45, le=45, description="degrees; beyond 45 half of the face is hidden")] = 0.0
 
     def __post_init__(self):

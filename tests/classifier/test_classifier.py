@@ -315,7 +315,7 @@ def test_motion_of_another_size_is_refused():
         ({"image_size": 100}, r"even number of patches"),
         ({"width": 32, "heads": 3}, "width 32 cannot be shared among 3 heads"),
         ({"epochs": 0}, "epochs\n.*greater than or equal to 1"),
-        ({"pretrained": True}, "ViT-S/16 only"),
+        ({"init": "imagenet"}, "ViT-S/16 only"),
         ({"lr": float("nan")}, "lr\n.*finite"),
         ({"zoom": 1}, "zoom\n.*less than 1"),
         ({"precision": "bf8"}, "'fp32' or 'bf16'"),
@@ -334,7 +334,7 @@ def test_without_network_random_weights_and_one_line(monkeypatch, capsys):
     monkeypatch.setattr(imagenet, "try_to_load_from_cache", lambda *_, **__: None)
     monkeypatch.setattr(imagenet, "get_hf_file_metadata", unreachable)
     start = time.perf_counter()
-    assert resolve_for_device(ClassifierConfig(pretrained=True)) == ClassifierConfig(pretrained=False)
+    assert resolve_for_device(ClassifierConfig(init="imagenet")) == ClassifierConfig(init="random")
     assert time.perf_counter() - start < 1
     assert capsys.readouterr().err.splitlines() == [
         "no ImageNet weights of ViT-S/16 (Name or service not known): starting from random weights"
@@ -352,7 +352,7 @@ def test_weights_are_those_of_one_revision_and_hash(monkeypatch, tmp_path):
 
     monkeypatch.setattr(imagenet, "try_to_load_from_cache", cached)
     with pytest.raises(DataError, match=r"model\.safetensors: not timm's ImageNet weights \(SHA-256 [0-9a-f]{12}…\)"):
-        resolve_for_device(ClassifierConfig(pretrained=True))  # not random weights instead
+        resolve_for_device(ClassifierConfig(init="imagenet"))  # not random weights instead
     assert asked == [f"timm/{imagenet.VIT_SMALL_WEIGHTS}/model.safetensors@{imagenet.REVISION}"]
     monkeypatch.setattr(imagenet, "SHA256", hashlib.sha256(b"other weights").hexdigest())
     assert imagenet.pretrained_weights() == file
@@ -363,7 +363,7 @@ def test_a_training_follows_its_settings_or_fails(monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr(training, "pretrained_weights", unreachable)
-    config = ClassifierConfig(image_size=96, pretrained=True)
+    config = ClassifierConfig(image_size=96, init="imagenet")
     with pytest.raises(OSError, match="no network"):
         fit_predict(config, torch.zeros(2, 2, 96, 96), torch.tensor([0, 1]), torch.zeros(1, 2, 96, 96), seed=0)
 
@@ -412,7 +412,7 @@ def test_imagenet_weights_are_loaded_and_their_colours_folded(tmp_path):
     original = timm.create_model(imagenet.VIT_SMALL_WEIGHTS, pretrained=False)
     file = tmp_path / "model.safetensors"
     safetensors.torch.save_file(original.state_dict(), file)
-    network = build_classifier(ClassifierConfig(image_size=96, pretrained=True), weights=file)
+    network = build_classifier(ClassifierConfig(image_size=96, init="imagenet"), weights=file)
     assert torch.equal(network.vit.blocks[5].mlp.fc1.weight, original.blocks[5].mlp.fc1.weight)
     kernel, colours = network.patch_embed.proj.weight, original.patch_embed.proj.weight
     torch.testing.assert_close(kernel, colours[:, :2] * 1.5)

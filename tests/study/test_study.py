@@ -169,18 +169,18 @@ def test_leaking_faces_are_those_of_the_clips(open_study, monkeypatch):
 
 
 def test_the_record_says_what_was_used_and_not_what_was_asked(open_study, monkeypatch, capsys):
-    """Without network, `pretrained: true` starts from random weights."""
+    """Without network, `init: imagenet` starts from random weights."""
 
     def unreachable():
         raise OSError("no network")
 
     monkeypatch.setattr("selfme_lib.classifier.training.pretrained_weights", unreachable)
-    asked = {"image_size": 32, "patch_size": 16, "depth": 12, "width": 384, "heads": 6, "pretrained": True}
+    asked = {"image_size": 32, "patch_size": 16, "depth": 12, "width": 384, "heads": 6, "init": "imagenet"}
     study = open_study(classifier=asked, data={"subjects": 2, "clips": 2})
     (result,) = study.evaluate([Row("truth", motion="truth", bspline=False)])
     (row,) = read_json(study.record([result]))["rows"]
     assert row["used"]["devices"] == ["cpu"]
-    assert row["used"]["classifier"]["pretrained"] is False and row["used"]["classifier"]["width"] == 384
+    assert row["used"]["classifier"]["init"] == "random" and row["used"]["classifier"]["width"] == 384
     assert "starting from random weights" in capsys.readouterr().err
 
 

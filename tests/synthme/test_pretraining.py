@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.synthme import render_pairs
 from selfme_lib.synthme import pretraining as module
+from selfme_lib.synthme import render_pairs
 
+BLACK = np.zeros((32, 32, 3))
 REQUEST = {"pairs_per_identity": 2, "size": 32, "seed": 1}
 
 
@@ -84,11 +85,11 @@ def test_unit_motions_are_those_of_the_states_that_are_rendered(world, monkeypat
     for row, (person, pair) in zip(found, [(3, 0), (3, 1), (3, 2), (3, 3), (5, 0), (5, 1), (5, 2), (5, 3)]):
         renderer, shown = renderers[person], []
         monkeypatch.setattr(
-            renderer, "render", lambda expression, pose, *, shot: shown.append(expression) or np.zeros((32, 32, 3))
+            renderer, "render", lambda expression, _pose, *, shot, shown=shown: shown.append(expression) or BLACK
         )
         module.draw_pair(renderer, module._generator(1, person, pair))
         before, after = (state.action_units for state in shown)
         for unit, motion in zip(module.MOVING_UNITS, row):
             change = np.subtract(after.get(unit, (0, 0)), before.get(unit, (0, 0)))
             np.testing.assert_array_equal(np.sign(motion), np.sign(change).astype(np.float32))
-    assert 0.1 < np.abs(found).max(axis=(1, 2)).min() and np.abs(found).max() < 2.5 * module.LARGEST_PEAK
+    assert np.abs(found).max(axis=(1, 2)).min() > 0.1 and np.abs(found).max() < 2.5 * module.LARGEST_PEAK
