@@ -4,6 +4,10 @@ The motion is cut into $N$ patches, each flattened and projected to $D$ numbers,
 token is prepended, position embeddings are added, and a transformer encoder follows. The encoded class token goes through a
 layer norm and an MLP with one hidden layer, $\hat y = MLP(LN(z_{cls}))$ (Eq 15).
 
+Every patch goes through the same projection, so a class token has to learn from products of content and position where on the
+face something moves, which takes it tens of thousands of motions. `pool="all"` reads every token in its place instead, through
+one linear map, $\hat y = MLP(R\,[z_1; \dots; z_N])$, as a linear model on cells does; ours, not the paper's.
+
 The encoder is timm's: any `VisionTransformer` of its own will do, and every step between patches and class token is its own code.
 
 Motions are `b 2 h w`, x first, in pixels of their own lattice.
@@ -39,6 +43,8 @@ class ClassifierConfig:
         depth, width, heads: of the encoder.
         init: weights to start from: `random`; those of `pretraining`, by `motion` (masked, no labels) or by `units` (action
             units); or `imagenet` (ViT-S/16 only).
+        trained: `all` weights, the `last` block and what follows it, or the `head` alone, see `frozen`.
+        pool: what the head reads: the `class` token, as in the paper, or `all` patch tokens, each in its place.
         epochs, batch_size: fixed; the last epoch counts.
         lr: the initial learning rate, or the peak of the one-cycle schedule.
         schedule: `exponential` multiplies `lr` by `lr_decay` after each epoch; `one-cycle` rises and falls once.
@@ -66,6 +72,8 @@ class ClassifierConfig:
     width: Annotated[int, Field(ge=1, le=4096, description="weights grow with its square")] = 384
     heads: Annotated[int, Field(ge=1, le=64, description="they share the width")] = 6
     init: Init = "random"
+    trained: Literal["all", "last", "head"] = "all"
+    pool: Literal["class", "all"] = "class"
     epochs: Annotated[int, Field(ge=1, le=100_000, description="more take days")] = 60
     batch_size: Annotated[int, Field(ge=1, le=100_000, description="samples that are in memory at once")] = 32
     lr: Annotated[float, Field(gt=0, le=10, description="0 learns nothing, a larger step of Adam diverges")] = 1e-4
@@ -103,14 +111,22 @@ class SCViT(nn.Module):
             channels the third is the optical strain of the motion. Its patch embedding moves to `patch_embed`, so that
             `vit.forward_features` takes embedded patches.
         classes: number of classes.
-        input_scale: see `ClassifierConfig`.
+        input_scale, pool: see `ClassifierConfig`.
     """
 
-    def __init__(self, vit: VisionTransformer, *, classes: int = 3, input_scale: float = 1.0):
+    def __init__(
+        self,
+        vit: VisionTransformer,
+        *,
+        classes: int = 3,
+        input_scale: float = 1.0,
+        pool: Literal["class", "all"] = "class",
+    ):
         super().__init__()
         self.input_scale = input_scale
         self.patch_embed, vit.patch_embed = vit.patch_embed, nn.Identity()
         self.vit, width = vit, vit.num_features
+        self.read = nn.Linear(self.patch_embed.num_patches * width, width) if pool == "all" else None
         self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, classes))
 
     def embed_patches(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b n d"]:
@@ -124,9 +140,19 @@ class SCViT(nn.Module):
         """Class token prepended (t = n+1), position embeddings added, encoder, layer norm."""
         return self.vit.forward_features(patches)
 
+    def pool(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b d"]:
+        """What the head reads: the class token, or all patch tokens mapped to as many numbers."""
+        if self.read is None:
+            return self.vit.forward_head(tokens, pre_logits=True)
+        return self.read(tokens[:, self.vit.num_prefix_tokens :].flatten(1))
+
     def classify(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b k"]:
         r"""Eq 15: $\hat y = MLP(LN(z_{cls}))$; `encode` ends with the layer norm."""
-        return self.head(self.vit.forward_head(tokens, pre_logits=True))
+        return self.head(self.pool(tokens))
+
+    def describe(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b d"]:
+        """What the head reads of a motion."""
+        return self.pool(self.encode(self.embed_patches(motion)))
 
     def forward(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b k"]:
         return self.classify(self.encode(self.embed_patches(motion)))
@@ -158,4 +184,4 @@ def build_classifier(config: ClassifierConfig, *, classes: int = 3, weights: Pat
             in_chans=config.channels,
             num_classes=0,
         )
-    return SCViT(vit, classes=classes, input_scale=config.input_scale)
+    return SCViT(vit, classes=classes, input_scale=config.input_scale, pool=config.pool)

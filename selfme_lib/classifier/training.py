@@ -5,7 +5,7 @@ by looking at a test subject. Motions are `b 2 h w`, x first, in pixels of their
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
@@ -21,6 +21,7 @@ from selfme_lib.runtime.device import cpu_has_bfloat16, device_of, has_compiler,
 from selfme_lib.runtime.errors import DataError
 
 from .augmentation import augment
+from .checkpoint import load_pretrained
 from .imagenet import pretrained_weights
 from .network import ClassifierConfig, SCViT, build_classifier
 from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastive_loss
@@ -80,14 +81,13 @@ def train_classifier(
         raise ValueError(f"expected a motion of {config.image_size} x {config.image_size} px, got {size}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = build_classifier(
-            config, classes=classes, weights=pretrained_weights() if config.init == "imagenet" else None
-        )
+        model = begin_classifier(config, classes=classes)
     model.to(device).train()
     motion, targets = motion.to(device), labels.to(device)
     objective = compiled_classification_loss() if config.compile else classification_loss
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    learned = [weights for weights in trained_part(config, model) if weights.requires_grad]
+    optimiser = torch.optim.AdamW(learned, lr=config.lr, weight_decay=config.weight_decay, fused=True)
     steps = -(-len(motion) // config.batch_size)  # an epoch
     schedule: LRScheduler
     if config.schedule == "one-cycle":
@@ -108,6 +108,29 @@ def train_classifier(
         if after_epoch is not None:
             after_epoch(model)
     return model.eval()
+
+
+def begin_classifier(config: ClassifierConfig, *, classes: int) -> SCViT:
+    """The network as `config.init` says, before any training."""
+    if config.init in ("motion", "units"):
+        return load_pretrained(config, classes=classes)
+    return build_classifier(
+        config, classes=classes, weights=pretrained_weights() if config.init == "imagenet" else None
+    )
+
+
+def trained_part(config: ClassifierConfig, model: SCViT) -> Iterator[nn.Parameter]:
+    """The weights that `config.trained` names; all others are left as they are, and need no gradient."""
+    if config.trained == "all":
+        yield from model.parameters()
+        return
+    parts: list[nn.Module] = [model.head]
+    if config.trained == "last":
+        parts += [model.vit.blocks[-1], model.vit.norm, *filter(None, [model.read])]
+    chosen = {id(weights) for part in parts for weights in part.parameters()}
+    for weights in model.parameters():
+        weights.requires_grad_(id(weights) in chosen)
+        yield weights
 
 
 def epoch_order(labels: Int[Tensor, "n"], *, balanced: bool, generator: torch.Generator) -> Int[Tensor, "n"]:

@@ -17,7 +17,7 @@ TITLES: dict[Form, str] = {"plus": "SelfME+", "printed": "SelfME as printed", "l
 Amplified = Callable[[Frames, Frames, float], Flow]
 
 
-def motion_by(form: Form, *, checkpoint: Path | None = None, bspline: bool = True) -> Amplified:
+def motion_by(form: Form, *, checkpoint: Path | None = None, bspline: bool = True, device: str = "cpu") -> Amplified:
     r"""`motion(onset, apex, γ)`: a backward flow in pixels, at the frames' size.
 
     Learned forms are amplified as Eq 9 has it, before the exponential; Lucas and Kanade's flow, which knows neither, is
@@ -25,6 +25,7 @@ def motion_by(form: Form, *, checkpoint: Path | None = None, bspline: bool = Tru
 
     Args:
         checkpoint: of a learned form; by default the one that comes with the package.
+        device: where learned forms are computed; frames may lie elsewhere.
         bspline: B-spline and exponential; without them the dense motion is expanded bilinearly.
 
     Raises:
@@ -33,7 +34,7 @@ def motion_by(form: Form, *, checkpoint: Path | None = None, bspline: bool = Tru
     if form == "lucas-kanade":
         flow = CLASSICAL["lucas_kanade"]
         return lambda onset, apex, gamma: gamma * flow(onset, apex)
-    return amplified(load_estimator(checkpoint or SHIPPED_FORMS[form]), bspline=bspline)
+    return amplified(load_estimator(checkpoint or SHIPPED_FORMS[form], device=device), bspline=bspline)
 
 
 def amplified(estimator: Estimator, *, bspline: bool = True) -> Amplified:

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -98,6 +98,22 @@ def features(
 
 def pretrain(
     out: Annotated[Path, typer.Argument(help="Folder for faces, state and checkpoint.", show_default=False)],
+    stage: Annotated[
+        Literal["motion", "classifier"],
+        typer.Option(help="What is trained: a motion learner, or a classifier of motions."),
+    ] = "motion",
+    task: Annotated[
+        Literal["units", "motion"] | None,
+        typer.Option(help="Classifier: tell action units, or masked motion.", show_default="units"),
+    ] = None,
+    network: Annotated[
+        Literal["scvit", "vit-small", "off_apexnet", "ststnet"] | None,
+        typer.Option(help="Classifier: SCViT as shipped, ViT-S/16 (for GPUs), or a rival.", show_default="scvit"),
+    ] = None,
+    motion: Annotated[
+        str | None,
+        typer.Option(help="Classifier: whose motions; several by commas.", show_default="plus"),
+    ] = None,
     dataset: Annotated[
         Literal["synthme", "voxceleb"], typer.Option(help="Rendered people, or VoxCeleb's in --root.")
     ] = "synthme",
@@ -130,7 +146,12 @@ def pretrain(
         int | None,
         typer.Option(min=32, max=4096, help="Largest side of the frames in pixels.", show_default="256; plus: 128"),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps; plus: of its head network.")] = 1200,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10**8, help="Optimiser steps; plus: of its head network.", show_default="1200; classifier: 10000"
+        ),
+    ] = None,
     batch: Annotated[
         int | None,
         typer.Option(min=1, max=4096, help="Pairs per step and process; fewer of large frames.", show_default="8"),
@@ -147,7 +168,31 @@ def pretrain(
         Literal["32-true", "bf16-mixed", "16-mixed"], typer.Option(help="Precision of the networks.")
     ] = "32-true",
 ) -> None:
-    """Train a motion learner from scratch, as the shipped one was. The same command resumes."""
+    """Train a motion learner or a classifier from scratch, as the shipped ones were. The same command resumes."""
+    if stage == "classifier":
+        given: dict[str, Any] = {
+            "dataset": dataset != "synthme",
+            "root": root,
+            "form": form != "selfme",
+            "perceptual": perceptual,
+        }
+        given |= {"size": size, "nodes": nodes > 1, "devices": devices > 1, "precision": precision != "32-true"}
+        if wrong := [name for name, value in given.items() if value]:
+            raise UsageError(f"--{wrong[0]}: is of --stage motion; leave it out")
+        return _pretrain_classifier(
+            out,
+            network=network or "scvit",
+            task=task or "units",
+            motions=(motion or "plus").split(","),
+            people={} if persons is None else {"persons": persons},
+            pairs=pairs,
+            training={"steps": steps, "batch_size": batch},
+            seed=seed,
+            accelerator=accelerator,
+        )
+    if wrong := [name for name, value in {"task": task, "network": network, "motion": motion}.items() if value]:
+        raise UsageError(f"--{wrong[0]}: is of the classifier; add --stage classifier")
+    steps = steps or 1200
     if dataset == "voxceleb" and root is None:
         raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
     if dataset == "synthme" and root is not None:
@@ -219,3 +264,25 @@ def pretrain(
     path = train(out, config, fabric=fabric)
     if fabric.global_rank == 0:
         print(path, file=sys.stderr)
+
+
+def _pretrain_classifier(
+    out: Path,
+    *,
+    network: str,
+    task: str,
+    motions: list[str],
+    people: dict[str, int],
+    pairs: int,
+    training: dict[str, int | None],
+    seed: int,
+    accelerator: str,
+) -> None:
+    from selfme_lib.runtime.device import DEVICE
+    from selfme_lib.runtime.settings import from_plain
+    from selfme_lib.study.classifier_pretraining import ClassifierRecipe, pretrain_classifier
+
+    given = {name: value for name, value in training.items() if value is not None}
+    values = {"network": network, "motions": [name.strip() for name in motions], "pairs": pairs, **people}
+    recipe = from_plain(ClassifierRecipe, {**values, "training": {"task": task, "seed": seed, **given}})
+    print(pretrain_classifier(out, recipe, device=DEVICE if accelerator == "auto" else accelerator), file=sys.stderr)

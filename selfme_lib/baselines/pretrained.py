@@ -1,0 +1,87 @@
+"""Small rivals with SCViT's pre-training, frozen and read by a linear model: is it the pre-training or SCViT?
+
+`PretrainedRival` takes a motion and gives as many numbers as the task has targets (see `classifier.pretraining`); `describe`
+gives what its last layer reads. The weights of those that come with the package are in `checkpoints`.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.kept import read_weights, write_weights
+
+from .inputs import flow_inputs
+from .off_apexnet import OFFApexNet
+from .ststnet import STSTNet
+
+SIDE = 28  # px, both papers'
+TYPICAL = (0.15, 0.15, 0.03)  # of u, v and strain in rendered faces: what they are divided by
+Small = Literal["off_apexnet", "ststnet"]
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+class PretrainedRival(nn.Module):
+    """Args: `method`, whose network at its paper's size; `targets` of the task."""
+
+    def __init__(self, method: Small, *, targets: int):
+        super().__init__()
+        self.method = method
+        self.network: OFFApexNet | STSTNet = (
+            OFFApexNet(size=SIDE, classes=targets) if method == "off_apexnet" else STSTNet(size=SIDE, classes=targets)
+        )
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that is the task's."""
+        layer = self.network.head[-1] if isinstance(self.network, OFFApexNet) else self.network.fc
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def describe(self, motion: Float[Tensor, "b 2 s s"]) -> Float[Tensor, "b d"]:
+        """What the last layer reads of each motion."""
+        strain = self.method == "ststnet"
+        inputs = flow_inputs(motion, SIDE, strain=strain)
+        inputs = inputs / inputs.new_tensor(TYPICAL[: inputs.shape[1]])[:, None, None]
+        read: list[Tensor] = []
+        hook = self.last.register_forward_pre_hook(lambda _layer, given: read.append(given[0]))
+        try:
+            self.network(inputs)
+        finally:
+            hook.remove()
+        return read[0]
+
+    def forward(self, motion: Float[Tensor, "b 2 s s"]) -> Float[Tensor, "b t"]:
+        return self.last(self.describe(motion))
+
+
+def save_rival(rival: PretrainedRival, path: Path | str, **origin: str) -> None:
+    """Write a network in half precision; `origin` says how its weights were made."""
+    weights = {name: value.half() if value.is_floating_point() else value for name, value in rival.state_dict().items()}
+    config = {"method": rival.method, "targets": rival.last.out_features}
+    write_weights(path, weights, {"config": json.dumps(config), **origin})
+
+
+@lru_cache(maxsize=4)
+def load_rival(path: Path) -> PretrainedRival:
+    """Read what `save_rival` wrote, in `eval` mode.
+
+    Raises:
+        DataError: the file is missing, damaged, or something else.
+    """
+    try:
+        weights, metadata = read_weights(path, sealed=False)
+        rival = PretrainedRival(**json.loads(metadata["config"]))
+        rival.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    except (DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path}: not a pre-trained rival ({str(error).splitlines()[0]}); give another file") from None
+    return rival.eval()
+
+
+def shipped(method: Small) -> Path:
+    """The file that comes with the package."""
+    return CHECKPOINTS / f"{method}.safetensors"

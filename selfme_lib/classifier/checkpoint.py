@@ -1,0 +1,67 @@
+"""Pre-trained classifiers on disk: safetensors in half precision, with the network's settings and the origin as metadata.
+
+`motion` and `units` come with the package; `selfme pretrain --stage classifier` makes others.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.kept import read_weights, write_weights
+
+from .network import ClassifierConfig, SCViT, build_classifier
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+SHIPPED = {"motion": CHECKPOINTS / "motion.safetensors", "units": CHECKPOINTS / "units.safetensors"}
+FORM = ("image_size", "patch_size", "channels", "depth", "width", "heads", "pool", "input_scale")
+"""Settings of `ClassifierConfig` that weights depend on."""
+
+
+def save_pretrained(network: SCViT, config: ClassifierConfig, path: Path | str, **origin: str) -> None:
+    """Write a network without its head's last layer, which is the task's; `origin` says how its weights were made."""
+    weights = {name: value.half() for name, value in network.state_dict().items() if not name.startswith("head.2.")}
+    form = {name: value for name, value in asdict(config).items() if name in FORM}
+    write_weights(path, weights, {"config": json.dumps(form), **origin})
+
+
+def form_of(path: Path | str) -> dict[str, int | float | str]:
+    """The settings with which a checkpoint was made.
+
+    Raises:
+        DataError: the file is missing, damaged, or no pre-trained classifier.
+    """
+    try:
+        form = json.loads(read_weights(path, sealed=False)[1]["config"])
+        return {name: form[name] for name in FORM}
+    except (DataError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not a checkpoint of a classifier ({error}); give another file") from None
+
+
+def load_pretrained(config: ClassifierConfig, *, classes: int = 3, path: Path | None = None) -> SCViT:
+    """The network of `config` with pre-trained weights but for its last layer, which is new.
+
+    Args:
+        path: of the checkpoint; by default what `config.init` names.
+
+    Raises:
+        UsageError: `config` describes another network.
+        DataError: the file is missing, damaged, or no pre-trained classifier.
+    """
+    path = path or SHIPPED[config.init]
+    form = form_of(path)
+    if wrong := {name: value for name, value in form.items() if getattr(config, name) != value}:
+        wanted = ", ".join(f"{name} {value}" for name, value in wrong.items())
+        raise UsageError(
+            f"classifier.init: the weights of {path.name} need {wanted}; change these settings or start random"
+        )
+    network = build_classifier(config, classes=classes)
+    weights = {name: value.float() for name, value in read_weights(path, sealed=False)[0].items()}
+    own = network.state_dict()
+    try:
+        network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.2.")}, **weights})
+    except RuntimeError as error:
+        raise DataError(f"{path}: not a checkpoint of this classifier ({str(error).splitlines()[0]})") from None
+    if broken := [name for name, value in weights.items() if not value.isfinite().all()]:
+        raise DataError(f"{path}: {broken[0]} holds numbers that are not finite; give another file")
+    return network
