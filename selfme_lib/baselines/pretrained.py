@@ -5,7 +5,6 @@ gives what its last layer reads. The weights of those that come with the package
 """
 
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +65,6 @@ def save_rival(rival: PretrainedRival, path: Path | str, **origin: str) -> None:
     write_weights(path, weights, {"config": json.dumps(config), **origin})
 
 
-@lru_cache(maxsize=4)
 def load_rival(path: Path) -> PretrainedRival:
     """Read what `save_rival` wrote, in `eval` mode.
 

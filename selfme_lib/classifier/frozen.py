@@ -6,7 +6,6 @@ penalty of `linear.LinearConfig`.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from selfme_lib.runtime.device import one_thread
+from selfme_lib.runtime.errors import UsageError
 
 from .checkpoint import SHIPPED, load_pretrained
 from .linear import LinearConfig, fit_predict_features
@@ -24,10 +24,20 @@ PENALTY = LinearConfig(c=0.1)
 """Chosen on choice people."""
 
 
-@lru_cache(maxsize=4)
-def trunk(config: ClassifierConfig, *, path: Path | None = None, device: str = "cpu") -> SCViT:
+def weights_of(config: ClassifierConfig) -> Path:
+    """The file that `config.init` names.
+
+    Raises:
+        UsageError: there is none for a network that is not to be trained.
+    """
+    if config.init not in SHIPPED:
+        raise UsageError(f"classifier.trained: head needs a pre-trained network; set init to {' or '.join(SHIPPED)}")
+    return SHIPPED[config.init]
+
+
+def trunk(config: ClassifierConfig, *, device: str = "cpu") -> SCViT:
     """The pre-trained network of these settings, in `eval` mode."""
-    return load_pretrained(config, path=path or SHIPPED[config.init]).to(device).eval()
+    return load_pretrained(config, path=weights_of(config)).to(device).eval()
 
 
 @one_thread()

@@ -30,6 +30,7 @@ VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/1
 
 
 Init = Literal["random", "motion", "units", "imagenet"]
+Trained = Literal["all", "last", "head"]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -72,7 +73,7 @@ class ClassifierConfig:
     width: Annotated[int, Field(ge=1, le=4096, description="weights grow with its square")] = 384
     heads: Annotated[int, Field(ge=1, le=64, description="they share the width")] = 6
     init: Init = "random"
-    trained: Literal["all", "last", "head"] = "all"
+    trained: Trained = "all"
     pool: Literal["class", "all"] = "class"
     epochs: Annotated[int, Field(ge=1, le=100_000, description="more take days")] = 60
     batch_size: Annotated[int, Field(ge=1, le=100_000, description="samples that are in memory at once")] = 32

@@ -18,7 +18,8 @@ from selfme_lib.runtime.device import device_of
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.synthme.truth import load_truth
 
-MOTION_METHODS = ("selfme", "tcae", *CLASSICAL, "truth")
+LEARNED = ("selfme", "plus", "printed")  # that of the profile, and two that come with the package
+MOTION_METHODS = (*LEARNED, "tcae", *CLASSICAL, "truth")
 BATCH = 16  # clips in memory at a time
 
 
@@ -39,10 +40,10 @@ def extract(
         method: one of `MOTION_METHODS`.
         clips: each with an apex.
         size: side of the square frames on which motion is measured.
-        learner: for `selfme`; in `eval` mode, on the device to compute on.
+        learner: for one of `LEARNED`; in `eval` mode, on the device to compute on.
         tcae: for `tcae`, likewise.
-        bspline: for `selfme`: expansion by B-spline and exponential (Eq 9), else bilinear.
-        gamma: amplification; for `selfme` before spline and exponential, for others a factor.
+        bspline: for a learned motion: expansion by B-spline and exponential (Eq 9), else bilinear.
+        gamma: amplification; for a learned motion before spline and exponential, for others a factor.
         root: for `truth`: the SynthME folder.
 
     Raises:
@@ -69,9 +70,9 @@ def _measure(
     method: str, learner: Estimator | None, tcae: TCAE | None, *, bspline: bool, gamma: float
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What measures the motion of a batch of onsets and apexes (n, 3, s, s), on the CPU afterwards. Arguments as in `extract`."""
-    if method == "selfme":
+    if method in LEARNED:
         if learner is None:
-            raise UsageError("motion method 'selfme' needs a motion learner")
+            raise UsageError(f"motion method {method!r} needs a motion learner")
         device = device_of(learner)  # spline and exponential are computed there too
 
         def learned(onset: Tensor, apex: Tensor) -> Tensor:

@@ -31,6 +31,12 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, description="random generators take 
 Side = Annotated[int, Field(ge=32, le=2048, description="motion is measured and rendered in px; smaller shows no face")]
 
 
+Method = Literal[
+    "zero", "tvl1", "tvl1_tuned", "farneback", "farneback_tuned", "dis", "dis_tuned", "lucas_kanade", "selfme", "plus", "printed",
+    "truth",
+]  # fmt: skip
+
+
 @dataclass(frozen=True, config=STRICT)
 class DataProfile:
     """Which clips.
@@ -136,7 +142,7 @@ class MotionProfile:
     augmentation: Augmentation | None
     gamma: Annotated[float, Field(ge=0, le=1_000, description="beyond it the face leaves the frame")]
     bspline: bool
-    methods: tuple[Literal["zero", "tvl1", "farneback", "dis", "selfme", "truth"], ...]
+    methods: tuple[Method, ...]
 
     def training(self, seed: int) -> TrainingConfig:
         """Of the fine-tuning."""

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
+from typing import Any
 
 from selfme_lib.baselines.rivals import RIVALS, Rival
 from selfme_lib.baselines.training import Moves
-from selfme_lib.classifier.network import ClassifierConfig
+from selfme_lib.classifier.network import ClassifierConfig, Init, Trained
 
 from .profiles import Profile
 
@@ -16,7 +17,13 @@ TITLES = {
     "tvl1": "TV-L1",
     "farneback": "Farneback",
     "dis": "DIS",
+    "lucas_kanade": "Lucas-Kanade",
+    "tvl1_tuned": "TV-L1 tuned",
+    "farneback_tuned": "Farneback tuned",
+    "dis_tuned": "DIS tuned",
     "selfme": "SelfME-motion",
+    "plus": "SelfME+",
+    "printed": "SelfME as printed",
     "truth": "true motion",
     "tcae": "TCAE-motion",
     "features": "given motion",
@@ -37,6 +44,7 @@ class Row:
         gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
         mirror: the extension of the loss that mirrors the right half.
         omega, tau: of the loss; None takes the profile's.
+        init, trained: of the classifier; None takes the profile's. A rival with an `init` is pre-trained and frozen.
         rival: another system instead of ViT or SCViT; linear: the linear yardstick instead.
     """
 
@@ -48,6 +56,8 @@ class Row:
     mirror: bool = False
     omega: float | None = None
     tau: float | None = None
+    init: Init | None = None
+    trained: Trained | None = None
     rival: Rival | None = None
     linear: bool = False
 
@@ -62,9 +72,17 @@ class Row:
         """The profile's classifier with what this row changes."""
         omega = config.omega if self.omega is None else self.omega
         tau = config.tau if self.tau is None else self.tau
-        return replace(config, omega=omega if self.sc else 0.0, tau=tau, mirror=self.mirror)
+        return replace(
+            config,
+            omega=omega if self.sc else 0.0,
+            tau=tau,
+            mirror=self.mirror,
+            init=self.init or config.init,
+            trained=self.trained or config.trained,
+        )
 
 
+LEARNED = ("selfme", "plus", "printed")  # motions that know B-spline and exponential
 _PlainRow = partial(Row, bspline=False, sc=False, gamma=1.0)  # nothing that SelfME adds
 MAJORITY = _PlainRow("majority class", motion="none")
 
@@ -106,7 +124,7 @@ def table_3(settings: Profile, methods: Sequence[str] | None = None) -> list[Row
     """
     given, known = settings.motion, settings.data.dataset == "synthme"
     return [
-        Row(f"{TITLES[name]}+{title}", name, bspline=name == "selfme" and given.bspline, sc=sc, gamma=given.gamma)
+        Row(f"{TITLES[name]}+{title}", name, bspline=name in LEARNED and given.bspline, sc=sc, gamma=given.gamma)
         for name in methods or given.methods
         if name != "truth" or known
         for sc, title in ((False, "ViT"), (True, "SCViT"))
@@ -118,6 +136,35 @@ def table_3_with_tcae(settings: Profile) -> list[Row]:
     if settings.data.dataset == "features":
         return [replace(row, gamma=1.0) for row in table_3(settings, ["features"])]
     return table_3(settings, ["tvl1", "tcae", "selfme"])
+
+
+def linear(settings: Profile, methods: Sequence[str]) -> list[Row]:
+    """The linear yardstick on each of the motions."""
+    return [_on_motion(settings, name, f"{TITLES[name]}, linear", linear=True) for name in methods]
+
+
+def pretrained(settings: Profile, methods: Sequence[str], init: Init = "units") -> list[Row]:
+    """SCViT pre-trained on motions of faces and frozen, on each of the motions."""
+    title = {"units": "SCViT by units", "motion": "SCViT by masked motion"}.get(init, f"SCViT by {init}")
+    return [
+        _on_motion(settings, name, f"{TITLES[name]}+{title}", init=init, trained="head", sc=False) for name in methods
+    ]
+
+
+def pretrained_rivals(settings: Profile, methods: Sequence[str]) -> list[Row]:
+    """The small networks with SCViT's pre-training by units, frozen likewise."""
+    return [
+        _on_motion(
+            settings, name, f"{TITLES[name]}+{RIVALS[small].title} by units", init="units", rival=rival(settings, small)
+        )
+        for small in CROSSED
+        for name in methods
+    ]
+
+
+def _on_motion(settings: Profile, name: str, title: str, **what: Any) -> Row:
+    given = settings.motion
+    return Row(title, name, bspline=name in LEARNED and given.bspline, gamma=given.gamma, **{"sc": False, **what})
 
 
 def table_4() -> list[Row]:

@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from selfme_lib.baselines import rivals, tcae, tcae_training
-from selfme_lib.classifier import linear
+from selfme_lib.baselines import pretrained, rivals, tcae, tcae_training
+from selfme_lib.classifier import frozen, linear
 from selfme_lib.classifier.linear import LinearConfig
 from selfme_lib.classifier.training import fit_predict, fit_predict_every_epoch, resolve_for_device
 from selfme_lib.data import Clip, dataset_fingerprint, images
@@ -168,6 +168,12 @@ class Study:
         """The motion learner of the profile, fine-tuned if the profile says so, or SelfME+."""
         return checkpoint.load_estimator(self.learner_file(), device=DEVICE)
 
+    def _estimator(self, method: str) -> checkpoint.Estimator:
+        """What measures a learned motion: the profile's learner, or one that comes with the package."""
+        if method == "selfme":
+            return self.learner()
+        return checkpoint.load_estimator(checkpoint.SHIPPED_FORMS[method], device=DEVICE)
+
     def learner_file(self) -> Path:
         """The checkpoint of `learner`; it exists afterwards. A fine-tuning that was killed resumes.
 
@@ -216,8 +222,8 @@ class Study:
 
         The learned motion is amplified before B-spline and exponential. Other motions have neither: $\gamma$ multiplies them.
         """
-        learned = method == "selfme"
-        if learned and learned_by_folds(self) and not self.held_out:
+        learned = method in extraction.LEARNED
+        if method == "selfme" and learned_by_folds(self) and not self.held_out:
             return out_of_fold(self, lambda study: study.motion(method, bspline=bspline, gamma=gamma))
 
         def compute() -> Tensor:
@@ -225,7 +231,7 @@ class Study:
                 method,
                 self.clips,
                 size=self.settings.data.size,
-                learner=self.learner() if learned else None,
+                learner=self._estimator(method) if learned else None,
                 tcae=tcae.load(self.tcae_file(), device=DEVICE) if method == "tcae" else None,
                 bspline=bspline,
                 gamma=gamma if learned else 1.0,
@@ -240,8 +246,9 @@ class Study:
         cause: dict[str, Any] = {"clips": self._clips_key, "size": self.settings.data.size, "device": DEVICE}
         if method == "tcae":
             cause["tcae"] = self._tcae_key
-        if method == "selfme":
-            cause |= {"bspline": bspline, "gamma": gamma, "learner": self._learner_key}
+        if method in extraction.LEARNED:
+            key = self._learner_key if method == "selfme" else _shipped_key(checkpoint.SHIPPED_FORMS[method])
+            cause |= {"bspline": bspline, "gamma": gamma, "learner": key}
         return self.run.fields / f"{method}-{fingerprint(code=extraction, **cause)}.npy"
 
     def inputs(self, row: Row) -> Float[Tensor, "n c h w"]:
@@ -261,7 +268,32 @@ class Study:
                 )
             study = self.changed(motion={"frames": "clips"})
         motion = study.motion(row.motion, bspline=row.bspline, gamma=row.gamma)
-        return resize_flow(motion, (side, side)) if row.rival is None else rival_inputs.from_motion(row.rival, motion)
+        if row.rival is not None and row.init is None:
+            return rival_inputs.from_motion(row.rival, motion)
+        if row.linear:
+            return resize_flow(motion, (side, side))
+        return self._described(row, resize_flow(motion, (side, side)))
+
+    def _described(self, row: Row, motion: Float[Tensor, "n 2 s s"]) -> Float[Tensor, "n c h w"]:
+        """The motions themselves, or what a frozen network says of them, computed once."""
+        config = row.classifier(self.settings.classifier)
+        if row.rival is not None:
+            path = pretrained.shipped(cast(pretrained.Small, row.rival.method))
+        elif config.trained == "head":
+            path = frozen.weights_of(config)
+        else:
+            return motion
+        key = fingerprint(
+            code=[frozen, pretrained], form=config if row.rival is None else {}, weights=path, motion=motion
+        )
+
+        def compute() -> Tensor:
+            network = (
+                frozen.trunk(config, device=DEVICE) if row.rival is None else pretrained.load_rival(path).to(DEVICE)
+            )
+            return frozen.describe(network.describe, motion, device=DEVICE)
+
+        return stored_array(self.run.fields / f"described-{key}.npy", compute)
 
     def experiments(
         self, row: Row, *, protocol: Protocol = "loso", pool: Executor | None = None, every_epoch: bool = False
@@ -276,8 +308,11 @@ class Study:
         settings = self.settings
         config: Any
         predict: Callable[..., Tensor]
+        fixed = row.linear or self._is_frozen(row)
         if row.linear:
             config, predict = LinearConfig(), linear.fit_predict
+        elif fixed:
+            config, predict = frozen.PENALTY, frozen.fit_predict
         elif row.rival is None:  # resolved once: all folds start alike
             config = ask(pool, resolve_for_device, row.classifier(settings.classifier), ask(pool, local_device))
             predict = fit_predict_every_epoch if every_epoch else fit_predict
@@ -291,11 +326,17 @@ class Study:
             held_out = {"fresh": sorted(set(others))}
             labels, people = [*labels, *self.fresh.labels.tolist()], [*people, *others]
             names += [clip.name for clip in self.fresh.clips]
-        seeds = range(settings.seed, settings.seed + (1 if row.linear else settings.evaluation.seeds))
+        seeds = range(settings.seed, settings.seed + (1 if fixed else settings.evaluation.seeds))
         return [
             Experiment(config, seen, labels, people, names, seed, predict, settings.data.classes, held_out)
             for seed in seeds
         ]
+
+    def _is_frozen(self, row: Row) -> bool:
+        """Whether only a linear model is trained, which has one solution, whatever the seed."""
+        if row.rival is not None:
+            return row.init is not None
+        return not row.linear and row.classifier(self.settings.classifier).trained == "head"
 
     def _with_fresh(self, row: Row) -> Float[Tensor, "n c h w"]:
         """The inputs of this study's clips, to train on, and behind them those of the fresh people's."""
@@ -404,7 +445,12 @@ class Study:
         """Fingerprint of the motion learner."""
         motion, size = self.settings.motion, self.settings.data.size
         if not motion.steps:
-            return fingerprint(code=[motion_learner, face_prior], checkpoint=self._start)
+            return _shipped_key(self._start)
         frames = self._faces_key if motion.frames == "rendered" else [dataset_fingerprint(seen_clips(self)), size]
         cause = {"training": motion.training(self.settings.seed), "frames": frames, "device": DEVICE}
         return fingerprint(code=[motion_training, images], checkpoint=self._start, **cause)
+
+
+def _shipped_key(path: Path) -> str:
+    """Fingerprint of an estimator that is used as it is."""
+    return fingerprint(code=[motion_learner, face_prior], checkpoint=path)

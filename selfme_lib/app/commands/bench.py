@@ -1,4 +1,4 @@
-"""Commands that measure: `selfme bench motion`, `train`, `synth`, `difficulty`."""
+"""Commands that measure: `selfme bench motion`, `recognition`, `train`, `synth`, `difficulty`."""
 
 import sys
 from pathlib import Path
@@ -225,3 +225,49 @@ def bench_difficulty(
 
 def _between(ends: "list[float]") -> str:
     return f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+
+
+def bench_recognition(
+    people: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=200,
+            help="So many people of each population, for a quick check.",
+            show_default="24 and 200 fresh",
+        ),
+    ] = None,
+    protocol: Annotated[
+        Literal["loso", "fresh", "both"],
+        typer.Option(help="Leave one subject out, or train on them and test on fresh people."),
+    ] = "both",
+    rows: Annotated[
+        str,
+        typer.Option(help="By commas: linear, units, masked, small, rivals, table1, table3, table4, figure4."),
+    ] = "linear,units",
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings of every fold of what is trained.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Which motion and which classifier recognise rendered expressions of people on whom nothing was chosen."""
+    from selfme_lib.bench.recognition import bench_recognition as measure
+    from selfme_lib.bench.recognition import recognition_study
+
+    study = recognition_study(people=people, seeds=seeds, workers=workers)
+    asked = [name.strip() for name in rows.split(",")]
+    measured = measure(study, protocols=("loso", "fresh") if protocol == "both" else (protocol,), rows=asked)
+    if as_json:
+        print_json(measured)
+        return
+    table = [
+        [
+            row["name"],
+            row["protocol"],
+            f"{row['uf1']:.3f}{_between(row['uf1_interval'])}",
+            f"{row['uar']:.3f}",
+            f"{row['seconds']:.1f}",
+        ]
+        for row in measured["rows"]
+    ]
+    print_table(["row", "protocol", "UF1, 95 %", "UAR", "s"], table)
+    print(f"{measured['people']} people, {measured['clips']} clips")

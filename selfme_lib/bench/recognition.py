@@ -1,0 +1,127 @@
+"""Which motion and which classifier recognise rendered expressions, by two protocols: one subject left out, and fresh people.
+
+The people are those of world home (`synthme-2`). What is expensive, faces, motions and folds, is kept under the project's folder
+of data, and the same call resumes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfme_lib.evaluation import calibration
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.paths import DATA
+from selfme_lib.study import rows as tables
+from selfme_lib.study.classifier_pretraining import SCVIT
+from selfme_lib.study.profiles import Profile
+from selfme_lib.study.results import Protocol, Result
+from selfme_lib.study.rows import Row
+from selfme_lib.study.study import Study
+
+MOTIONS = (
+    "plus", "printed", "lucas_kanade", "tvl1", "tvl1_tuned", "farneback", "farneback_tuned", "dis_tuned", "truth",
+)  # fmt: skip
+TRAINED_ON, TESTED_ON, CLIPS = 24, 200, 12
+FORM = ("image_size", "patch_size", "depth", "width", "heads", "pool", "input_scale")
+RowSet = Callable[[Profile], list[Row]]
+
+
+def _rivals(settings: Profile) -> list[Row]:
+    """Table 2's without LBP-TOP, which looks at whole clips, and the two that need TCAE or frames of any other kind."""
+    return [row for row in tables.table_2(settings) if row.rival is not None and row.rival.sees.startswith("flow")]
+
+
+ROW_SETS: dict[str, RowSet] = {
+    "linear": lambda settings: tables.linear(settings, MOTIONS),
+    "units": lambda settings: tables.pretrained(settings, MOTIONS, "units"),
+    "masked": lambda settings: tables.pretrained(settings, ("plus", "truth"), "motion"),
+    "small": lambda settings: tables.pretrained_rivals(settings, ("plus", "farneback_tuned", "truth")),
+    "table1": tables.table_1,
+    "rivals": _rivals,
+    "table3": lambda settings: tables.table_3(settings, MOTIONS),
+    "table4": lambda settings: tables.table_4(),
+    "figure4": lambda settings: [row for some in tables.figure_4(settings) for row in some],
+}
+"""Names of rows for `--rows`."""
+DEFAULT = ("linear", "units")
+
+
+def recognition_study(
+    *, people: int | None = None, seeds: int = 5, workers: int = 2, folder: Path | None = None
+) -> Study:
+    """The study behind the benchmark: the quick profile on synthme-2, SelfME+ and a pre-trained SCViT.
+
+    Args:
+        people: so many of the people to train on, and so many fresh ones; by default all.
+        seeds: trainings of every fold of what is trained.
+        workers: processes.
+        folder: of the run, by default kept under the project's data.
+    """
+    some = TRAINED_ON if people is None else min(people, TRAINED_ON)
+    data = {"version": "synthme-2", "subjects": some, "clips": CLIPS, "first_identity": 0, "ends": True}
+    motion = {"checkpoint": "plus", "steps": 0, "methods": ["plus"]}
+    evaluation = {"seeds": seeds, "workers": workers, "fresh": TESTED_ON if people is None else min(people, TESTED_ON)}
+    classifier = {name: getattr(SCVIT, name) for name in FORM} | {"init": "units", "trained": "last"}
+    run = folder or DATA / "recognition"
+    return Study.open("quick", run, data=data, motion=motion, classifier=classifier, evaluation=evaluation)
+
+
+def bench_recognition(
+    study: Study,
+    *,
+    protocols: Sequence[Protocol] = ("loso", "fresh"),
+    rows: Sequence[str] = DEFAULT,
+) -> dict[str, Any]:
+    """Evaluate rows by protocols.
+
+    Args:
+        study: from `recognition_study`.
+        rows: of `ROW_SETS`.
+
+    Returns:
+        `people` and `clips`, how many are predicted by all protocols together; and `rows`, each with `name`, `motion`,
+        `classifier`, `protocol`, `uf1` and `uar` with their intervals, `seconds` (of all folds of a training), `ece` with its
+        interval before and after temperature, and `seeds`.
+
+    Raises:
+        UsageError: there are no such rows.
+    """
+    if unknown := [name for name in rows if name not in ROW_SETS]:
+        raise UsageError(f"--rows {unknown[0]}: one of {', '.join(ROW_SETS)}")
+    wanted = [row for name in rows for row in ROW_SETS[name](study.settings)]
+    results = [study.evaluate(wanted, protocol=protocol) for protocol in protocols]
+    firsts = [some[0].records[0] for some in results]
+    return {
+        "people": sum(first["n_subjects"] for first in firsts),
+        "clips": sum(first["n_clips"] for first in firsts),
+        "rows": [row_record(result) for some in results for result in some],
+    }
+
+
+def row_record(result: Result) -> dict[str, Any]:
+    """A row as the benchmark prints it."""
+    uf1, *uf1_interval = result.score("uf1")
+    uar, *uar_interval = result.score("uar")
+    table = replace(result, records=result.records[:1]).predictions
+    table = table.assign(**{f"p{k}": values for k, values in enumerate(np.array(table["probabilities"].tolist()).T)})
+    raw, tempered = (calibration.expected_calibration_error(one) for one in (table, calibration.calibrate(table)))
+    return {
+        "name": result.row.name,
+        "motion": result.row.motion,
+        "classifier": result.row.classifier_name,
+        "protocol": result.protocol,
+        "uf1": uf1,
+        "uf1_interval": uf1_interval,
+        "uar": uar,
+        "uar_interval": uar_interval,
+        "seconds": float(np.mean([sum(seconds.values()) for seconds in result.fold_seconds])),
+        "seeds": len(result.records),
+        "ece": raw[0],
+        "ece_interval": list(raw[1:]),
+        "ece_tempered": tempered[0],
+        "ece_tempered_interval": list(tempered[1:]),
+        "aurc": calibration.area_under_risk(table),
+    }
