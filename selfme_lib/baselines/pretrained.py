@@ -1,7 +1,7 @@
 """Small rivals with SCViT's pre-training, frozen and read by a linear model: is it the pre-training or SCViT?
 
-`PretrainedRival` takes a motion and gives as many numbers as the task has targets (see `classifier.pretraining`); `describe`
-gives what its last layer reads. The weights of those that come with the package are in `checkpoints`.
+`PretrainedRival` takes a motion and gives as many numbers as the task has targets (see `classifier.pretraining`);
+`describe_regions` gives what its last layer reads. The weights of those that come with the package are in `checkpoints`.
 """
 
 import json
@@ -41,8 +41,8 @@ class PretrainedRival(nn.Module):
         assert isinstance(layer, nn.Linear)
         return layer
 
-    def describe(self, motion: Float[Tensor, "b 2 s s"]) -> Float[Tensor, "b d"]:
-        """What the last layer reads of each motion."""
+    def describe_regions(self, motion: Float[Tensor, "b 2 s s"]) -> Float[Tensor, "b 1 d"]:
+        """What the last layer reads of each motion, as of one region: the whole face."""
         strain = self.method == "ststnet"
         inputs = flow_inputs(motion, SIDE, strain=strain)
         inputs = inputs / inputs.new_tensor(TYPICAL[: inputs.shape[1]])[:, None, None]
@@ -52,10 +52,10 @@ class PretrainedRival(nn.Module):
             self.network(inputs)
         finally:
             hook.remove()
-        return read[0]
+        return read[0][:, None]
 
     def forward(self, motion: Float[Tensor, "b 2 s s"]) -> Float[Tensor, "b t"]:
-        return self.last(self.describe(motion))
+        return self.last(self.describe_regions(motion)[:, 0])
 
 
 def save_rival(rival: PretrainedRival, path: Path | str, **origin: str) -> None:

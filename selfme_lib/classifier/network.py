@@ -30,7 +30,7 @@ VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/1
 
 
 Init = Literal["random", "motion", "units", "imagenet"]
-Trained = Literal["all", "last", "head"]
+Trained = Literal["all", "last", "head", "linear"]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -44,7 +44,8 @@ class ClassifierConfig:
         depth, width, heads: of the encoder.
         init: weights to start from: `random`; those of `pretraining`, by `motion` (masked, no labels) or by `units` (action
             units); or `imagenet` (ViT-S/16 only).
-        trained: `all` weights, the `last` block and what follows it, or the `head` alone, see `frozen`.
+        trained: `all` weights; the `last` block and what follows it; the `head` alone; or a `linear` model instead of
+            the head. For the last two see `frozen`.
         pool: what the head reads: the `class` token, as in the paper, or `all` patch tokens, each in its place.
         epochs, batch_size: fixed; the last epoch counts.
         lr: the initial learning rate, or the peak of the one-cycle schedule.
@@ -151,9 +152,16 @@ class SCViT(nn.Module):
         r"""Eq 15: $\hat y = MLP(LN(z_{cls}))$; `encode` ends with the layer norm."""
         return self.head(self.pool(tokens))
 
-    def describe(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b d"]:
-        """What the head reads of a motion."""
-        return self.pool(self.encode(self.embed_patches(motion)))
+    def describe_regions(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b r d"]:
+        """What the head reads of each of the face's four regions; their sum is what it reads. Of a class token, r is 1."""
+        tokens = self.encode(self.embed_patches(motion))
+        if self.read is None:
+            return self.pool(tokens)[:, None]
+        rows, columns = self.patch_embed.grid_size
+        weight = self.read.weight.unflatten(1, (2, rows // 2, 2, columns // 2, -1))  # (d, 2, s/2, 2, s/2, d)
+        patches = tokens[:, self.vit.num_prefix_tokens :].unflatten(1, (2, rows // 2, 2, columns // 2))
+        regions = torch.einsum("bixjyc,dixjyc->bijd", patches, weight).flatten(1, 2)  # (b, 4, d)
+        return regions + self.read.bias / 4
 
     def forward(self, motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b k"]:
         return self.classify(self.encode(self.embed_patches(motion)))

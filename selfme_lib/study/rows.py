@@ -146,9 +146,7 @@ def linear(settings: Profile, methods: Sequence[str]) -> list[Row]:
 def pretrained(settings: Profile, methods: Sequence[str], init: Init = "units") -> list[Row]:
     """SCViT pre-trained on motions of faces and frozen, on each of the motions."""
     title = {"units": "SCViT by units", "motion": "SCViT by masked motion"}.get(init, f"SCViT by {init}")
-    return [
-        _on_motion(settings, name, f"{TITLES[name]}+{title}", init=init, trained="head", sc=False) for name in methods
-    ]
+    return [_on_motion(settings, name, f"{TITLES[name]}+{title}", init=init, trained="linear") for name in methods]
 
 
 def pretrained_rivals(settings: Profile, methods: Sequence[str]) -> list[Row]:

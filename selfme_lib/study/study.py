@@ -279,7 +279,7 @@ class Study:
         config = row.classifier(self.settings.classifier)
         if row.rival is not None:
             path = pretrained.shipped(cast(pretrained.Small, row.rival.method))
-        elif config.trained == "head":
+        elif config.trained in ("head", "linear"):
             path = frozen.weights_of(config)
         else:
             return motion
@@ -291,7 +291,7 @@ class Study:
             network = (
                 frozen.trunk(config, device=DEVICE) if row.rival is None else pretrained.load_rival(path).to(DEVICE)
             )
-            return frozen.describe(network.describe, motion, device=DEVICE)
+            return frozen.describe(network.describe_regions, motion, device=DEVICE)
 
         return stored_array(self.run.fields / f"described-{key}.npy", compute)
 
@@ -313,6 +313,8 @@ class Study:
             config, predict = LinearConfig(), linear.fit_predict
         elif fixed:
             config, predict = frozen.PENALTY, frozen.fit_predict
+        elif row.rival is None and row.classifier(settings.classifier).trained == "head":
+            config, predict = row.classifier(settings.classifier), frozen.fit_predict_head
         elif row.rival is None:  # resolved once: all folds start alike
             config = ask(pool, resolve_for_device, row.classifier(settings.classifier), ask(pool, local_device))
             predict = fit_predict_every_epoch if every_epoch else fit_predict
@@ -336,7 +338,7 @@ class Study:
         """Whether only a linear model is trained, which has one solution, whatever the seed."""
         if row.rival is not None:
             return row.init is not None
-        return not row.linear and row.classifier(self.settings.classifier).trained == "head"
+        return not row.linear and row.classifier(self.settings.classifier).trained == "linear"
 
     def _with_fresh(self, row: Row) -> Float[Tensor, "n c h w"]:
         """The inputs of this study's clips, to train on, and behind them those of the fresh people's."""
