@@ -7,8 +7,8 @@ logistic regression with the penalty of `linear.LinearConfig`; `fit_predict_head
 $$e^i_\alpha = P z^i_\alpha, \qquad \hat y = MLP\Big(\sum_\alpha e^i_\alpha\Big), \qquad
   L_c = L_{cls} + \omega L_{sc}(e),$$
 
-with $z_\alpha$ what is read of region $\alpha$ and $P$ learned, because the symmetric contrastive loss needs embeddings of regions
-that can still change: those of the patches are frozen.
+with $z_\alpha$ what is read of region $\alpha$ and $P$ learned, because the symmetric contrastive loss needs embeddings of
+regions that can still change: those of the patches are frozen.
 """
 
 from collections.abc import Callable

@@ -346,7 +346,8 @@ class Study:
             raise UsageError(f"protocol fresh: {row.name} looks at whole clips, of which fresh people have two frames")
         if learned_by_folds(self):
             raise UsageError("protocol fresh: motion.frames is folds, and there is one fold; set it to rendered")
-        return torch.cat([self.inputs(row), self.fresh.inputs(row)])
+        fresh = self.fresh  # refused before anything is read
+        return torch.cat([self.inputs(row), fresh.inputs(row)])
 
     def evaluate(self, rows: Sequence[Row], *, protocol: Protocol = "loso") -> list[Result]:
         """Every row with every seed of the profile.

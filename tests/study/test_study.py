@@ -380,3 +380,46 @@ def test_the_five_emotions_of_casme2_go_from_the_frames_to_the_tables(open_study
     assert {len(one["probabilities"]) for result in results[1:] for one in result.records[0]["predictions"]} == {5}
     with pytest.raises(UsageError, match="synthme in 5 classes: every data set has 3, casme2 also 5"):
         open_study(data={"classes": 5})
+
+
+def synthme_2(**sections):
+    data = {"version": "synthme-2", "ends": True, "subjects": 3, "clips": 4}
+    return {**sections, "data": data}
+
+
+def test_the_protocol_fresh_trains_on_the_study_and_tests_on_people_of_their_own(open_study):
+    study = open_study(**synthme_2(), evaluation={"fresh": 2})
+    row = Row("linear", motion="farneback", linear=True)
+    with pytest.raises(UsageError, match="fresh people are seen once"):
+        _ = study.fresh.clips
+    (fresh,) = study.evaluate([row], protocol="fresh")
+    (own,) = study.evaluate([row])
+    assert sorted(set(fresh.predictions["subject"])) == ["fresh-01", "fresh-02"]
+    assert sorted(set(own.predictions["subject"])) == ["01", "02", "03"]
+    assert (fresh.protocol, own.protocol, len(fresh.records[0]["predictions"])) == ("fresh", "loso", 8)
+    study.record([fresh])
+    study.record([own])
+    kept = read_json(study.run.metrics)["rows"]
+    assert [one["settings"]["protocol"] for one in kept] == ["fresh", "loso"]
+
+
+def test_what_cannot_have_fresh_people_is_refused(open_study, tmp_path):
+    clip = table_2(open_study().settings)[0]
+    with pytest.raises(UsageError, match="LBP-TOP looks at whole clips"):
+        open_study(**synthme_2(), evaluation={"fresh": 2}).evaluate([clip], protocol="fresh")
+    elsewhere = open_study(data={"root": str(tmp_path)})
+    with pytest.raises(UsageError, match="only rendered SynthME has"):
+        elsewhere.evaluate([Row("x")], protocol="fresh")
+    leaking = open_study(evaluation={"leaks": ["epoch"]})
+    with pytest.raises(UsageError, match="would not be fresh"):
+        leaking.evaluate([Row("x")], protocol="fresh")
+
+
+def test_the_three_forms_of_motion_are_methods_of_a_study(open_study, monkeypatch):
+    study = open_study(**synthme_2(), motion={"checkpoint": "plus"})
+    plus = study.motion("plus")
+    assert torch.equal(study.motion("selfme"), plus)  # the profile's learner is the same one
+    printed = study.motion("printed")
+    assert plus.shape == printed.shape and not torch.equal(plus, printed)
+    with pytest.raises(UsageError, match=r"motion.steps: plus is learned in closed form"):
+        study.changed(motion={"steps": 3}).motion("selfme")
