@@ -7,6 +7,13 @@ $$H = ReLU\Big(\sum_d \big(\tfrac1N \textstyle\sum_i \partial y_c / \partial A_{
 Which layer's tokens are the map $A$ matters. After the last block only the class token is read, so the gradient at every patch
 token is exactly zero there and the map is empty. The last layer where patches still matter is the last block's first layer
 norm, before its attention.
+
+A classifier that reads all tokens in their places (`pool="all"`, see `network`) with a linear model behind them needs no such
+weighting: its logit is a sum over patches, and `evidence` gives each patch's share of it,
+
+$$y_c(\Phi) - y_c(0) = \sum_i \left\langle R_i^\top w_c,\; z_i(\Phi) - z_i(0) \right\rangle, \qquad H = ReLU(\text{share}),$$
+
+which is HiResCAM (R. L. Draelos, L. Carin, 2020) measured from the face that does not move.
 """
 
 import torch
@@ -42,6 +49,30 @@ def grad_cam(model: SCViT, motion: Float[Tensor, "b 2 h w"], target: Int[Tensor,
     finally:
         hook.remove()
     return LayerAttribution.interpolate(heat, motion.shape[-2:], "bilinear").squeeze(1).detach().to(motion.device)
+
+
+@torch.inference_mode()
+def evidence(model: SCViT, motion: Float[Tensor, "b 2 h w"], direction: Float[Tensor, "b d"]) -> Float[Tensor, "b h w"]:
+    """What in the motion moves the description of the face in a direction, such as that of a class's weights; at least 0.
+
+    Args:
+        model: with `pool="all"`.
+        direction: for each motion, w above: weights of a linear model on what `model.describe_regions` gives.
+
+    Raises:
+        ValueError: the model reads a class token, whose logit is no sum over patches.
+    """
+    if model.read is None:
+        raise ValueError("evidence by patches is of a classifier that reads all of them; use grad_cam")
+    prefix, device = model.vit.num_prefix_tokens, device_of(model)
+    moved, still = (
+        model.encode(model.embed_patches(some.to(device)))[:, prefix:]
+        for some in (motion, torch.zeros_like(motion[:1]))
+    )
+    weight = model.read.weight.unflatten(1, (moved.shape[1], -1))  # (d, n, d)
+    share = torch.einsum("bic,dic,bd->bi", moved - still, weight, direction.to(device).float())
+    heat = share.relu().unflatten(1, model.patch_embed.grid_size)[:, None]
+    return LayerAttribution.interpolate(heat, motion.shape[-2:], "bilinear").squeeze(1).to(motion.device)
 
 
 def symmetric_attention_index(heat: Float[Tensor, "b h w"]) -> Float[Tensor, "b"]:

@@ -5,6 +5,7 @@ each training clip is a training clip, too. All features share one scale, so tha
 that of all motions together, such as $\gamma$, changes nothing.
 """
 
+import dataclasses
 from typing import Annotated
 
 import numpy as np
@@ -70,13 +71,35 @@ def fit_predict_features(
     Args:
         views: of the training clips, each clip once in each: as it is, and mirrored.
     """
-    features = np.concatenate([view.double().numpy() for view in views])
-    centre, scale = features.mean(0), features.std() + 1e-9
-    wanted = np.tile(labels.numpy(), len(views))
-    probabilities = np.zeros((len(test), classes))
-    if len(present := np.unique(wanted)) == 1:  # of one class alone: there is nothing to tell apart
-        probabilities[:, present] = 1
-    else:
+    return fit_features(config, views, labels, classes=classes).predict(test)
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearHead:
+    """Fitted logistic regression: logits are `weights` @ (features - centre) / scale + `bias`, -inf for classes nobody showed."""
+
+    weights: Float[Tensor, "k d"]
+    bias: Float[Tensor, "k"]
+    centre: Float[Tensor, "d"]
+    scale: float
+
+    def predict(self, features: Float[Tensor, "m d"]) -> Float[Tensor, "m k"]:
+        """Class probabilities."""
+        return (((features.double() - self.centre) / self.scale) @ self.weights.T + self.bias).softmax(-1).float()
+
+
+def fit_features(
+    config: LinearConfig, views: tuple[Float[Tensor, "n d"], ...], labels: Int[Tensor, "n"], *, classes: int = 3
+) -> LinearHead:
+    """Arguments as in `fit_predict_features`."""
+    features, wanted = np.concatenate([view.double().numpy() for view in views]), np.tile(labels.numpy(), len(views))
+    centre, scale = features.mean(0), float(features.std()) + 1e-9
+    weights, bias = np.zeros((classes, features.shape[1])), np.full(classes, -np.inf)
+    present = np.unique(wanted)
+    bias[present] = 0.0
+    if len(present) > 1:  # of one class alone there is nothing to tell apart
         fitted = LogisticRegression(C=config.c, max_iter=5000).fit((features - centre) / scale, wanted)
-        probabilities[:, fitted.classes_] = fitted.predict_proba((test.double().numpy() - centre) / scale)
-    return from_numpy(probabilities).float()
+        pair = len(present) == 2  # for which there is one row: of the second class against the first
+        weights[present] = np.stack([0 * fitted.coef_[0], fitted.coef_[0]]) if pair else fitted.coef_
+        bias[present] = np.array([0.0, fitted.intercept_[0]]) if pair else fitted.intercept_
+    return LinearHead(from_numpy(weights), from_numpy(bias), from_numpy(centre), scale)

@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
+from selfme_lib.classifier import grad_cam as grad_cam_module
 from selfme_lib.classifier.grad_cam import grad_cam, symmetric_attention_index
 from selfme_lib.classifier.network import ClassifierConfig, SCViT, build_classifier
 from selfme_lib.classifier.training import train_classifier
@@ -131,3 +133,19 @@ def test_empty_maps_are_left_out_of_a_mean():
     mean, low, high = mean_over_subjects(values, ["a", "a", "b", "c"])
     assert mean == pytest.approx(0.3) and low == pytest.approx(0.2) and high == pytest.approx(0.4)
     assert all(map(math.isnan, mean_over_subjects(values[[1, 3]], ["a", "b"])))
+
+
+def test_evidence_of_the_patches_adds_up_to_what_the_motion_changes():
+    config = ClassifierConfig(image_size=32, patch_size=8, depth=1, width=16, heads=2, pool="all")
+    torch.manual_seed(0)
+    model = build_classifier(config).eval()
+    motion, direction = torch.randn(3, 2, 32, 32), torch.randn(3, 16)
+    found = grad_cam_module.evidence(model, motion, direction)
+    against = grad_cam_module.evidence(model, motion, -direction)
+    assert found.shape == (3, 32, 32) and (found >= 0).all()
+    with torch.no_grad():
+        change = model.describe_regions(motion).sum(1) - model.describe_regions(torch.zeros_like(motion)).sum(1)
+    told = 16 * (found - against).mean((1, 2))  # of 16 patches; interpolation keeps the mean
+    torch.testing.assert_close(told, (change * direction).sum(1), rtol=0.15, atol=0.2)
+    with pytest.raises(ValueError, match="reads all of them"):
+        grad_cam_module.evidence(build_classifier(replace(config, pool="class")), motion, direction)
