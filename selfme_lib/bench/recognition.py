@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from selfme_lib.classifier.checkpoint import FORM
 from selfme_lib.evaluation import calibration
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.paths import DATA
@@ -25,7 +26,6 @@ MOTIONS = (
     "plus", "printed", "lucas_kanade", "tvl1", "tvl1_tuned", "farneback", "farneback_tuned", "dis_tuned", "truth",
 )  # fmt: skip
 TRAINED_ON, TESTED_ON, CLIPS = 24, 200, 12
-FORM = ("image_size", "patch_size", "depth", "width", "heads", "pool", "input_scale")
 RowSet = Callable[[Profile], list[Row]]
 
 

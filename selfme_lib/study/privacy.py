@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from selfme_lib.classifier.checkpoint import FORM
 from selfme_lib.evaluation.loso import run_experiments
 from selfme_lib.evaluation.membership import auc_over_people, cross_entropy
 from selfme_lib.grids import resize_flow, warp
@@ -21,9 +22,16 @@ from selfme_lib.motion.checkpoint import Estimator
 from selfme_lib.motion.forms import amplified
 from selfme_lib.motion.pairs import FramePairs
 
+from .classifier_pretraining import SCVIT
 from .rows import Row
 
 BATCH = 16
+
+
+def with_pretrained_classifier(study: Any) -> Any:
+    """The same study with the classifier in the form whose pre-trained weights come with the package."""
+    form = {name: getattr(SCVIT, name) for name in FORM}
+    return study.changed(classifier=form)
 
 
 def classifier_membership(study: Any, row: Row) -> dict[str, float]:
