@@ -41,6 +41,7 @@ ROW_SETS: dict[str, RowSet] = {
     "small": lambda settings: tables.pretrained_rivals(settings, ("plus", "farneback_tuned", "truth")),
     "table1": tables.table_1,
     "rivals": _rivals,
+    "factorial": tables.factorial,
     "table3": lambda settings: tables.table_3(settings, MOTIONS),
     "table4": lambda settings: tables.table_4(),
     "figure4": lambda settings: [row for some in tables.figure_4(settings) for row in some],
@@ -64,7 +65,7 @@ def recognition_study(
     data = {"version": "synthme-2", "subjects": some, "clips": CLIPS, "first_identity": 0, "ends": True}
     motion = {"checkpoint": "plus", "steps": 0, "methods": ["plus"]}
     evaluation = {"seeds": seeds, "workers": workers, "fresh": TESTED_ON if people is None else min(people, TESTED_ON)}
-    classifier = {name: getattr(SCVIT, name) for name in FORM} | {"init": "units", "trained": "last"}
+    classifier = {name: getattr(SCVIT, name) for name in FORM} | {"init": "units", "trained": "head"}
     run = folder or DATA / "recognition"
     return Study.open("quick", run, data=data, motion=motion, classifier=classifier, evaluation=evaluation)
 

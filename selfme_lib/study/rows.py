@@ -8,7 +8,7 @@ from typing import Any
 
 from selfme_lib.baselines.rivals import RIVALS, Rival
 from selfme_lib.baselines.training import Moves
-from selfme_lib.classifier.network import ClassifierConfig, Init, Trained
+from selfme_lib.classifier.network import ClassifierConfig, ContrastOn, Init, Trained
 
 from .profiles import Profile
 
@@ -42,6 +42,8 @@ class Row:
         bspline: expansion by B-spline and exponential (learned motion only).
         sc: with the symmetric contrastive loss, or the plain ViT.
         gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
+        gamma_train: another $\gamma$ for the clips that are trained on, as §4.3 may be read; None: the same.
+        flip, contrast_on: of the classifier; None takes the profile's.
         mirror: the extension of the loss that mirrors the right half.
         omega, tau: of the loss; None takes the profile's.
         init, trained: of the classifier; None takes the profile's. A rival with an `init` is pre-trained and frozen.
@@ -53,6 +55,9 @@ class Row:
     bspline: bool = True
     sc: bool = True
     gamma: float = 2.0
+    gamma_train: float | None = None
+    flip: bool | None = None
+    contrast_on: ContrastOn | None = None
     mirror: bool = False
     omega: float | None = None
     tau: float | None = None
@@ -66,6 +71,10 @@ class Row:
         """What looks at the motion."""
         if self.linear:
             return "linear"
+        if self.rival is not None and self.init is not None:
+            return f"{RIVALS[self.rival.method].title} by units"
+        if self.trained == "linear":
+            return PRETRAINED[self.init or "units"]
         return RIVALS[self.rival.method].title if self.rival is not None else "SCViT" if self.sc else "ViT"
 
     def classifier(self, config: ClassifierConfig) -> ClassifierConfig:
@@ -79,9 +88,12 @@ class Row:
             mirror=self.mirror,
             init=self.init or config.init,
             trained=self.trained or config.trained,
+            flip=config.flip if self.flip is None else self.flip,
+            contrast_on=self.contrast_on or config.contrast_on,
         )
 
 
+PRETRAINED = {"units": "SCViT by units", "motion": "SCViT by masked motion"}
 LEARNED = ("selfme", "plus", "printed")  # motions that know B-spline and exponential
 _PlainRow = partial(Row, bspline=False, sc=False, gamma=1.0)  # nothing that SelfME adds
 MAJORITY = _PlainRow("majority class", motion="none")
@@ -145,8 +157,26 @@ def linear(settings: Profile, methods: Sequence[str]) -> list[Row]:
 
 def pretrained(settings: Profile, methods: Sequence[str], init: Init = "units") -> list[Row]:
     """SCViT pre-trained on motions of faces and frozen, on each of the motions."""
-    title = {"units": "SCViT by units", "motion": "SCViT by masked motion"}.get(init, f"SCViT by {init}")
+    title = PRETRAINED[init]
     return [_on_motion(settings, name, f"{TITLES[name]}+{title}", init=init, trained="linear") for name in methods]
+
+
+def factorial(settings: Profile) -> list[Row]:
+    """Mirrored training clips × SC × reading of γ: none, the same for training and test, at the test alone."""
+    gamma = settings.motion.gamma
+    readings = {"γ 1": (1.0, None), f"γ {gamma:g}": (gamma, None), f"γ {gamma:g} at the test": (gamma, 1.0)}
+    return [
+        Row(
+            f"{'flips' if flip else 'no flips'}, {'SC' if sc else 'no SC'}, {name}",
+            flip=flip,
+            sc=sc,
+            gamma=tested,
+            gamma_train=seen,
+        )
+        for flip in (False, True)
+        for sc in (False, True)
+        for name, (tested, seen) in readings.items()
+    ]
 
 
 def pretrained_rivals(settings: Profile, methods: Sequence[str]) -> list[Row]:

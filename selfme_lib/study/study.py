@@ -347,7 +347,8 @@ class Study:
         if learned_by_folds(self):
             raise UsageError("protocol fresh: motion.frames is folds, and there is one fold; set it to rendered")
         fresh = self.fresh  # refused before anything is read
-        return torch.cat([self.inputs(row), fresh.inputs(row)])
+        seen = row if row.gamma_train is None else replace(row, gamma=row.gamma_train)
+        return torch.cat([self.inputs(seen), fresh.inputs(row)])
 
     def evaluate(self, rows: Sequence[Row], *, protocol: Protocol = "loso") -> list[Result]:
         """Every row with every seed of the profile.

@@ -18,6 +18,7 @@ from selfme_lib.study.by_folds import of_fold
 from selfme_lib.study.rows import Row, table_2, table_3_with_tcae
 from selfme_lib.study.study import Study
 from selfme_lib.study.tables import per_class, scores
+from selfme_lib.synthme.identity import final_tables
 from selfme_lib.synthme.truth import load_truth
 
 
@@ -423,3 +424,17 @@ def test_the_three_forms_of_motion_are_methods_of_a_study(open_study, monkeypatc
     assert plus.shape == printed.shape and not torch.equal(plus, printed)
     with pytest.raises(UsageError, match=r"motion.steps: plus is learned in closed form"):
         study.changed(motion={"steps": 3}).motion("selfme")
+
+
+def test_gamma_at_the_test_alone_amplifies_the_held_out_clips_and_nobody_elses(open_study):
+    study = open_study(**synthme_2(), evaluation={"fresh": 2, "seeds": 1})
+    row = Row("x", motion="farneback", gamma=3.0, gamma_train=1.0, linear=True)
+    (trial,) = study.experiments(row)
+    once, people = study.inputs(Row("y", motion="farneback", gamma=1.0, linear=True)), np.array(trial.subjects)
+    for subject, motion in trial.motion.items():
+        factor = torch.from_numpy(np.where(people == subject, 3.0, 1.0)).float()[:, None, None, None]
+        torch.testing.assert_close(motion, factor * once)
+    with final_tables():
+        (fresh,) = study.experiments(row, protocol="fresh")
+        torch.testing.assert_close(fresh.motion[: len(once)], once)
+        torch.testing.assert_close(fresh.motion[len(once) :], study.fresh.inputs(row))

@@ -243,7 +243,9 @@ def bench_recognition(
     ] = "both",
     rows: Annotated[
         str,
-        typer.Option(help="By commas: linear, units, masked, small, rivals, table1, table3, table4, figure4."),
+        typer.Option(
+            help="By commas: linear, units, masked, small, rivals, table1, factorial, table3, table4, figure4."
+        ),
     ] = "linear,units",
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings of every fold of what is trained.")] = 5,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side.")] = 2,

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from selfme_lib.app.cli import app
+from selfme_lib.bench import recognition
+from selfme_lib.runtime.errors import UsageError
+from selfme_lib.study import clips as study_clips
+from selfme_lib.study import study as study_module
+
+KEYS = {"name", "motion", "classifier", "protocol", "uf1", "uf1_interval", "uar", "seconds"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few(tmp_path_factory):
+    """Two people with four clips each, two methods, a folder of the test's own."""
+    folder = tmp_path_factory.mktemp("recognition")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (recognition, study_module, study_clips):
+            patch.setattr(module, "DATA", folder)
+        patch.setattr(recognition, "CLIPS", 4)
+        patch.setattr(recognition, "MOTIONS", ("plus", "truth"))
+        yield
+
+
+def test_rows_of_both_protocols_have_what_the_contract_says():
+    study = recognition.recognition_study(people=2, workers=1)
+    measured = recognition.bench_recognition(study)
+    assert (measured["people"], measured["clips"]) == (4, 16)
+    rows = measured["rows"]
+    assert [(row["motion"], row["classifier"], row["protocol"]) for row in rows] == [
+        (motion, classifier, protocol)
+        for protocol in ("loso", "fresh")
+        for classifier in ("linear", "SCViT by units")
+        for motion in ("plus", "truth")
+    ]
+    for row in rows:
+        assert set(row) >= KEYS and row["seeds"] == 1  # one solution, whatever the seed
+        assert 0 <= row["uf1_interval"][0] <= row["uf1_interval"][1] <= 1 and row["seconds"] >= 0
+    json.dumps(measured)
+
+
+def test_the_command_prints_json_and_nothing_else():
+    asked = ["bench", "recognition", "--people", "2", "--protocol", "loso", "--rows", "linear", "--workers", "1"]
+    result = CliRunner().invoke(app, [*asked, "--json"])
+    assert result.exit_code == 0
+    measured = json.loads(result.stdout)
+    assert measured["people"] == 2 and {row["protocol"] for row in measured["rows"]} == {"loso"}
+    assert "SelfME+, linear" in CliRunner().invoke(app, asked).stdout
+
+
+def test_unknown_rows_are_refused_before_anything_is_rendered(monkeypatch):
+    study = recognition.recognition_study(people=2)
+    with pytest.raises(UsageError, match="--rows nonsense: one of linear, units"):
+        recognition.bench_recognition(study, rows=["nonsense"])
+
+
+@pytest.mark.parametrize("name", list(recognition.ROW_SETS))
+def test_every_set_has_rows_whose_names_differ(name):
+    rows = recognition.ROW_SETS[name](recognition.recognition_study(people=2).settings)
+    assert rows and len({row.name for row in rows}) == len(rows)
