@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from selfme_lib.classifier.checkpoint import FORM
 from selfme_lib.evaluation import calibration
+from selfme_lib.evaluation.intervals import interval
+from selfme_lib.evaluation.metrics import uf1
+from selfme_lib.evaluation.paired import holm, permutation_p
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.paths import DATA
 from selfme_lib.study import rows as tables
@@ -85,7 +89,8 @@ def bench_recognition(
     Returns:
         `people` and `clips`, how many are predicted by all protocols together; and `rows`, each with `name`, `motion`,
         `classifier`, `protocol`, `uf1` and `uar` with their intervals, `seconds` (of all folds of a training), `ece` with its
-        interval before and after temperature, and `seeds`.
+        interval before and after temperature, and `seeds`; `verdicts` on one row against each other (see `verdicts`); with both
+        protocols `foretold`, how well the first foretells the second (see `foretold`).
 
     Raises:
         UsageError: there are no such rows.
@@ -94,17 +99,66 @@ def bench_recognition(
         raise UsageError(f"--rows {unknown[0]}: one of {', '.join(ROW_SETS)}")
     wanted = [row for name in rows for row in ROW_SETS[name](study.settings)]
     results = [study.evaluate(wanted, protocol=protocol) for protocol in protocols]
+    first_row = next((row.name for row in wanted if row.trained == "linear" and row.motion == "plus"), wanted[0].name)
     firsts = [some[0].records[0] for some in results]
     return {
         "people": sum(first["n_subjects"] for first in firsts),
         "clips": sum(first["n_clips"] for first in firsts),
         "rows": [row_record(result) for some in results for result in some],
+        "verdicts": [verdict for some in results for verdict in verdicts(some, first_row)],
+        "foretold": foretold(*results) if len(results) == 2 and len(wanted) > 2 else None,
+    }
+
+
+def verdicts(results: Sequence[Result], name: str) -> list[dict[str, Any]]:
+    """Is the row `name` better than the others? True motion, an upper bound that nobody has, is none of these.
+
+    Returns:
+        For each other row `row`, `against`, `protocol`, `difference` of UF1 with its 95 % interval over people, `p` (exchanges of
+        people) and `p_holm`, corrected for all of them.
+    """
+    (mine,) = [result for result in results if result.row.name == name]
+    others = [result for result in results if result is not mine and result.row.motion != "truth"]
+    found: list[dict[str, Any]] = []
+    for other in others:
+        draws = mine.resampled("uf1") - other.resampled("uf1")
+        seeds = range(max(len(mine.records), len(other.records)))
+        pairs = [(mine.folds(seed % len(mine.records)), other.folds(seed % len(other.records))) for seed in seeds]
+        found.append(
+            {
+                "row": mine.row.name,
+                "against": other.row.name,
+                "protocol": mine.protocol,
+                "difference": float(draws[0]),
+                "difference_interval": list(interval(draws, len(mine.folds(0)))),
+                "p": permutation_p(pairs, uf1),
+            }
+        )
+    return [one | {"p_holm": p} for one, p in zip(found, holm([one["p"] for one in found]))]
+
+
+def foretold(loso: Sequence[Result], fresh: Sequence[Result]) -> dict[str, Any]:
+    """How well leaving one subject out foretells the score on fresh people, over the rows.
+
+    Returns:
+        `bias` (mean of LOSO's UF1 less fresh's), `spread` (deviation of these differences), `largest` of them, `order` (rank
+        correlation by Spearman), and `covered`, the share of rows whose LOSO interval holds the score on fresh people.
+    """
+    first, second = (np.array([result.score("uf1") for result in some]) for some in (loso, fresh))
+    gap = first[:, 0] - second[:, 0]
+    inside = (first[:, 1] <= second[:, 0]) & (second[:, 0] <= first[:, 2])
+    return {
+        "bias": float(gap.mean()),
+        "spread": float(gap.std(ddof=1)),
+        "largest": float(gap[np.abs(gap).argmax()]),
+        "order": float(spearmanr(first[:, 0], second[:, 0]).statistic),
+        "covered": float(inside.mean()),
     }
 
 
 def row_record(result: Result) -> dict[str, Any]:
     """A row as the benchmark prints it."""
-    uf1, *uf1_interval = result.score("uf1")
+    score, *uf1_interval = result.score("uf1")
     uar, *uar_interval = result.score("uar")
     table = replace(result, records=result.records[:1]).predictions
     table = table.assign(**{f"p{k}": values for k, values in enumerate(np.array(table["probabilities"].tolist()).T)})
@@ -114,7 +168,7 @@ def row_record(result: Result) -> dict[str, Any]:
         "motion": result.row.motion,
         "classifier": result.row.classifier_name,
         "protocol": result.protocol,
-        "uf1": uf1,
+        "uf1": score,
         "uf1_interval": uf1_interval,
         "uar": uar,
         "uar_interval": uar_interval,

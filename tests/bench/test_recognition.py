@@ -1,13 +1,17 @@
 import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from selfme_lib.app.cli import app
 from selfme_lib.bench import recognition
+from selfme_lib.evaluation.metrics import uf1
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.study import clips as study_clips
 from selfme_lib.study import study as study_module
+from selfme_lib.study.results import Result
+from selfme_lib.study.rows import Row
 
 KEYS = {"name", "motion", "classifier", "protocol", "uf1", "uf1_interval", "uar", "seconds"}
 
@@ -39,6 +43,28 @@ def test_rows_of_both_protocols_have_what_the_contract_says():
         assert set(row) >= KEYS and row["seeds"] == 1  # one solution, whatever the seed
         assert 0 <= row["uf1_interval"][0] <= row["uf1_interval"][1] <= 1 and row["seconds"] >= 0
     json.dumps(measured)
+    asked = [(one["row"], one["against"], one["protocol"]) for one in measured["verdicts"]]
+    mine, other = rows[2]["name"], rows[0]["name"]  # of SelfME+; true motion is nobody's rival
+    assert asked == [(mine, other, "loso"), (mine, other, "fresh")]
+    assert all(0 < one["p"] <= one["p_holm"] <= 1 for one in measured["verdicts"])
+    assert -1 <= measured["foretold"]["order"] <= 1
+
+
+def result(name, confusions, protocol="loso", motion="plus"):
+    people = [{"subject": f"{k:02d}", "confusion": c.tolist()} for k, c in enumerate(confusions)]
+    record = {"folds": people, "pooled": {"uf1": float(uf1(confusions.sum(0)))}}
+    return Result(Row(name, motion), (record,), ({},), 200, protocol)
+
+
+def test_a_row_that_is_right_more_often_wins_and_leaving_one_out_foretells_itself():
+    generator = np.random.default_rng(0)
+    right = np.stack([np.diag(generator.integers(2, 6, 3)) for _ in range(30)])
+    wrong = right + generator.integers(0, 3, (30, 3, 3))
+    rows = [result("good", right), result("bad", wrong), result("truth", right, motion="truth")]
+    (verdict,) = recognition.verdicts(rows, "good")
+    assert verdict["against"] == "bad" and verdict["difference_interval"][0] > 0 and verdict["p_holm"] < 0.01
+    told = recognition.foretold(rows[:2], [result(row.row.name, row.folds(0), "fresh") for row in rows[:2]])
+    assert (told["bias"], told["spread"], told["order"], told["covered"]) == pytest.approx((0, 0, 1, 1))
 
 
 def test_the_command_prints_json_and_nothing_else():

@@ -272,4 +272,20 @@ def bench_recognition(
         for row in measured["rows"]
     ]
     print_table(["row", "protocol", "UF1, 95 %", "UAR", "s"], table)
+    against = [
+        [
+            one["against"],
+            one["protocol"],
+            f"{one['difference']:+.3f}{_between(one['difference_interval'])}",
+            f"{one['p_holm']:.3f}",
+        ]
+        for one in measured["verdicts"]
+    ]
+    if against:
+        print_table([f"{measured['verdicts'][0]['row']} against", "protocol", "UF1 higher by", "p, Holm"], against)
+    if told := measured["foretold"]:
+        print(
+            f"leave one out less fresh people: {told['bias']:+.3f} on average, deviation {told['spread']:.3f}, largest "
+            f"{told['largest']:+.3f}; rank correlation {told['order']:.2f}; {told['covered']:.0%} of the intervals hold"
+        )
     print(f"{measured['people']} people, {measured['clips']} clips")
