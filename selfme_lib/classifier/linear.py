@@ -93,7 +93,8 @@ def fit_features(
 ) -> LinearHead:
     """Arguments as in `fit_predict_features`."""
     features, wanted = np.concatenate([view.double().numpy() for view in views]), np.tile(labels.numpy(), len(views))
-    centre, scale = features.mean(0), float(features.std()) + 1e-9
+    centre = features.mean(0)
+    scale = float((features - centre).std()) + 1e-9
     weights, bias = np.zeros((classes, features.shape[1])), np.full(classes, -np.inf)
     present = np.unique(wanted)
     bias[present] = 0.0

@@ -24,7 +24,8 @@ def test_it_is_logistic_regression_on_the_clips_and_their_mirror_images():
     train, test = MOTION[:27], MOTION[27:]
     found = linear.fit_predict(LinearConfig(), train, LABELS[:27], test)
     seen = torch.cat([linear.cell_means(train), linear.cell_means(flip_motion(train))]).double().numpy()
-    centre, scale = seen.mean(0), seen.std()
+    centre = seen.mean(0)
+    scale = (seen - centre).std()
     model = LogisticRegression(C=1.0, max_iter=5000).fit((seen - centre) / scale, np.tile(LABELS[:27], 2))
     wanted = model.predict_proba((linear.cell_means(test).double().numpy() - centre) / scale)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
