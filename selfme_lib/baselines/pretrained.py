@@ -11,6 +11,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from selfme_lib.classifier.linear import LinearConfig
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.kept import read_weights, write_weights
 
@@ -21,6 +22,7 @@ from .ststnet import STSTNet
 SIDE = 28  # px, both papers'
 TYPICAL = (0.15, 0.15, 0.03)  # of u, v and strain in rendered faces: what they are divided by
 Small = Literal["off_apexnet", "ststnet"]
+PENALTIES = {"off_apexnet": LinearConfig(c=0.01), "ststnet": LinearConfig(c=0.3)}  # chosen on choice people
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
 

@@ -29,6 +29,7 @@ from selfme_lib.study.study import Study
 MOTIONS = (
     "plus", "printed", "lucas_kanade", "tvl1", "tvl1_tuned", "farneback", "farneback_tuned", "dis_tuned", "truth",
 )  # fmt: skip
+HEAD = {"trained": "head", "lr": 3e-3, "batch_size": 32, "epochs": 20}  # chosen on choice people
 TRAINED_ON, TESTED_ON, CLIPS = 24, 200, 12
 RowSet = Callable[[Profile], list[Row]]
 
@@ -69,7 +70,7 @@ def recognition_study(
     data = {"version": "synthme-2", "subjects": some, "clips": CLIPS, "first_identity": 0, "ends": True}
     motion = {"checkpoint": "plus", "steps": 0, "methods": ["plus"]}
     evaluation = {"seeds": seeds, "workers": workers, "fresh": TESTED_ON if people is None else min(people, TESTED_ON)}
-    classifier = {name: getattr(SCVIT, name) for name in FORM} | {"init": "units", "trained": "head"}
+    classifier = {name: getattr(SCVIT, name) for name in FORM} | {"init": "units"} | HEAD
     run = folder or DATA / "recognition"
     return Study.open("quick", run, data=data, motion=motion, classifier=classifier, evaluation=evaluation)
 

@@ -312,7 +312,7 @@ class Study:
         if row.linear:
             config, predict = LinearConfig(), linear.fit_predict
         elif fixed:
-            config, predict = frozen.PENALTY, frozen.fit_predict
+            config, predict = self._penalty(row), frozen.fit_predict
         elif row.rival is None and row.classifier(settings.classifier).trained == "head":
             config, predict = row.classifier(settings.classifier), frozen.fit_predict_head
         elif row.rival is None:  # resolved once: all folds start alike
@@ -339,6 +339,12 @@ class Study:
         if row.rival is not None:
             return row.init is not None
         return not row.linear and row.classifier(self.settings.classifier).trained == "linear"
+
+    def _penalty(self, row: Row) -> LinearConfig:
+        """Of the linear model on a frozen network."""
+        if row.rival is not None:
+            return pretrained.PENALTIES[row.rival.method]
+        return frozen.PENALTIES[row.classifier(self.settings.classifier).init]
 
     def _with_fresh(self, row: Row) -> Float[Tensor, "n c h w"]:
         """The inputs of this study's clips, to train on, and behind them those of the fresh people's."""
