@@ -195,7 +195,7 @@ def _folds(
     arguments = (experiment.fit_predict, experiment.config, where, labels, subjects)
     folds, classes, seed = experiment.folds, experiment.classes, experiment.seed
     return {
-        name: (file, kept[name], (*arguments, name, folds[name], classes, fold_seed(seed, name), device))
+        name: (file, kept[name], (*arguments, folds[name], classes, fold_seed(seed, name), device, name))
         for name, file in files.items()
     }
 
@@ -206,17 +206,18 @@ def run_fold(
     motion: Float[np.ndarray, "n c h w"] | Path,
     labels: Int[np.ndarray, "n"],
     subjects: np.ndarray,
-    name: str,
-    held_out: Sequence[str],
+    held_out: str | Sequence[str],
     classes: int,
     seed: int,
     device: str,
+    name: str = "",
 ) -> Fold:
     """Train without the people of a fold, one subject or more, and predict their clips; their labels are not used.
 
     Args:
         motion: the motions, or a file of them.
-        name: of the fold.
+        held_out: a subject, or several.
+        name: of the fold, if it is not that of the subject.
     """
     if isinstance(motion, Path):
         if (shared := read_array(motion, mapped=True)) is None:  # processes on one machine share its pages
@@ -224,6 +225,7 @@ def run_fold(
                 f"{motion}: not visible to the worker {platform.node()}; choose a run folder that all workers share"
             )
         motion = np.asarray(shared)
+    name = name or " ".join([held_out] if isinstance(held_out, str) else held_out)
     test = np.isin(subjects, held_out)
     start = time.perf_counter()
     probabilities = fit_predict(

@@ -69,10 +69,10 @@ def test_broken_clips_of_the_held_out_subject_do_not_reach_the_training():
         return fit_predict(config, train, train_labels, train, **options)  # finite only if the weights are
 
     arguments = (SHORT, motion.numpy(), LABELS.numpy(), people)
-    result = run_fold(train_then_look_at_something_else, *arguments, "02", ("02",), 3, 0, "cpu")
+    result = run_fold(train_then_look_at_something_else, *arguments, "02", 3, 0, "cpu")
     assert np.isfinite(result["probabilities"]).all()
     with pytest.raises(DataError, match="without subject 01 diverged"):
-        run_fold(train_then_look_at_something_else, *arguments, "01", ("01",), 3, 0, "cpu")
+        run_fold(train_then_look_at_something_else, *arguments, "01", 3, 0, "cpu")
 
 
 def test_labels_of_the_held_out_subject_do_not_matter(tmp_path):
