@@ -25,19 +25,6 @@ def save_pretrained(network: SCViT, config: ClassifierConfig, path: Path | str, 
     write_weights(path, weights, {"config": json.dumps(form), **origin})
 
 
-def form_of(path: Path | str) -> dict[str, int | float | str]:
-    """The settings with which a checkpoint was made.
-
-    Raises:
-        DataError: the file is missing, damaged, or no pre-trained classifier.
-    """
-    try:
-        form = json.loads(read_weights(path, sealed=False)[1]["config"])
-        return {name: form[name] for name in FORM}
-    except (DataError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: not a checkpoint of a classifier ({error}); give another file") from None
-
-
 def load_pretrained(config: ClassifierConfig, *, classes: int = 3, path: Path | None = None) -> SCViT:
     """The network of `config` with pre-trained weights but for its last layer, which is new.
 
@@ -49,14 +36,19 @@ def load_pretrained(config: ClassifierConfig, *, classes: int = 3, path: Path | 
         DataError: the file is missing, damaged, or no pre-trained classifier.
     """
     path = path or SHIPPED[config.init]
-    form = form_of(path)
+    try:
+        stored, metadata = read_weights(path, sealed=False)
+        made_with = json.loads(metadata["config"])
+        form = {name: made_with[name] for name in FORM}
+    except (DataError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not a checkpoint of a classifier ({error}); give another file") from None
     if wrong := {name: value for name, value in form.items() if getattr(config, name) != value}:
         wanted = ", ".join(f"{name} {value}" for name, value in wrong.items())
         raise UsageError(
             f"classifier.init: the weights of {path.name} need {wanted}; change these settings or start random"
         )
     network = build_classifier(config, classes=classes)
-    weights = {name: value.float() for name, value in read_weights(path, sealed=False)[0].items()}
+    weights = {name: value.float() for name, value in stored.items()}
     own = network.state_dict()
     try:
         network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.2.")}, **weights})

@@ -30,7 +30,6 @@ VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/1
 
 
 Init = Literal["random", "motion", "units", "imagenet"]
-ContrastOn = Literal["patches", "encoder"]
 Trained = Literal["all", "last", "head", "linear"]
 
 
@@ -86,7 +85,7 @@ class ClassifierConfig:
     omega: Annotated[float, Field(ge=0, le=1000, description="a weight of the loss")] = 0.1
     tau: Annotated[float, Field(gt=0, le=1000, description="the loss divides by it")] = 0.07
     denominator: Literal["pair", "all"] = "pair"
-    contrast_on: ContrastOn = "patches"
+    contrast_on: Literal["patches", "encoder"] = "patches"
     mirror: bool = False
     input_scale: Annotated[float, Field(gt=0, le=10_000, description="0 shows the network no motion")] = 1.0
     flip: bool = False

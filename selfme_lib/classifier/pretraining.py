@@ -137,16 +137,15 @@ def learn(
     Raises:
         DataError: the training diverges, or `state` belongs to another one or is damaged.
     """
-    scale = (
-        torch.from_numpy(examples.units.std(axis=(0, 2), keepdims=True)).float().clamp_min(1e-6)
-    )  # units weigh alike
+    spread = examples.units.std(axis=(0, 2), keepdims=True)
+    scale = torch.from_numpy(spread).float().clamp_min(1e-6)  # units weigh alike
     if isinstance(network, SCViT) and network.vit.pos_embed is not None:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(config.seed)
             nn.init.normal_(network.vit.pos_embed, std=POSITIONS)
     trained = _Task(network, config).to(device).train()
     optimiser = torch.optim.AdamW(trained.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    identity = fingerprint(code=__name__, config=config, network=repr(network), examples=list(examples.motion.shape))
+    identity = fingerprint(code=__name__, config=config, network=repr(network), examples=vars(examples))
     begin, curve = _resume(state, trained, optimiser, identity) if state.is_file() else (0, [])
     losses: list[Tensor] = []
     bar = tqdm(

@@ -5,7 +5,7 @@ by looking at a test subject. Motions are `b 2 h w`, x first, in pixels of their
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -86,8 +86,9 @@ def train_classifier(
     motion, targets = motion.to(device), labels.to(device)
     objective = compiled_classification_loss() if config.compile else classification_loss
     generator = torch.Generator().manual_seed(seed)
-    learned = [weights for weights in trained_part(config, model) if weights.requires_grad]
-    optimiser = torch.optim.AdamW(learned, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    optimiser = torch.optim.AdamW(
+        trained_part(config, model), lr=config.lr, weight_decay=config.weight_decay, fused=True
+    )
     steps = -(-len(motion) // config.batch_size)  # an epoch
     schedule: LRScheduler
     if config.schedule == "one-cycle":
@@ -119,18 +120,17 @@ def begin_classifier(config: ClassifierConfig, *, classes: int) -> SCViT:
     )
 
 
-def trained_part(config: ClassifierConfig, model: SCViT) -> Iterator[nn.Parameter]:
+def trained_part(config: ClassifierConfig, model: SCViT) -> list[nn.Parameter]:
     """The weights that `config.trained` names; all others are left as they are, and need no gradient."""
     if config.trained == "all":
-        yield from model.parameters()
-        return
+        return list(model.parameters())
     parts: list[nn.Module] = [model.head]
     if config.trained == "last":
         parts += [model.vit.blocks[-1], model.vit.norm, *filter(None, [model.read])]
-    chosen = {id(weights) for part in parts for weights in part.parameters()}
-    for weights in model.parameters():
-        weights.requires_grad_(id(weights) in chosen)
-        yield weights
+    model.requires_grad_(False)
+    for part in parts:
+        part.requires_grad_(True)
+    return [weights for weights in model.parameters() if weights.requires_grad]
 
 
 def epoch_order(labels: Int[Tensor, "n"], *, balanced: bool, generator: torch.Generator) -> Int[Tensor, "n"]:

@@ -195,7 +195,7 @@ def _folds(
     arguments = (experiment.fit_predict, experiment.config, where, labels, subjects)
     folds, classes, seed = experiment.folds, experiment.classes, experiment.seed
     return {
-        name: (file, kept[name], (*arguments, folds[name], classes, fold_seed(seed, name), device, name))
+        name: (file, kept[name], (*arguments, name, classes, fold_seed(seed, name), device, folds[name]))
         for name, file in files.items()
     }
 
@@ -206,18 +206,17 @@ def run_fold(
     motion: Float[np.ndarray, "n c h w"] | Path,
     labels: Int[np.ndarray, "n"],
     subjects: np.ndarray,
-    held_out: str | Sequence[str],
+    held_out: str,
     classes: int,
     seed: int,
     device: str,
-    name: str = "",
+    people: Sequence[str] = (),
 ) -> Fold:
     """Train without the people of a fold, one subject or more, and predict their clips; their labels are not used.
 
     Args:
         motion: the motions, or a file of them.
-        held_out: a subject, or several.
-        name: of the fold, if it is not that of the subject.
+        held_out: a subject; or the name of a fold, of these `people`.
     """
     if isinstance(motion, Path):
         if (shared := read_array(motion, mapped=True)) is None:  # processes on one machine share its pages
@@ -225,8 +224,7 @@ def run_fold(
                 f"{motion}: not visible to the worker {platform.node()}; choose a run folder that all workers share"
             )
         motion = np.asarray(shared)
-    name = name or " ".join([held_out] if isinstance(held_out, str) else held_out)
-    test = np.isin(subjects, held_out)
+    test = np.isin(subjects, people or held_out)
     start = time.perf_counter()
     probabilities = fit_predict(
         config,
@@ -238,10 +236,10 @@ def run_fold(
         device=device,
     )
     if not torch.isfinite(probabilities).all():
-        raise DataError(f"the training without subject {name} diverged; lower the classifier's learning rate")
+        raise DataError(f"the training without subject {held_out} diverged; lower the classifier's learning rate")
     seconds = time.perf_counter() - start
     return {
-        "subject": name,
+        "subject": held_out,
         "probabilities": probabilities.tolist(),
         "seconds": seconds,
         "device": device_name(device),

@@ -8,8 +8,9 @@ from typing import Any
 
 from selfme_lib.baselines.rivals import RIVALS, Rival
 from selfme_lib.baselines.training import Moves
-from selfme_lib.classifier.network import ClassifierConfig, ContrastOn, Init, Trained
+from selfme_lib.classifier.network import ClassifierConfig, Init, Trained
 
+from .extraction import LEARNED
 from .profiles import Profile
 
 TITLES = {
@@ -43,7 +44,7 @@ class Row:
         sc: with the symmetric contrastive loss, or the plain ViT.
         gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
         gamma_train: another $\gamma$ for the clips that are trained on, as §4.3 may be read; None: the same.
-        flip, contrast_on: of the classifier; None takes the profile's.
+        flip: of the classifier; None takes the profile's.
         mirror: the extension of the loss that mirrors the right half.
         omega, tau: of the loss; None takes the profile's.
         init, trained: of the classifier; None takes the profile's. A rival with an `init` is pre-trained and frozen.
@@ -57,7 +58,6 @@ class Row:
     gamma: float = 2.0
     gamma_train: float | None = None
     flip: bool | None = None
-    contrast_on: ContrastOn | None = None
     mirror: bool = False
     omega: float | None = None
     tau: float | None = None
@@ -89,12 +89,10 @@ class Row:
             init=self.init or config.init,
             trained=self.trained or config.trained,
             flip=config.flip if self.flip is None else self.flip,
-            contrast_on=self.contrast_on or config.contrast_on,
         )
 
 
 PRETRAINED = {"units": "SCViT by units", "motion": "SCViT by masked motion"}
-LEARNED = ("selfme", "plus", "printed")  # motions that know B-spline and exponential
 _PlainRow = partial(Row, bspline=False, sc=False, gamma=1.0)  # nothing that SelfME adds
 MAJORITY = _PlainRow("majority class", motion="none")
 

@@ -113,6 +113,9 @@ def test_the_state_of_another_training_and_a_damaged_one_are_named(tmp_path):
     run(tmp_path)
     with pytest.raises(DataError, match=r"run.state: belongs to a training with other settings"):
         run(tmp_path, config=replace(SHORT, seed=1))
+    others = Examples(-SEEN.motion, SEEN.units)  # of the same shape
+    with pytest.raises(DataError, match=r"run.state: belongs to a training with other settings"):
+        learn(network(), others, OTHERS, SHORT, side=32, state=tmp_path / "run.state", progress=False)
     content = bytearray((tmp_path / "run.state").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "run.state").write_bytes(content)
