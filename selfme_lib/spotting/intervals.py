@@ -8,7 +8,7 @@ $$\mathrm{IoU}(a, b) = \frac{|a \cap b|}{|a \cup b|}, \qquad |[s, e]| = \max(0, 
 so that disjoint ones have exactly 0.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -70,19 +70,20 @@ def truth_of(video: LongVideo) -> list[Interval]:
     folder are missing, an interval is that of the frames that are there.
     """
 
-    def place(number: int) -> int:
-        return bisect_left(video.frame_numbers, number) if video.frames else number - 1
-
     found = []
     for expression in video.expressions:
         first, last = expression.interval
-        onset = place(first)
-        offset = bisect_right(video.frame_numbers, last) - 1 if video.frames else last - 1
+        onset, offset = frame_of(video, first), frame_of(video, last + 1) - 1
         if onset > offset:
             continue  # every frame of it is missing, which the reader notes
-        apex = None if expression.apex is None else min(max(place(expression.apex), onset), offset)
+        apex = None if expression.apex is None else min(max(frame_of(video, expression.apex), onset), offset)
         found.append(Interval(onset=onset, apex=apex, offset=offset, kind=expression.kind))
     return sorted(found, key=lambda interval: (interval.onset, interval.offset))
+
+
+def frame_of(video: LongVideo, number: int) -> int:
+    """Which frame (from 0) of a video has this number in labels; if it is missing, the next one."""
+    return bisect_left(video.frame_numbers, number) if video.frames else number - 1
 
 
 def frame_number(video: LongVideo, frame: int) -> int:

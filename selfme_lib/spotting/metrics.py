@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, Num
 from scipy.optimize import linear_sum_assignment
 
 from selfme_lib.evaluation.intervals import interval, resample_folds
@@ -137,11 +137,23 @@ def score(videos: Sequence[Spotted]) -> SpottingScore:
 
 def overlaps(truth: Sequence[Interval], found: Sequence[Interval]) -> Float[np.ndarray, "t f"]:
     """`intervals.iou` of every pair, as far as the two are of one kind; 0 for the others and whatever is no expression."""
-    a, b = (np.array([(one.onset, one.offset) for one in some]).reshape(-1, 2) for some in (truth, found))
-    common = np.minimum(a[:, None, 1], b[None, :, 1]) - np.maximum(a[:, None, 0], b[None, :, 0]) + 1
+    spans = [np.array([(one.onset, one.offset) for one in some], dtype=int).reshape(-1, 2) for some in (truth, found)]
+    alike = [[one.kind == other.kind and one.kind in EXPRESSIONS for other in found] for one in truth]
+    ious = _ious(*spans)
+    return np.where(np.array(alike, dtype=bool).reshape(ious.shape), ious, 0)
+
+
+def count_hits(truth: Int[np.ndarray, "t 2"], found: Int[np.ndarray, "f 2"], threshold: float = IOU) -> int:
+    """TP of onsets and offsets of one kind, without the detour over `Interval`: grid searches ask a million times."""
+    fitting = (ious := _ious(truth, found)) >= threshold
+    if fitting.sum(0).max(initial=0) <= 1 and fitting.sum(1).max(initial=0) <= 1:
+        return int(fitting.sum())  # nothing to be decided
+    return len(match(ious, threshold))
+
+
+def _ious(a: Int[np.ndarray, "t 2"], b: Int[np.ndarray, "f 2"]) -> Float[np.ndarray, "t f"]:
+    common = np.maximum(np.minimum(a[:, None, 1], b[None, :, 1]) - np.maximum(a[:, None, 0], b[None, :, 0]) + 1, 0)
     lengths = (a[:, 1] - a[:, 0] + 1)[:, None] + (b[:, 1] - b[:, 0] + 1)[None]
-    alike = np.array([[one.kind == other.kind and one.kind in EXPRESSIONS for other in found] for one in truth], bool)
-    common = np.where(alike.reshape(common.shape), np.maximum(common, 0), 0)
     return common / (lengths - common)
 
 
@@ -192,7 +204,7 @@ def average_precision(videos: Sequence[Spotted], kinds: Sequence[Kind], threshol
     return float(np.sum(np.diff(recall, prepend=0) * precision))
 
 
-def f1_of(sums: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
+def f1_of(sums: Num[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
     """F1 of sums of TP, FP and FN; 0 where nothing is counted."""
     tp, fp, fn = np.moveaxis(np.asarray(sums, float), -1, 0)
     whole = 2 * tp + fp + fn
