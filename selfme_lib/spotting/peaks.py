@@ -168,7 +168,7 @@ class _Candidates:
 def _beaten(spans: Int[np.ndarray, "n 2"], heights: Float[np.ndarray, "n"]) -> np.ndarray:
     """Whether an interval overlaps that of a higher peak."""
     overlap = (spans[:, None, 0] <= spans[None, :, 1]) & (spans[None, :, 0] <= spans[:, None, 1])
-    return (overlap & (heights[None] > heights[:, None])).any(1)
+    return np.any(overlap & (heights[None] > heights[:, None]), axis=1)
 
 
 def _in_frames(spans: Int[np.ndarray, "n 2"], curves: Curves) -> list[list[int]]:

@@ -76,9 +76,12 @@ def moving_regions(frames: Iterable[Pixels], fps: float, motion: Motion) -> Curv
 
 def trajectories(samples: Iterator[Pixels], motion: Motion, *, every: int) -> Float[np.ndarray, "t r 2"]:
     """Where each region is, relative to the nose and to the first frame, in pixels; a new anchor `every` so many samples."""
-    anchor = next(samples, None)
-    places = [np.zeros((1 if anchor is not None else 0, len(CENTRES) - 1, 2))]
-    while batch := list(islice(samples, every)):
+    batch = list(islice(samples, 1))
+    places = [np.zeros((len(batch), len(CENTRES) - 1, 2))]
+    while batch:
+        anchor, batch = batch[-1], list(islice(samples, every))
+        if not batch:
+            break
         onset, *later = (_frame(pixels) for pixels in (anchor, *batch))
         with torch.inference_mode():
             flow = (
@@ -86,7 +89,6 @@ def trajectories(samples: Iterator[Pixels], motion: Motion, *, every: int) -> Fl
             )  # points back to the anchor
         means = np.stack([-flow[:, :, rows, columns].mean((2, 3)) for rows, columns in _boxes()], axis=1)  # (b, r, 2)
         places.append(places[-1][-1] + means[:, :-1] - means[:, -1:])
-        anchor = batch[-1]
     return np.concatenate(places)
 
 

@@ -127,7 +127,8 @@ YARDSTICKS: dict[str, Yardstick] = {
 
 def fit(finder: Finder, curves: Sequence[Curves], truths: Sequence[Sequence[Interval]]) -> Any:
     """Settings from training videos."""
-    return finder.settle([finder.learn(*video) for video in zip(curves, truths)])
+    learned: Any = [finder.learn(*video) for video in zip(curves, truths)]
+    return finder.settle(learned)
 
 
 def leave_one_subject_out(
@@ -140,8 +141,8 @@ def leave_one_subject_out(
     """
     if len(set(subjects)) < 2:
         raise ValueError("settings are learned from other subjects, and there are none")
-    learned = [finder.learn(*video) for video in zip(curves, truths)]
-    settings = {
+    learned: Any = [finder.learn(*video) for video in zip(curves, truths)]
+    settings: Any = {
         left_out: finder.settle([one for one, subject in zip(learned, subjects) if subject != left_out])
         for left_out in sorted(set(subjects))
     }
