@@ -5,10 +5,11 @@ is, and how long it is going to last. Every frame so proposes an interval (as in
 has attention where this has dilated convolutions; C. Lea et al., Temporal Convolutional Networks, CVPR 2017). It sees 1.3 s
 in both directions; times are in seconds, so that frame rates do not matter.
 
-Motion is squashed, $\operatorname{asinh}(v / 0.1\,\mathrm{px})$: a micro-expression moves the skin by tenths of a pixel, and a smile by ten.
+Motion is squashed, $\operatorname{asinh}(v / 0.1\,\mathrm{px})$: a micro-expression moves the skin by tenths of a pixel, and a
+smile by ten.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -19,10 +20,10 @@ from torch import Tensor, nn
 
 from selfme_lib.runtime.settings import STRICT
 
+from .intervals import KINDS
 from .signal import CELLS, FaceMotion
 
-Kind = Literal["none", "micro", "macro", "blink", "other"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+OUTPUTS = ("none", *KINDS)
 SMALL = torch.tensor([0.1, 0.1, 0.001, 0.001])  # px, px, growth, radians: about the noise of the head's motion
 INPUTS = 2 * CELLS * CELLS + 4
 
@@ -37,18 +38,18 @@ class SpotterConfig:
 
 
 class SpottingNetwork(nn.Module):
-    """Motion over time (b, t, 132) to what `Told` names, at each sample."""
+    """Motion over time (b, t, 132) to what it says of each sample."""
 
     def __init__(self, config: SpotterConfig = SpotterConfig()):
         super().__init__()
         self.config = config
         self.enter = nn.Sequential(nn.Linear(INPUTS, config.width), nn.GELU(), nn.Dropout(config.dropout))
         self.blocks = nn.ModuleList(_Block(config.width, dilation, config.dropout) for dilation in config.dilations)
-        self.kind = nn.Linear(config.width, len(KINDS))
+        self.kind = nn.Linear(config.width, len(OUTPUTS))
         self.moments = nn.Linear(config.width, 3)
 
     def forward(self, motion: Float[Tensor, "b t 132"]) -> tuple[Float[Tensor, "b t 5"], Float[Tensor, "b t 3"]]:
-        """Logits of `KINDS`; and seconds, of an expression around this sample: since its onset, to its apex, to its offset. The
+        """Logits of `OUTPUTS`; and seconds, of an expression around this sample: since its onset, to its apex, to its offset. The
         first and the last are never negative."""
         x = self.enter(motion)
         for block in self.blocks:

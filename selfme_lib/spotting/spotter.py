@@ -1,0 +1,153 @@
+r"""SelfME+'s spotter: from the motion of a face over time to intervals of expressions, blinks and other movements.
+
+Every sample proposes an interval with the probability of its kind as score. Of those that overlap, the best one stays, as the
+mean of all that agree with it, weighted by their squared scores (Solovyev et al., Weighted boxes fusion, 2021). What stays is
+told if its score reaches its kind's threshold, which is learned from training subjects.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from selfme_lib.motion.forms import Form, motion_by
+from selfme_lib.runtime.device import one_thread
+from selfme_lib.runtime.errors import DataError
+from selfme_lib.runtime.kept import read_weights, write_weights
+from selfme_lib.runtime.settings import from_plain
+
+from .intervals import EXPRESSIONS, Interval, Kind
+from .network import OUTPUTS, SpotterConfig, SpottingNetwork, inputs_of
+from .signal import FaceMotion, Motion
+
+SHIPPED = Path(__file__).parent / "checkpoints" / "spotter.safetensors"
+FLOOR = 0.05  # of a score: what is less likely is no proposal
+OVERLAP, AGREEMENT = 0.2, 0.5  # IoU from which on proposals exclude each other, and from which on they are one
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Scores from which on an expression is told, and a blink or another movement."""
+
+    micro: float = 0.3
+    macro: float = 0.3
+    rest: float = 0.5
+
+    def of(self, kind: Kind) -> float:
+        return getattr(self, kind) if kind in EXPRESSIONS else self.rest
+
+
+class Spotter:
+    """A trained network and its thresholds."""
+
+    def __init__(self, network: SpottingNetwork, thresholds: Thresholds = Thresholds()):
+        self.network, self.thresholds = network.eval(), thresholds
+
+    def spot(self, motion: FaceMotion, thresholds: Thresholds | None = None) -> list[Interval]:
+        """Intervals of all kinds, by onset, in frames of the video."""
+        limits = thresholds or self.thresholds
+        return [found for found in self.propose(motion) if found.score >= limits.of(found.kind)]
+
+    @one_thread()
+    @torch.inference_mode()
+    def propose(self, motion: FaceMotion) -> list[Interval]:
+        """All that might be, however unlikely, by onset. Those of one kind do not overlap; micro and macro are one kind here."""
+        if len(motion) == 0:
+            return []
+        kinds, moments = (out[0] for out in self.network(inputs_of(motion)[None]))
+        likely = kinds.softmax(-1).numpy()
+        time = motion.frames / motion.fps
+        expressions = _expressions(likely, moments.numpy(), time, motion)
+        rest = [
+            interval for kind in ("blink", "other") for interval in _runs(likely[:, OUTPUTS.index(kind)], kind, motion)
+        ]
+        return sorted([*expressions, *rest], key=lambda interval: (interval.onset, interval.offset))
+
+
+def _expressions(
+    likely: Float[np.ndarray, "t k"],
+    moments: Float[np.ndarray, "t 3"],
+    time: Float[np.ndarray, "t"],
+    motion: FaceMotion,
+) -> list[Interval]:
+    columns = [OUTPUTS.index(kind) for kind in EXPRESSIONS]
+    scores = likely[:, columns]  # (t, 2)
+    samples, which = np.nonzero(scores >= FLOOR)
+    score = scores[samples, which]
+    begin, apex, end = (time[samples] + sign * moments[samples, m] for m, sign in ((0, -1), (1, 1), (2, 1)))
+    first, last = motion.frames[0], motion.frames[-1]
+    found = []
+    for keep, members in _fused(begin, end, score):
+        weights = score[members] ** 2
+        on, top, off = (np.average(moment[members], weights=weights) * motion.fps for moment in (begin, apex, end))
+        onset = int(np.clip(round(on), first, last - 1))
+        offset = int(np.clip(round(off), onset + 1, last))
+        place = int(np.clip(round(top), onset, offset))
+        kind = EXPRESSIONS[which[keep]]
+        found.append(Interval(onset=onset, apex=place, offset=offset, kind=kind, score=float(score[keep])))
+    return found
+
+
+def _fused(
+    begin: Float[np.ndarray, "n"], end: Float[np.ndarray, "n"], score: Float[np.ndarray, "n"]
+) -> Iterable[tuple[int, Int[np.ndarray, "m"]]]:
+    """The best of overlapping proposals, and all that agree with it."""
+    left = np.argsort(-score, kind="stable")
+    while len(left):
+        best = left[0]
+        common = np.clip(np.minimum(end[left], end[best]) - np.maximum(begin[left], begin[best]), 0, None)
+        union = np.maximum(end[left], end[best]) - np.minimum(begin[left], begin[best])
+        overlap = common / np.maximum(union, 1e-9)
+        overlap[0] = 1.0
+        yield int(best), left[overlap >= AGREEMENT]
+        left = left[overlap < OVERLAP]
+
+
+def _runs(likely: Float[np.ndarray, "t"], kind: Kind, motion: FaceMotion) -> list[Interval]:
+    """Runs of samples that are more likely this than not."""
+    inside = np.concatenate([[False], likely >= 0.5, [False]])
+    edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
+    found = []
+    for start, stop in edges.tolist():
+        apex = start + int(likely[start:stop].argmax())
+        onset, top, offset = (int(motion.frames[place]) for place in (start, apex, stop - 1))
+        found.append(Interval(onset=onset, apex=top, offset=offset, kind=kind, score=float(likely[apex])))
+    return found
+
+
+def save_spotter(spotter: Spotter, path: Path, **origin: str) -> None:
+    """Write the weights in half precision, with settings, thresholds and the origin as metadata."""
+    weights = {name: value.half() for name, value in spotter.network.state_dict().items()}
+    settings = {
+        "config": json.dumps(asdict(spotter.network.config)),
+        "thresholds": json.dumps(asdict(spotter.thresholds)),
+    }
+    write_weights(path, weights, {**settings, **origin})
+
+
+def load_spotter(path: Path = SHIPPED) -> Spotter:
+    """The spotter of a checkpoint, by default the one that comes with the package.
+
+    Raises:
+        DataError: the file is missing, or holds something else.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such checkpoint of a spotter")
+    try:
+        weights, metadata = read_weights(path, sealed=False)
+        network = SpottingNetwork(from_plain(SpotterConfig, json.loads(metadata["config"])))
+        network.load_state_dict({name: value.float() for name, value in weights.items()})
+        thresholds = Thresholds(**json.loads(metadata["thresholds"]))
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path}: not a checkpoint of a spotter ({str(error).splitlines()[0]})") from error
+    return Spotter(network, thresholds)
+
+
+def motion_of_form(form: Form = "plus", *, device: str = "cpu") -> Motion:
+    """(onset, apex) -> backward flow, as `signal.measure` takes it."""
+    amplified = motion_by(form, device=device)
+    return lambda onset, apex: amplified(onset, apex, 1.0)
