@@ -12,13 +12,14 @@ What is left is averaged in 8 x 8 cells. Frames are streamed: of the pixels, no 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
@@ -29,7 +30,7 @@ from selfme_lib.runtime.settings import STRICT
 
 CELLS = 8  # a side
 SIDE = 128  # pixels of a frame's side, in which motions are given
-BATCH = 16
+BATCH, PART = 16, 256  # pairs at a time, and samples in a part that is kept
 RIGID = ((0.30, 0.70, 0.10, 0.28), (0.45, 0.58, 0.44, 0.64))
 """Forehead and nose on an aligned face: left, right, top, bottom as fractions of the side."""
 _PASSES, _HUBER = 4, 0.1  # of reweighting; pixels from which on a residual counts less
@@ -92,24 +93,47 @@ def measure(
         fps: frames a second.
         motion: (onset, apex) -> backward flow.
     """
+    return joined(list(measure_parts(frames, fps=fps, motion=motion, config=config)), fps)
+
+
+def measure_parts(
+    frames: Iterable[tuple[int, Pixels]],
+    *,
+    fps: float,
+    motion: Motion,
+    config: SignalConfig = SignalConfig(),
+    skip: int = 0,
+) -> Iterator[FaceMotion]:
+    """`measure` in parts of `PART` samples, the last of which is shorter; of the first `skip` parts nothing is measured."""
     stride = stride_of(fps, config.rate)
     lag = max(1, round(config.lag * fps / stride))
-    numbers, cells, heads = [], [], []
-    pairs = _pairs(islice(frames, 0, None, stride), lag)
-    while batch := list(islice(pairs, BATCH)):
-        found, before, now = zip(*batch)
-        with torch.inference_mode():
-            flow = motion(torch.stack(before), torch.stack(now)).cpu()
-        left, head = without_head(flow)
-        numbers += found
-        cells.append(torch.nn.functional.adaptive_avg_pool2d(left, CELLS).numpy())
-        heads.append(head.numpy())
+    pairs = islice(_pairs(islice(frames, 0, None, stride), lag), skip * PART, None)
+    while part := list(islice(_batches(pairs, motion), PART // BATCH)):
+        numbers, cells, heads = (np.concatenate(values) for values in zip(*part))
+        yield FaceMotion(numbers, fps, cells, heads)
+
+
+def joined(parts: Sequence[FaceMotion], fps: float) -> FaceMotion:
+    """One after the other."""
+    if not parts:
+        nothing = np.zeros((0, 2, CELLS, CELLS), np.float32), np.zeros((0, 4), np.float32)
+        return FaceMotion(np.zeros(0, np.int64), fps, *nothing)
     return FaceMotion(
-        np.array(numbers, dtype=np.int64),
+        np.concatenate([part.frames for part in parts]),
         fps,
-        np.concatenate(cells) if cells else np.zeros((0, 2, CELLS, CELLS), np.float32),
-        np.concatenate(heads) if heads else np.zeros((0, 4), np.float32),
+        np.concatenate([part.cells for part in parts]),
+        np.concatenate([part.head for part in parts]),
     )
+
+
+@torch.inference_mode()
+def _batches(
+    pairs: Iterator[tuple[int, Tensor, Tensor]], motion: Motion
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    while batch := list(islice(pairs, BATCH)):
+        numbers, before, now = zip(*batch)
+        left, head = without_head(motion(torch.stack(before), torch.stack(now)).cpu())
+        yield np.array(numbers), F.adaptive_avg_pool2d(left, CELLS).numpy(), head.numpy()
 
 
 def _pairs(frames: Iterable[tuple[int, Pixels]], lag: int) -> Iterator[tuple[int, Tensor, Tensor]]:

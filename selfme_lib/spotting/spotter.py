@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from selfme_lib.motion.forms import Form, motion_by
 from selfme_lib.runtime.device import one_thread
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.kept import read_weights, write_weights
 from selfme_lib.runtime.settings import from_plain
 
 from .intervals import EXPRESSIONS, Interval, Kind
+from .metrics import match, overlaps
 from .network import OUTPUTS, SpotterConfig, SpottingNetwork, inputs_of
-from .signal import FaceMotion, Motion
+from .signal import FaceMotion
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "spotter.safetensors"
 FLOOR = 0.05  # of a score: what is less likely is no proposal
@@ -119,6 +119,38 @@ def _runs(likely: Float[np.ndarray, "t"], kind: Kind, motion: FaceMotion) -> lis
     return found
 
 
+def fit_thresholds(proposed: Sequence[Sequence[Interval]], truth: Sequence[Sequence[Interval]]) -> Thresholds:
+    """The thresholds at which F1 of micro- and of macro-expressions is highest, in the middle of such if there are several.
+
+    Args:
+        proposed: what `Spotter.propose` found in each training video.
+        truth: the expressions in it.
+    """
+    best = {}
+    for kind in EXPRESSIONS:
+        candidates, hits = [], []
+        for found, true in zip(proposed, truth):
+            mine, wanted = ([one for one in some if one.kind == kind] for some in (found, true))
+            matched = {found for _, found in match(overlaps(wanted, mine))}
+            candidates += [one.score for one in mine]
+            hits += [place in matched for place in range(len(mine))]
+        total = sum(one.kind == kind for true in truth for one in true)
+        best[kind] = _best_threshold(np.array(candidates), np.array(hits), total)
+    return Thresholds(**best)
+
+
+def _best_threshold(scores: Float[np.ndarray, "n"], hits: Bool[np.ndarray, "n"], total: int) -> float:
+    """Of n candidates. With a higher threshold another candidate may be matched; those that are now are close enough."""
+    if not hits.any():
+        return 1.0
+    order = np.argsort(-scores, kind="stable")
+    scores, found = scores[order], np.cumsum(hits[order])
+    f1 = 2 * found / (np.arange(1, len(scores) + 1) + total)
+    last = int(np.flatnonzero(f1 >= f1.max() - 1e-12)[-1])  # the most that may be told
+    lower = scores[last + 1] if last + 1 < len(scores) else FLOOR
+    return float((scores[last] + lower) / 2)
+
+
 def save_spotter(spotter: Spotter, path: Path, **origin: str) -> None:
     """Write the weights in half precision, with settings, thresholds and the origin as metadata."""
     weights = {name: value.half() for name, value in spotter.network.state_dict().items()}
@@ -145,9 +177,3 @@ def load_spotter(path: Path = SHIPPED) -> Spotter:
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise DataError(f"{path}: not a checkpoint of a spotter ({str(error).splitlines()[0]})") from error
     return Spotter(network, thresholds)
-
-
-def motion_of_form(form: Form = "plus", *, device: str = "cpu") -> Motion:
-    """(onset, apex) -> backward flow, as `signal.measure` takes it."""
-    amplified = motion_by(form, device=device)
-    return lambda onset, apex: amplified(onset, apex, 1.0)
