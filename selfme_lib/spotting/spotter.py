@@ -6,7 +6,7 @@ told if its score reaches its kind's threshold, which is learned from training s
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 

@@ -1,12 +1,11 @@
-"""`selfme pretrain --stage spotter`: long videos of pre-training people are rendered, their motion is measured, a spotter is taught.
+"""`selfme pretrain --stage spotter`: long videos of pre-training people are rendered and measured, and a spotter is taught.
 
 They make faces far more often than people do, so that half an hour shows some hundred micro-expressions. Some of the people teach
 nothing: on them the thresholds of the checkpoint are chosen, at which F1 is highest.
 """
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -18,13 +17,12 @@ from selfme_lib.flow import CLASSICAL
 from selfme_lib.motion.checkpoint import SHIPPED_FORMS, load_estimator
 from selfme_lib.motion.forms import Form, motion_by
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.locks import in_use
 from selfme_lib.runtime.settings import STRICT
 from selfme_lib.spotting.intervals import EXPRESSIONS, Interval
 from selfme_lib.spotting.kept_motion import motion_of_videos
 from selfme_lib.spotting.network import SpotterConfig
-from selfme_lib.spotting.signal import FaceMotion, Motion
+from selfme_lib.spotting.signal import Motion
 from selfme_lib.spotting.spotter import Spotter, fit_thresholds, save_spotter
 from selfme_lib.spotting.training import Lesson, SpotterTraining, train_spotter
 from selfme_lib.synthme.long_dataset import write_long_dataset
@@ -98,7 +96,9 @@ def method_of(name: str, *, device: str = "cpu") -> MotionMethod:
     if name not in LEARNED:
         raise UsageError(f"motion {name}: one of {', '.join((*LEARNED, *CLASSICAL))}")
     amplified = motion_by(cast(Form, name), device=device)
-    return MotionMethod(lambda onset, apex: amplified(onset, apex, 1.0), dict(load_estimator(SHIPPED_FORMS[name]).state_dict()))
+    return MotionMethod(
+        lambda onset, apex: amplified(onset, apex, 1.0), dict(load_estimator(SHIPPED_FORMS[name]).state_dict())
+    )
 
 
 def pretrain_spotter(out: Path, recipe: SpotterRecipe, *, device: str = "cpu", workers: int | None = None) -> Path:
