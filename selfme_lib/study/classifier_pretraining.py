@@ -90,14 +90,7 @@ def pretrain_classifier(
         DataError: another process uses the folder, it belongs to another recipe, or the training diverges.
     """
     with in_use(out):
-        faces = render_pairs(
-            out / "faces.npy",
-            range(recipe.first_person, recipe.first_person + recipe.persons),
-            pairs_per_identity=recipe.pairs,
-            size=FRAME,
-            world="home",
-            workers=workers,
-        )
+        faces = _faces(out, recipe, workers)
         units = _units(out, recipe)
         found = [_motions(out, faces, method, device) for method in recipe.motions]
         held_out = recipe.validation_persons * recipe.pairs
@@ -117,6 +110,26 @@ def pretrain_classifier(
         write_json(out / "curve.json", curve)
         state.unlink(missing_ok=True)
     return path
+
+
+def pair_motions(
+    out: Path, recipe: ClassifierRecipe, method: str, *, device: str = "cpu", workers: int | None = None
+) -> tuple[Float[np.ndarray, "n 2 s s"], Float[np.ndarray, "n u 2"]]:
+    """The motion of each pair of the recipe's frames, in half precision and pixels of `LATTICE`, and how far it moves each unit
+    (`synthme.pretraining.unit_motions`); kept in `out`, where `pretrain_classifier` finds and leaves them, too."""
+    with in_use(out):
+        return _motions(out, _faces(out, recipe, workers), method, device), _units(out, recipe)
+
+
+def _faces(out: Path, recipe: ClassifierRecipe, workers: int | None) -> Path:
+    return render_pairs(
+        out / "faces.npy",
+        range(recipe.first_person, recipe.first_person + recipe.persons),
+        pairs_per_identity=recipe.pairs,
+        size=FRAME,
+        world="home",
+        workers=workers,
+    )
 
 
 def _begin(recipe: ClassifierRecipe) -> tuple[torch.nn.Module, int, Callable[[Path, dict[str, str]], None]]:
