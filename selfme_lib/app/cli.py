@@ -148,6 +148,7 @@ for command in (
     app.command()(command)
 measure.command(name="motion")(bench.bench_motion)
 measure.command(name="recognition")(bench.bench_recognition)
+measure.command(name="spotting")(bench.bench_spotting)
 measure.command(name="tune")(bench.bench_tune)
 measure.command(name="train")(bench.bench_train)
 measure.command(name="synth")(bench.bench_synth)

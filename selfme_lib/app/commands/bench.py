@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from selfme_lib.runtime.errors import UsageError
+from selfme_lib.runtime.errors import DataError, UsageError
 
 from .output import print_json, print_table
 
@@ -289,3 +289,40 @@ def bench_recognition(
             f"{told['largest']:+.3f}; rank correlation {told['order']:.2f}; {told['covered']:.0%} of the intervals hold"
         )
     print(f"{measured['people']} people, {measured['clips']} clips")
+
+
+def bench_spotting(
+    root: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of long videos with labels; of aligned faces (selfme align; selfme synth --layout casme2-long).",
+            show_default=False,
+        ),
+    ],
+    dataset: Annotated[
+        Literal["casme2-long", "samm-long"], typer.Option(help="How the folder is laid out.")
+    ] = "casme2-long",
+    methods: Annotated[str, typer.Option(help="all, or some of the names in the table, by commas.")] = "all",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
+) -> None:
+    """Who finds micro- and macro-expressions in long videos; all settings come from other subjects."""
+    from selfme_lib.bench.spotting import KINDS, SPOTTING_METHODS
+    from selfme_lib.bench.spotting import bench_spotting as measure
+
+    if not root.is_dir():
+        raise DataError(f"--root {root}: no such folder; give the folder of the long videos")
+    chosen = SPOTTING_METHODS if methods == "all" else [name.strip() for name in methods.split(",")]
+    measured = measure(root, dataset=dataset, methods=chosen)
+    if as_json:
+        print_json(measured)
+        return
+    table = []
+    for name, one in measured["methods"].items():
+        f1 = [f"{one[kind]['f1']:.3f}{_between(one[kind]['f1_interval'])}" for kind in KINDS]
+        apex = "–" if one["apex_error_ms"] is None else f"{one['apex_error_ms']:.0f}"
+        table.append([name, *f1, f"{one['fp_per_minute']:.2f}", apex, f"{one['times_real_time']:.1f}"])
+    print_table(["method", *(f"F1 {kind}, 95 %" for kind in KINDS), "false a minute", "apex, ms", "x real time"], table)
+    labelled = ", ".join(f"{count} {kind}" for kind, count in measured["expressions"].items())
+    print(
+        f"{measured['videos']} videos of {measured['subjects']} subjects, {measured['minutes']:.1f} minutes; {labelled}"
+    )
