@@ -126,14 +126,15 @@ def joined(parts: Sequence[FaceMotion], fps: float) -> FaceMotion:
     )
 
 
-@torch.inference_mode()
 def _batches(
     pairs: Iterator[tuple[int, Tensor, Tensor]], motion: Motion
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     while batch := list(islice(pairs, BATCH)):
         numbers, before, now = zip(*batch)
-        left, head = without_head(motion(torch.stack(before), torch.stack(now)).cpu())
-        yield np.array(numbers), F.adaptive_avg_pool2d(left, CELLS).numpy(), head.numpy()
+        with torch.inference_mode():
+            left, head = without_head(motion(torch.stack(before), torch.stack(now)).cpu())
+            cells = F.adaptive_avg_pool2d(left, CELLS).numpy()
+        yield np.array(numbers), cells, head.numpy()
 
 
 def _pairs(frames: Iterable[tuple[int, Pixels]], lag: int) -> Iterator[tuple[int, Tensor, Tensor]]:
