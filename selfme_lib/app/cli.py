@@ -149,6 +149,7 @@ for command in (
 measure.command(name="motion")(bench.bench_motion)
 measure.command(name="recognition")(bench.bench_recognition)
 measure.command(name="spotting")(bench.bench_spotting)
+measure.command(name="apex")(bench.bench_apex)
 measure.command(name="tune")(bench.bench_tune)
 measure.command(name="train")(bench.bench_train)
 measure.command(name="synth")(bench.bench_synth)

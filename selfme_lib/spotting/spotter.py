@@ -67,6 +67,23 @@ class Spotter:
         ]
         return sorted([*expressions, *rest], key=lambda interval: (interval.onset, interval.offset))
 
+    @one_thread()
+    @torch.inference_mode()
+    def apex_within(self, motion: FaceMotion, onset: int, offset: int) -> int:
+        """The apex of an expression whose ends are known: the mean of what the samples between them say, weighted by how likely
+        each is to belong to an expression.
+
+        Raises:
+            ValueError: the video ends before the onset.
+        """
+        inside = (motion.frames >= onset) & (motion.frames <= offset)
+        if not inside.any():
+            raise ValueError(f"expected an onset within frames {motion.frames[0]} to {motion.frames[-1]}, got {onset}")
+        kinds, moments = (out[0][torch.from_numpy(inside)] for out in self.network(inputs_of(motion)[None]))
+        likely = kinds.softmax(-1)[:, [OUTPUTS.index(kind) for kind in EXPRESSIONS]].sum(-1).numpy() + 1e-6
+        apexes = motion.frames[inside] + moments[:, 1].numpy() * motion.fps
+        return int(np.clip(round(np.average(apexes, weights=likely)), onset, offset))
+
 
 def _expressions(
     likely: Float[np.ndarray, "t k"],

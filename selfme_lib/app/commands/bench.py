@@ -326,3 +326,38 @@ def bench_spotting(
     print(
         f"{measured['videos']} videos of {measured['subjects']} subjects, {measured['minutes']:.1f} minutes; {labelled}"
     )
+
+
+def bench_apex(
+    root: Annotated[Path, typer.Option(help="Folder of rendered long videos.", show_default=False)],
+    dataset: Annotated[
+        Literal["casme2-long", "samm-long"], typer.Option(help="How the folder is laid out.")
+    ] = "casme2-long",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of tables.")] = False,
+) -> None:
+    """How far off each rule for the apex is, and what a wrong onset or apex costs the recogniser."""
+    from selfme_lib.bench.apex import bench_apex as measure
+
+    if not root.is_dir():
+        raise DataError(f"--root {root}: no such folder; give the folder of the long videos")
+    measured = measure(root, dataset=dataset)
+    if as_json:
+        print_json(measured)
+        return
+    rows = [
+        [
+            rule,
+            f"{one['frames']:.2f}",
+            f"{one['ms']:.0f} [{one['ms_interval'][0]:.0f}, {one['ms_interval'][1]:.0f}]",
+            one["of_middle"],
+        ]
+        for rule, one in measured["rules"].items()
+    ]
+    print_table(["apex by", "frames off", "ms off, 95 %", "of the middle's"], rows)
+    costs = measured["recognition"]
+    shifts = list(costs["apex_shift_ms"])
+    print_table(
+        ["ms late", "UF1, apex late", "UF1, onset late"],
+        [[s, *(costs[f"{m}_shift_ms"][s] for m in ("apex", "onset"))] for s in shifts],
+    )
+    print(f"{measured['expressions']} micro-expressions, {costs['expressions']} of them recognised")

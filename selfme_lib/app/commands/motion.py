@@ -99,8 +99,11 @@ def features(
 def pretrain(
     out: Annotated[Path, typer.Argument(help="Folder for faces, state and checkpoint.", show_default=False)],
     stage: Annotated[
-        Literal["motion", "classifier"],
-        typer.Option(help="What is trained: a motion learner, or a classifier of motions."),
+        Literal["motion", "classifier", "spotter", "expressions"],
+        typer.Option(
+            help="What is trained: a motion learner, a classifier of motions, a spotter of expressions, or what `selfme analyse` "
+            "answers with."
+        ),
     ] = "motion",
     task: Annotated[
         Literal["units", "motion"] | None,
@@ -112,7 +115,9 @@ def pretrain(
     ] = None,
     motion: Annotated[
         str | None,
-        typer.Option(help="Classifier: whose motions; several by commas.", show_default="plus"),
+        typer.Option(
+            help="Classifier, spotter: whose motions; of a classifier several, by commas.", show_default="plus"
+        ),
     ] = None,
     dataset: Annotated[
         Literal["synthme", "voxceleb"], typer.Option(help="Rendered people, or VoxCeleb's in --root.")
@@ -169,7 +174,9 @@ def pretrain(
     ] = "32-true",
 ) -> None:
     """Train a motion learner or a classifier from scratch, as the shipped ones were. The same command resumes."""
-    if stage == "classifier":
+    people = {} if persons is None else {"persons": persons}
+    device = {"seed": seed, "accelerator": accelerator}
+    if stage != "motion":
         given: dict[str, Any] = {
             "dataset": dataset != "synthme",
             "root": root,
@@ -179,17 +186,16 @@ def pretrain(
         given |= {"size": size, "nodes": nodes > 1, "devices": devices > 1, "precision": precision != "32-true"}
         if wrong := [name for name, value in given.items() if value]:
             raise UsageError(f"--{wrong[0]}: is of --stage motion; leave it out")
-        return _pretrain_classifier(
-            out,
-            network=network or "scvit",
-            task=task or "units",
-            motions=(motion or "plus").split(","),
-            people={} if persons is None else {"persons": persons},
-            pairs=pairs,
-            training={"steps": steps, "batch_size": batch},
-            seed=seed,
-            accelerator=accelerator,
-        )
+    if stage == "classifier":
+        training = {"steps": steps, "batch_size": batch}
+        chosen = {"network": network or "scvit", "task": task or "units", "motions": (motion or "plus").split(",")}
+        return _pretrain_classifier(out, **chosen, people=people, pairs=pairs, training=training, **device)
+    if stage in ("spotter", "expressions"):
+        if wrong := [name for name, value in {"task": task, "network": network}.items() if value]:
+            raise UsageError(f"--{wrong[0]}: is of --stage classifier; leave it out")
+        if stage == "expressions":
+            return _pretrain_expressions(out, people, accelerator=accelerator)
+        return _pretrain_spotter(out, motion or "plus", people, {"steps": steps, "batch_size": batch}, **device)
     if wrong := [name for name, value in {"task": task, "network": network, "motion": motion}.items() if value]:
         raise UsageError(f"--{wrong[0]}: is of the classifier; add --stage classifier")
     steps = steps or 1200
@@ -286,3 +292,25 @@ def _pretrain_classifier(
     values = {"network": network, "motions": [name.strip() for name in motions], "pairs": pairs, **people}
     recipe = from_plain(ClassifierRecipe, {**values, "training": {"task": task, "seed": seed, **given}})
     print(pretrain_classifier(out, recipe, device=DEVICE if accelerator == "auto" else accelerator), file=sys.stderr)
+
+
+def _pretrain_spotter(
+    out: Path, motion: str, people: dict[str, int], training: dict[str, int | None], *, seed: int, accelerator: str
+) -> None:
+    from selfme_lib.runtime.device import DEVICE
+    from selfme_lib.runtime.settings import from_plain
+    from selfme_lib.study.spotter_pretraining import SpotterRecipe, method_of, pretrain_spotter
+
+    method_of(motion)
+    given = {name: value for name, value in training.items() if value is not None}
+    recipe = from_plain(SpotterRecipe, {"motion": motion, **people, "training": {"seed": seed, **given}})
+    pretrain_spotter(out, recipe, device=DEVICE if accelerator == "auto" else accelerator)
+
+
+def _pretrain_expressions(out: Path, people: dict[str, int], *, accelerator: str) -> None:
+    from selfme_lib.runtime.device import DEVICE
+    from selfme_lib.runtime.settings import from_plain
+    from selfme_lib.study.expression_training import ExpressionRecipe, train_expressions
+
+    recipe = from_plain(ExpressionRecipe, people)
+    train_expressions(out, recipe, device=DEVICE if accelerator == "auto" else accelerator)
