@@ -47,7 +47,7 @@ class SpotterTraining:
         seed: of weights and windows.
     """
 
-    steps: Annotated[int, Field(ge=1, le=10**7)] = 3000
+    steps: Annotated[int, Field(ge=1, le=10**7)] = 2000
     batch_size: Annotated[int, Field(ge=1, le=10**4)] = 16
     lr: Annotated[float, Field(gt=0, le=1)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.05

@@ -53,7 +53,7 @@ class ExpressionRecipe:
     clips: Annotated[int, Field(ge=1, le=1000)] = 12
     first_person: Annotated[int, Field(ge=0, lt=2**31)] = 4600
     gamma: Annotated[float, Field(gt=0, le=100)] = 2.0
-    risk: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    risk: Annotated[float, Field(gt=0, lt=1)] = 0.05
     told: Annotated[float, Field(ge=0, lt=1)] = 0.2
     pairs: ClassifierRecipe = ClassifierRecipe()
 
@@ -126,7 +126,7 @@ def _units(
 ) -> tuple[tuple[str, ...], Float[Tensor, "u d"], Float[Tensor, "u"], dict[str, float]]:
     """Names of the units that can be told, their ridge regression, and the shares of variance foretold."""
     motion, units = pair_motions(folder, recipe.pairs, "plus", device=device, workers=workers)
-    described = _describe(form, recipe.gamma * torch.from_numpy(np.asarray(motion)), device)
+    described = _describe(form, recipe.gamma * torch.from_numpy(np.array(motion)), device)
     units = units / 2  # in pixels of a 128-pixel face
     targets = np.concatenate([units.reshape(len(units), -1), units[..., ::-1].reshape(len(units), -1)])
     features = described.transpose(0, 1).flatten(0, 1).double().numpy()  # as they are, then mirrored
