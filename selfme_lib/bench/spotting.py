@@ -28,6 +28,8 @@ from selfme_lib.spotting.signal import FaceMotion, measure
 from selfme_lib.spotting.spotter import SHIPPED, Spotter, fit_thresholds, load_spotter
 from selfme_lib.study.spotter_pretraining import method_of
 
+from .chain import bench_chain
+
 OURS = {"selfme": "plus", "network_farneback": "farneback_tuned"}
 """Methods with a spotting network, and the motion that it has learned and sees."""
 SPOTTING_METHODS = (*OURS, *yardsticks.YARDSTICKS)
@@ -50,7 +52,7 @@ def bench_spotting(
         `videos`, `subjects`, `minutes`, how many `expressions` of each kind are labelled, and `methods`: for each `micro`,
         `macro` and `all` with `precision`, `recall`, `f1` (IoU .5) and its interval over subjects, `f1_by_iou`,
         `average_precision`, `fp_per_minute` and errors of onset, apex and offset; of both kinds together `fp_per_minute` and
-        `apex_error_ms`; `times_real_time`.
+        `apex_error_ms`; `times_real_time`; and `end_to_end`, what `chain.bench_chain` gives with the intervals of `selfme`.
 
     Raises:
         UsageError: no such method or data set.
@@ -64,6 +66,7 @@ def bench_spotting(
     folder = folder or DATA / "spotting"
     truths = [truth_of(video) for video in videos]
     found = {name: find(name, videos, truths, folder) for name in methods}
+    chained = bench_chain(videos, truths, found["selfme"]) if "selfme" in found else None
     some = videos[int(np.argmax([len(truth) for truth in truths]))]
     return {
         "videos": len(videos),
@@ -74,6 +77,7 @@ def bench_spotting(
             name: record(scored(videos, truths, intervals)) | {"times_real_time": times_real_time(name, some)}
             for name, intervals in found.items()
         },
+        "end_to_end": chained,
     }
 
 
