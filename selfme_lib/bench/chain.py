@@ -1,4 +1,4 @@
-"""Spot, then recognise: what somebody gets who has a video and nothing else, beside what the recogniser would do if told where."""
+"""Spot, then recognise: what somebody gets who has nothing but a video, beside what the recogniser would do if told where."""
 
 from collections.abc import Sequence
 from typing import Any
