@@ -73,11 +73,11 @@ def bench_apex(root: Path, *, dataset: str = "casme2-long", folder: Path | None 
     if not cases:
         raise DataError(f"{root}: no micro-expression with truth; render some with selfme synth --layout {dataset}")
     errors = {rule: [_error(rule, case, motions[video.key]) for video, case in cases] for rule in RULES}
-    people, rate = np.array([case.subject for _, case in cases]), np.array([case.fps for _, case in cases])
+    people, rate = np.array([case.subject for _, case in cases]), np.array([case.fps for _, case in cases], float)
     middle = float(np.mean(np.array(errors["middle"]) / rate))
     return {
         "expressions": len(cases),
-        "rules": {rule: _summary(np.array(values), rate, people, middle) for rule, values in errors.items()},
+        "rules": {rule: _summary(np.array(values, float), rate, people, middle) for rule, values in errors.items()},
         "recognition": _costs([case for _, case in cases if case.truth is not None]),
     }
 

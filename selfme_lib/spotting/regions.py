@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.ndimage import median_filter
+from torch import Tensor
 
 from selfme_lib.data.alignment import TEMPLATE
 from selfme_lib.grids import Flow, Frames
@@ -109,7 +110,7 @@ def softnet_curve(places: Float[np.ndarray, "t r 2"], lag: int) -> Float[np.ndar
     return np.linalg.norm(chosen[later] - chosen, axis=-1).mean(1)
 
 
-def _frame(pixels: Pixels) -> Frames:
+def _frame(pixels: Pixels) -> Float[Tensor, "1 3 128 128"]:
     one = torch.from_numpy(np.ascontiguousarray(grey(pixels))).float() / 255
     return one.expand(1, 3, -1, -1)
 

@@ -152,7 +152,7 @@ def fit_thresholds(proposed: Sequence[Sequence[Interval]], truth: Sequence[Seque
             candidates += [one.score for one in mine]
             hits += [place in matched for place in range(len(mine))]
         total = sum(one.kind == kind for true in truth for one in true)
-        best[kind] = _best_threshold(np.array(candidates), np.array(hits), total)
+        best[kind] = _best_threshold(np.array(candidates, float), np.array(hits, bool), total)
     return Thresholds(**best)
 
 

@@ -26,6 +26,7 @@ from selfme_lib.classifier.linear import fit_features
 from selfme_lib.classifier.network import ClassifierConfig
 from selfme_lib.evaluation.calibration import at_temperature, fit_temperature, risk_coverage
 from selfme_lib.grids import resize_flow
+from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.locks import in_use
 from selfme_lib.runtime.settings import STRICT
 from selfme_lib.synthme.pretraining import MOVING_UNITS
@@ -54,7 +55,7 @@ class ExpressionRecipe:
     first_person: Annotated[int, Field(ge=0, lt=2**31)] = 4600
     gamma: Annotated[float, Field(gt=0, le=100)] = 2.0
     risk: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    told: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    told: Annotated[float, Field(lt=1)] = 0.2
     pairs: ClassifierRecipe = ClassifierRecipe()
 
 
@@ -62,7 +63,7 @@ def train_expressions(out: Path, recipe: ExpressionRecipe, *, device: str = "cpu
     """Render, measure, fit; write `out`/expressions.safetensors.
 
     Raises:
-        DataError: another process uses the folder, or it belongs to another recipe.
+        DataError: another process uses the folder, it belongs to another recipe, or no unit can be foretold.
     """
     form = replace(SCVIT, init="units")
     with in_use(out):
@@ -134,11 +135,16 @@ def _units(
     last = people >= recipe.pairs.persons - recipe.pairs.validation_persons
     scale = float((features - features.mean(0)).std())
     model = Ridge(alpha=10.0 * scale**2).fit(features[~last], targets[~last])
-    left = ((targets[last] - model.predict(features[last])) ** 2).mean(0) / targets[last].var(0)
+    error, spread = ((targets[last] - model.predict(features[last])) ** 2).mean(0), targets[last].var(0)
+    left = np.divide(
+        error, spread, out=np.ones_like(error), where=spread > 1e-6
+    )  # a unit that nobody moves is not foretold
     names = [f"{side}{unit}" for unit in MOVING_UNITS for side in "LR"]
     share = {name: float(1 - value) for name, value in zip(names, left)}
     kept = [
         place for place, unit in enumerate(names) if min(share[f"{side}{unit[1:]}"] for side in "LR") >= recipe.told
     ]
+    if not kept:
+        raise DataError(f"{folder}: no unit is foretold on people left out; take more people")
     weights, bias = (torch.from_numpy(np.asarray(value)[kept]).float() for value in (model.coef_, model.intercept_))
     return tuple(names[place] for place in kept), weights, bias, {names[place]: share[names[place]] for place in kept}

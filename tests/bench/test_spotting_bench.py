@@ -63,14 +63,13 @@ def test_nobody_is_measured_with_a_threshold_of_their_own(root, folder, monkeypa
         assert found[0] == changed[0], name
 
 
-def test_the_apex_is_nearer_by_motion_than_at_random_and_moments_cost_something(root, folder):
+def test_every_rule_for_the_apex_is_measured_and_so_is_what_a_wrong_moment_costs(root, folder):
     measured = apex.bench_apex(root, folder=folder)
     assert set(measured["rules"]) == set(apex.RULES)
     assert measured["rules"]["middle"]["of_middle"] == pytest.approx(1)
     for one in measured["rules"].values():
         assert one["ms"] == pytest.approx(one["frames"] * 1000 / 30)
         assert one["ms_interval"][0] <= one["ms"] <= one["ms_interval"][1]
-    assert measured["rules"]["largest_selfme"]["ms"] < 120
     shifts = measured["recognition"]["apex_shift_ms"]
     assert set(shifts) == {str(shift) for shift in apex.SHIFTS_MS}
     assert shifts["0"] == measured["recognition"]["onset_shift_ms"]["0"]
