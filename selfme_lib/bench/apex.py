@@ -25,7 +25,7 @@ from selfme_lib.motion.forms import motion_by
 from selfme_lib.runtime.device import one_thread
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.paths import DATA
-from selfme_lib.spotting.intervals import truth_of
+from selfme_lib.spotting.intervals import EXPRESSIONS, Kind, truth_of
 from selfme_lib.spotting.signal import SIDE, FaceMotion
 from selfme_lib.spotting.spotter import Spotter
 from selfme_lib.study.apex import motion_since
@@ -35,16 +35,17 @@ from selfme_lib.synthme.long_truth import load_long_truth
 
 from .spotting import motions_of, spotter_of
 
-LARGEST = ("selfme", "lucas_kanade", "farneback_tuned", "tvl1_fast")
+LARGEST = ("selfme", "lucas_kanade", "farneback_tuned", "dis_tuned")
 RULES = ("middle", *(f"largest_{name}" for name in LARGEST), "spotter")
 SHIFTS_MS = (-200, -133, -67, 0, 67, 133, 200)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A micro-expression: its frames from a margin before the onset to one behind the offset, and what is true of it."""
+    """An expression: its frames from a margin before the onset to one behind the offset, and what is true of it."""
 
     subject: str
+    kind: Kind
     fps: float
     onset: int  # among `frames`
     offset: int
@@ -55,12 +56,12 @@ class _Case:
 
 
 def bench_apex(root: Path, *, dataset: str = "casme2-long", folder: Path | None = None) -> dict[str, Any]:
-    """Every rule on every micro-expression of rendered long videos, and the recogniser on shifted moments.
+    """Every rule on every expression of rendered long videos, and the recogniser on shifted moments of the micro-expressions.
 
     Returns:
-        `expressions`; `rules`: of each the mean absolute error in `frames` and `ms` with its 95 % interval over subjects, and
-        `of_middle`, its ratio to the error of the middle frame; `recognition`: UF1 by `apex_shift_ms` and by `onset_shift_ms`,
-        of the expressions that have a class.
+        `expressions` of each kind; `rules`: of each and for `micro`, `macro` and `all`, as far as there are any, the mean
+        absolute error in `frames` and `ms` with its 95 % interval over subjects, and `of_middle`, its ratio to the error of the middle
+        frame; `recognition`: UF1 by `apex_shift_ms` and by `onset_shift_ms`, of the micro-expressions that have a class.
 
     Raises:
         DataError: the data cannot be used, or are no rendered videos.
@@ -71,14 +72,23 @@ def bench_apex(root: Path, *, dataset: str = "casme2-long", folder: Path | None 
         (video, case) for video in tqdm(videos, desc="apex", unit="video", disable=None) for case in _cases(root, video)
     ]
     if not cases:
-        raise DataError(f"{root}: no micro-expression with truth; render some with selfme synth --layout {dataset}")
-    errors = {rule: [_error(rule, case, motions[video.key]) for video, case in cases] for rule in RULES}
-    people, rate = np.array([case.subject for _, case in cases]), np.array([case.fps for _, case in cases], float)
-    middle = float(np.mean(np.array(errors["middle"]) / rate))
+        raise DataError(f"{root}: no expression with truth; render some with selfme synth --layout {dataset}")
+    errors = {
+        rule: np.array([_error(rule, case, motions[video.key]) for video, case in cases], float) for rule in RULES
+    }
+    kinds = np.array([case.kind for _, case in cases])
+    people, rate = (np.array([getattr(case, name) for _, case in cases]) for name in ("subject", "fps"))
+    rules: dict[str, dict[str, Any]] = {rule: {} for rule in RULES}
+    for name in (*EXPRESSIONS, "all"):
+        some = (kinds == name) | (name == "all")
+        if not some.any():
+            continue
+        for rule, values in errors.items():
+            rules[rule][name] = _summary(values[some], rate[some], people[some], errors["middle"][some])
     return {
-        "expressions": len(cases),
-        "rules": {rule: _summary(np.array(values, float), rate, people, middle) for rule, values in errors.items()},
-        "recognition": _costs([case for _, case in cases if case.truth is not None]),
+        "expressions": {kind: int((kinds == kind).sum()) for kind in EXPRESSIONS},
+        "rules": rules,
+        "recognition": _costs([case for _, case in cases if case.truth is not None and case.kind == "micro"]),
     }
 
 
@@ -90,12 +100,16 @@ def _cases(root: Path, video: LongVideo) -> list[_Case]:
     found = []
     for one in truth_of(video):
         event = next((event for coded, event in true.items() if coded is not None and coded[0] - 1 == one.onset), None)
-        if one.kind != "micro" or event is None:
+        if event is None:
             continue
         first, last = max(0, one.onset - margin), one.offset + margin
         frames = np.stack([pixels for _, pixels in video.read(first + 1, min(last + 1, video.length))])
         moments = (moment - first for moment in (one.onset, one.offset, event.apex - 1))
-        found.append(_Case(video.subject, video.fps, *moments, CLASS_OF_EMOTION.get(event.emotion), frames, first))
+        found.append(
+            _Case(
+                video.subject, one.kind, float(video.fps), *moments, CLASS_OF_EMOTION.get(event.emotion), frames, first
+            )
+        )
     return found
 
 
@@ -128,7 +142,7 @@ def _apex(rule: str, case: _Case, motion: FaceMotion) -> int:
 
 
 def _summary(
-    frames: Float[np.ndarray, "n"], rate: Float[np.ndarray, "n"], people: np.ndarray, middle: float
+    frames: Float[np.ndarray, "n"], rate: Float[np.ndarray, "n"], people: np.ndarray, middle: Float[np.ndarray, "n"]
 ) -> dict[str, Any]:
     ms = 1000 * frames / rate
     sums = np.array([[ms[people == one].sum(), (people == one).sum()] for one in np.unique(people)])
@@ -137,7 +151,7 @@ def _summary(
         "frames": float(frames.mean()),
         "ms": float(ms.mean()),
         "ms_interval": list(interval(draws, len(sums))),
-        "of_middle": float(ms.mean() / 1000 / middle),
+        "of_middle": float(ms.mean() / max((1000 * middle / rate).mean(), 1e-9)),
     }
 
 

@@ -66,8 +66,11 @@ def test_nobody_is_measured_with_a_threshold_of_their_own(root, folder, monkeypa
 def test_every_rule_for_the_apex_is_measured_and_so_is_what_a_wrong_moment_costs(root, folder):
     measured = apex.bench_apex(root, folder=folder)
     assert set(measured["rules"]) == set(apex.RULES)
-    assert measured["rules"]["middle"]["of_middle"] == pytest.approx(1)
-    for one in measured["rules"].values():
+    assert measured["expressions"]["macro"] == 0 < measured["expressions"]["micro"]
+    assert measured["rules"]["middle"]["micro"]["of_middle"] == pytest.approx(1)
+    for rule in measured["rules"].values():
+        assert set(rule) == {"micro", "all"}
+        one = rule["micro"]
         assert one["ms"] == pytest.approx(one["frames"] * 1000 / 30)
         assert one["ms_interval"][0] <= one["ms"] <= one["ms_interval"][1]
     shifts = measured["recognition"]["apex_shift_ms"]

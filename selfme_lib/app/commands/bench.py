@@ -223,8 +223,8 @@ def bench_difficulty(
     print(f"the head moves by (quantiles over clips, px of a 256-px frame): {drift}")
 
 
-def _between(ends: "list[float]") -> str:
-    return f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+def _between(ends: "list[float]", digits: int = 3) -> str:
+    return f" [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]"
 
 
 def bench_recognition(
@@ -345,19 +345,16 @@ def bench_apex(
         print_json(measured)
         return
     rows = [
-        [
-            rule,
-            f"{one['frames']:.2f}",
-            f"{one['ms']:.0f} [{one['ms_interval'][0]:.0f}, {one['ms_interval'][1]:.0f}]",
-            one["of_middle"],
-        ]
-        for rule, one in measured["rules"].items()
+        [rule, kind, f"{one['frames']:.2f}", f"{one['ms']:.0f}{_between(one['ms_interval'], 0)}", one["of_middle"]]
+        for rule, kinds in measured["rules"].items()
+        for kind, one in kinds.items()
     ]
-    print_table(["apex by", "frames off", "ms off, 95 %", "of the middle's"], rows)
+    print_table(["apex by", "of", "frames off", "ms off, 95 %", "of the middle's"], rows)
     costs = measured["recognition"]
     shifts = list(costs["apex_shift_ms"])
     print_table(
         ["ms late", "UF1, apex late", "UF1, onset late"],
         [[s, *(costs[f"{m}_shift_ms"][s] for m in ("apex", "onset"))] for s in shifts],
     )
-    print(f"{measured['expressions']} micro-expressions, {costs['expressions']} of them recognised")
+    counts = ", ".join(f"{count} {kind}" for kind, count in measured["expressions"].items())
+    print(f"{counts}; the recogniser on {costs['expressions']} micro-expressions")
