@@ -60,8 +60,8 @@ def bench_apex(root: Path, *, dataset: str = "casme2-long", folder: Path | None 
 
     Returns:
         `expressions` of each kind; `rules`: of each and for `micro`, `macro` and `all`, as far as there are any, the mean
-        absolute error in `frames` and `ms` with its 95 % interval over subjects, and `of_middle`, its ratio to the error of the middle
-        frame; `recognition`: UF1 by `apex_shift_ms` and by `onset_shift_ms`, of the micro-expressions that have a class.
+        absolute error in `frames` and `ms` with its 95 % interval over subjects, and `of_middle`, its ratio to the error of the
+        middle frame; `recognition`: UF1 by `apex_shift_ms` and by `onset_shift_ms`, of the micro-expressions that have a class.
 
     Raises:
         DataError: the data cannot be used, or are no rendered videos.
