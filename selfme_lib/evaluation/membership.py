@@ -12,7 +12,7 @@ and strangers apart.
 """
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from scipy.stats import rankdata
 
 
@@ -58,6 +58,27 @@ def auc_over_people(
         draws.append(auc(*drawn))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return auc(members, strangers), float(low), float(high)
+
+
+def told_apart(
+    loss: Float[np.ndarray, "n"],
+    people: Shaped[np.ndarray, "n"],
+    member: Bool[np.ndarray, "n"],
+    shown: Float[np.ndarray, "n"] | None = None,
+) -> dict[str, float]:
+    """What a model's loss on clips of members and of strangers tells.
+
+    Args:
+        people: whose clip each is.
+        shown: what is averaged over the clips of each group; by default the loss itself.
+
+    Returns:
+        `auc`, `low`, `high` as in `auc_over_people`; `members` and `strangers`, the means of `shown`.
+    """
+    value, low, high = auc_over_people(loss[member], people[member], loss[~member], people[~member])
+    shown = loss if shown is None else shown
+    means = {"members": float(shown[member].mean()), "strangers": float(shown[~member].mean())}
+    return {"auc": value, "low": low, "high": high, **means}
 
 
 def _by_person(losses: Float[np.ndarray, "n"], people: Shaped[np.ndarray, "n"]) -> list[Float[np.ndarray, "_"]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from selfme_lib.classifier.checkpoint import FORM
 from selfme_lib.evaluation.loso import run_experiments
-from selfme_lib.evaluation.membership import auc_over_people, cross_entropy
+from selfme_lib.evaluation.membership import cross_entropy, told_apart
 from selfme_lib.grids import resize_flow, warp
 from selfme_lib.motion.checkpoint import Estimator
 from selfme_lib.motion.forms import amplified
@@ -55,14 +55,7 @@ def classifier_membership(study: Any, row: Row) -> dict[str, float]:
     subjects = table["subject"].to_numpy()
     member = np.array([name.startswith(_COPY) for name in subjects])
     loss, hit = np.mean(losses, axis=0), np.mean(right, axis=0)
-    value, low, high = auc_over_people(loss[member], subjects[member], loss[~member], subjects[~member])
-    return {
-        "auc": value,
-        "low": low,
-        "high": high,
-        "members": float(hit[member].mean()),
-        "strangers": float(hit[~member].mean()),
-    }
+    return told_apart(loss, subjects, member, shown=hit)
 
 
 _COPY = "seen-"
@@ -103,15 +96,9 @@ def estimator_membership(
 ) -> dict[str, float]:
     """The same of a motion learner, whose loss is what its motion leaves unexplained; pairs of one person lie together."""
     losses = [left_over(estimator, some) for some in (members, strangers)]
-    people = [np.arange(len(loss)) // pairs_per_person for loss in losses]
-    value, low, high = auc_over_people(losses[0], people[0], losses[1], people[1])
-    return {
-        "auc": value,
-        "low": low,
-        "high": high,
-        "members": float(losses[0].mean()),
-        "strangers": float(losses[1].mean()),
-    }
+    people = np.concatenate([np.arange(len(loss)) // pairs_per_person for loss in losses])
+    member = np.repeat([True, False], [len(loss) for loss in losses])
+    return told_apart(np.concatenate(losses), people, member)
 
 
 def membership_table(found: dict[str, dict[str, float]]) -> pd.DataFrame:

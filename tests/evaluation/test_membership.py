@@ -36,3 +36,12 @@ def test_what_cannot_be_compared_is_refused():
 def test_cross_entropy_is_that_of_the_label():
     p = np.array([[0.5, 0.5], [0.1, 0.9]])
     np.testing.assert_allclose(membership.cross_entropy(p, np.array([0, 1])), [-np.log(0.5), -np.log(0.9)])
+
+
+def test_both_groups_are_told_apart_by_one_record():
+    loss, people = np.r_[np.zeros(6), np.ones(6)], np.repeat(np.arange(4), 3)
+    member = loss == 0
+    found = membership.told_apart(loss, people, member)
+    assert found == {"auc": 1.0, "low": 1.0, "high": 1.0, "members": 0.0, "strangers": 1.0}
+    assert membership.told_apart(loss, people, ~member)["auc"] == 0.0
+    assert membership.told_apart(loss, people, member, shown=2 - loss)["members"] == 2.0
