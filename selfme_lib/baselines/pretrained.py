@@ -4,7 +4,6 @@
 `describe_regions` gives what its last layer reads. The weights of those that come with the package are in `checkpoints`.
 """
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from selfme_lib.classifier.linear import LinearConfig
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.kept import read_weights, write_weights
+from selfme_lib.runtime.half import read_half, write_half
 
 from .inputs import flow_inputs
 from .off_apexnet import OFFApexNet
@@ -62,9 +61,7 @@ class PretrainedRival(nn.Module):
 
 def save_rival(rival: PretrainedRival, path: Path | str, **origin: str) -> None:
     """Write a network in half precision; `origin` says how its weights were made."""
-    weights = {name: value.half() if value.is_floating_point() else value for name, value in rival.state_dict().items()}
-    config = {"method": rival.method, "targets": rival.last.out_features}
-    write_weights(path, weights, {"config": json.dumps(config), **origin})
+    write_half(path, rival.state_dict(), {"method": rival.method, "targets": rival.last.out_features}, **origin)
 
 
 def load_rival(path: Path) -> PretrainedRival:
@@ -73,11 +70,11 @@ def load_rival(path: Path) -> PretrainedRival:
     Raises:
         DataError: the file is missing, damaged, or something else.
     """
+    weights, form = read_half(path, kind="a pre-trained rival")
     try:
-        weights, metadata = read_weights(path, sealed=False)
-        rival = PretrainedRival(**json.loads(metadata["config"]))
-        rival.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
-    except (DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        rival = PretrainedRival(**form)
+        rival.load_state_dict(weights)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{path}: not a pre-trained rival ({str(error).splitlines()[0]}); give another file") from None
     return rival.eval()
 

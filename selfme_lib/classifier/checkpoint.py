@@ -3,12 +3,11 @@
 `motion` and `units` come with the package; `selfme pretrain --stage classifier` makes others.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.runtime.kept import read_weights, write_weights
+from selfme_lib.runtime.half import read_half, write_half
 
 from .network import ClassifierConfig, SCViT, build_classifier
 
@@ -20,9 +19,9 @@ FORM = ("image_size", "patch_size", "channels", "depth", "width", "heads", "pool
 
 def save_pretrained(network: SCViT, config: ClassifierConfig, path: Path | str, **origin: str) -> None:
     """Write a network without its head's last layer, which is the task's; `origin` says how its weights were made."""
-    weights = {name: value.half() for name, value in network.state_dict().items() if not name.startswith("head.2.")}
+    weights = {name: value for name, value in network.state_dict().items() if not name.startswith("head.2.")}
     form = {name: value for name, value in asdict(config).items() if name in FORM}
-    write_weights(path, weights, {"config": json.dumps(form), **origin})
+    write_half(path, weights, form, **origin)
 
 
 def load_pretrained(config: ClassifierConfig, *, classes: int = 3, path: Path | None = None) -> SCViT:
@@ -36,24 +35,20 @@ def load_pretrained(config: ClassifierConfig, *, classes: int = 3, path: Path | 
         DataError: the file is missing, damaged, or no pre-trained classifier.
     """
     path = path or SHIPPED[config.init]
-    try:
-        stored, metadata = read_weights(path, sealed=False)
-        made_with = json.loads(metadata["config"])
-        form = {name: made_with[name] for name in FORM}
-    except (DataError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: not a checkpoint of a classifier ({error}); give another file") from None
-    if wrong := {name: value for name, value in form.items() if getattr(config, name) != value}:
+    weights, form = read_half(path, kind="a checkpoint of a classifier")
+    if missing := [name for name in FORM if name not in form]:
+        raise DataError(
+            f"{path}: not a checkpoint of a classifier (it does not say its {missing[0]}); give another file"
+        )
+    if wrong := {name: form[name] for name in FORM if getattr(config, name) != form[name]}:
         wanted = ", ".join(f"{name} {value}" for name, value in wrong.items())
         raise UsageError(
             f"classifier.init: the weights of {path.name} need {wanted}; change these settings or start random"
         )
     network = build_classifier(config, classes=classes)
-    weights = {name: value.float() for name, value in stored.items()}
     own = network.state_dict()
     try:
         network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.2.")}, **weights})
     except RuntimeError as error:
         raise DataError(f"{path}: not a checkpoint of this classifier ({str(error).splitlines()[0]})") from None
-    if broken := [name for name, value in weights.items() if not value.isfinite().all()]:
-        raise DataError(f"{path}: {broken[0]} holds numbers that are not finite; give another file")
     return network
