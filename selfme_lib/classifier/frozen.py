@@ -2,7 +2,7 @@ r"""A pre-trained network that is not trained any further: what it says of a mot
 
 With a few hundred clips, fine-tuning a million weights forgets more than it learns. `describe` gives what the head would read of
 each region of a face, for a motion and for its mirror image. Two folds of `evaluation.loso` begin there: `fit_predict` is
-logistic regression with the penalty of `linear.LinearConfig`; `fit_predict_head` trains a head by the paper's objective (Eq 16),
+logistic regression with the penalty of `linear.LinearConfig`; `fit_predict_heads` trains heads by the paper's objective (Eq 16),
 
 $$e^i_\alpha = P z^i_\alpha, \qquad \hat y = MLP\Big(\sum_\alpha e^i_\alpha\Big), \qquad
   L_c = L_{cls} + \omega L_{sc}(e),$$
@@ -11,7 +11,8 @@ with $z_\alpha$ what is read of region $\alpha$ and $P$ learned, because the sym
 regions that can still change: those of the patches are frozen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -79,68 +80,90 @@ def fit_predict(
     return fit_predict_features(config, (as_it_is, mirrored), labels, test[:, 0].sum(1), classes=classes)
 
 
-class Head(nn.Module):
-    """P and the MLP, on regions that are centred and scaled like those it was trained on."""
+class Heads(nn.Module):
+    """P and the MLP, several of them side by side, on regions that are centred and scaled like those they were trained on.
+
+    Args:
+        described: what they are trained on.
+        seeds: of the first weights of each.
+    """
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, described: Float[Tensor, "n 2 r d"], *, classes: int):
+    def __init__(self, described: Float[Tensor, "n 2 r d"], *, classes: int, seeds: Sequence[int]):
         super().__init__()
         width = described.shape[-1]
         self.register_buffer("centre", described.mean((0, 1)))
         self.register_buffer("scale", (described - self.centre).sum(2).std())
-        self.project = nn.Linear(width, width, bias=False)
-        nn.init.eye_(self.project.weight)
-        self.mlp = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, classes))
+        first = []
+        for seed in seeds:
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(seed)
+                first.append([*nn.Linear(width, width).parameters(), *nn.Linear(width, classes).parameters()])
+        inner, inner_bias, outer, outer_bias = (torch.stack(some).detach() for some in zip(*first))
+        self.project = nn.Parameter(torch.eye(width).repeat(len(seeds), 1, 1))  # (s, d, d)
+        self.inner, self.inner_bias = nn.Parameter(inner.mT.contiguous()), nn.Parameter(inner_bias[:, None])
+        self.outer, self.outer_bias = nn.Parameter(outer.mT.contiguous()), nn.Parameter(outer_bias[:, None])
 
-    def embed(self, described: Float[Tensor, "b r d"]) -> Float[Tensor, "b r d"]:
+    def scaled(self, described: Float[Tensor, "*n r d"]) -> Float[Tensor, "*n r d"]:
+        """z, centred and scaled."""
+        return (described - self.centre) / self.scale
+
+    def embed(self, scaled: Float[Tensor, "s b r d"]) -> Float[Tensor, "s b r d"]:
         """e, of each region."""
-        return self.project((described - self.centre) / self.scale)
+        return torch.bmm(scaled.flatten(1, 2), self.project).view_as(scaled)
 
-    def classify(self, regions: Float[Tensor, "b r d"]) -> Float[Tensor, "b k"]:
+    def classify(self, embedded: Float[Tensor, "s b r d"]) -> Float[Tensor, "s b k"]:
         """Logits."""
-        return self.mlp(regions.sum(1))
+        hidden = F.gelu(torch.baddbmm(self.inner_bias, embedded.sum(2), self.inner))
+        return torch.baddbmm(self.outer_bias, hidden, self.outer)
 
 
 @one_thread()
-def fit_predict_head(
+def fit_predict_heads(
     config: ClassifierConfig,
     described: Float[Tensor, "n 2 r d"],
     labels: Int[Tensor, "n"],
     test: Float[Tensor, "m 2 r d"],
     *,
     classes: int = 3,
-    seed: int,
+    seed: Sequence[int],
     device: str = "cpu",
-) -> Float[Tensor, "m k"]:
-    """Train a head on some clips and return the class probabilities of others. With `config.flip`, half of a batch is mirrored.
+) -> Float[Tensor, "s m k"]:
+    """Train a head from each seed on some clips and return its class probabilities of others.
+
+    Heads are so small that a step's cost is that of starting it, so those of all seeds take it together; each has weights,
+    batches and mirror images of its own. With `config.flip`, half of a batch is mirrored.
 
     Args:
         config: its epochs, batch size, rate, decay, $\\omega$, $\\tau$ and `denominator` count.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        head = Head(described, classes=classes).to(device)
-    described, targets = described.to(device), labels.to(device)
-    optimiser = torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    steps = config.epochs * -(-len(labels) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, steps)
-    generator = torch.Generator().manual_seed(seed)
+    heads = Heads(described, classes=classes, seeds=seed).to(device)
+    regions, targets = heads.scaled(described.to(device)), labels.to(device)
+    if not config.omega:  # P is linear: without a loss of regions it may see their sum
+        regions = regions.sum(2, keepdim=True)
+    optimiser = torch.optim.AdamW(heads.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.lr, config.epochs * -(-len(labels) // config.batch_size)
+    )
+    contrast = torch.vmap(partial(symmetric_contrastive_loss, tau=config.tau, denominator=config.denominator))
+    generators = [torch.Generator().manual_seed(one) for one in seed]
     for _ in range(config.epochs):
-        order = epoch_order(labels, balanced=config.balanced, generator=generator)
-        for batch in order.split(config.batch_size):
-            view = torch.randint(2 if config.flip else 1, (len(batch),), generator=generator)
-            regions = head.embed(described[batch, view])
-            loss = F.cross_entropy(head.classify(regions), targets[batch])
+        order = torch.stack([epoch_order(labels, balanced=config.balanced, generator=one) for one in generators])
+        view = torch.stack(
+            [torch.randint(2 if config.flip else 1, one.shape, generator=g) for one, g in zip(order, generators)]
+        )
+        for batch, seen in zip(order.split(config.batch_size, 1), view.split(config.batch_size, 1)):  # (s, b) each
+            embedded, wanted = heads.embed(regions[batch, seen]), targets[batch]
+            each = F.cross_entropy(heads.classify(embedded).flatten(0, 1), wanted.flatten(), reduction="none")
+            loss = each.sum() / batch.shape[1]  # the sum of the heads' means: each gets the gradient it would get alone
             if config.omega:
-                contrast = symmetric_contrastive_loss(
-                    regions, targets[batch], tau=config.tau, denominator=config.denominator
-                )
-                loss = loss + config.omega * contrast
+                loss = loss + config.omega * contrast(embedded, wanted).sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
     with torch.inference_mode():
-        return head.classify(head.embed(test[:, 0].to(device))).softmax(-1).cpu()
+        shown = heads.scaled(test[:, 0].to(device)).expand(len(seed), -1, -1, -1)
+        return heads.classify(heads.embed(shown)).softmax(-1).cpu()

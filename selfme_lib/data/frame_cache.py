@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 from tqdm import tqdm
 
 from selfme_lib.runtime.files import atomic_path
@@ -30,13 +31,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FrameCache:
-    """A folder of aligned frames."""
+    """A folder of aligned frames.
 
-    folder: Path  # made when needed
-    size: int  # side of the square frames
+    Attributes:
+        folder: made when needed.
+        size: side of the square frames in px.
+        grey: whether luminance replaces their colours.
+    """
+
+    folder: Path
+    size: int
+    grey: bool = False
 
     def with_aligned(self, clips: Sequence[Clip]) -> list[Clip]:
-        """The same clips, recordings with the path of their aligned frames, which exist afterwards. Cropped clips do not change.
+        """The same clips, recordings with the path of their aligned frames, which exist afterwards.
+
+        Cropped clips do not change, unless they lose their colours.
 
         Frames in which no face was found are cropped like their neighbours; a warning names them, and clips that may have been
         stored sideways.
@@ -44,7 +54,7 @@ class FrameCache:
         Raises:
             DataError: a frame cannot be read, or no frame of a clip shows a face.
         """
-        recordings = [clip for clip in clips if not clip.cropped]
+        recordings = [clip for clip in clips if self._has_facts(clip)]
         paths = dict(zip((clip.key for clip in recordings), self.fill(recordings)))
         aligned = [replace(clip, aligned=paths[clip.key]) if clip.key in paths else clip for clip in clips]
         if without := [f"{clip.key}/{path.name}" for clip in aligned for path in frames_without_face(clip)]:
@@ -69,17 +79,20 @@ class FrameCache:
     def _entry(self, clip: Clip) -> Path:
         path = self.folder / f"{self._key(clip)}.npy"
         with in_turn(path):
-            if not is_sound(path) or not (clip.cropped or read_record(path.with_suffix(".json"))):
+            if not is_sound(path) or (self._has_facts(clip) and not read_record(path.with_suffix(".json"))):
                 self._write(clip, path)
         return path
 
     def _key(self, clip: Clip) -> str:
         frames = [(path.name, hashlib.sha256(read_content(path)).hexdigest()) for path in clip.frames]
-        return fingerprint(code=__name__, size=self.size, cropped=clip.cropped, frames=frames)
+        return fingerprint(code=__name__, size=self.size, grey=self.grey, cropped=clip.cropped, frames=frames)
+
+    def _has_facts(self, clip: Clip) -> bool:
+        return self.grey or not clip.cropped
 
     def _write(self, clip: Clip, path: Path) -> None:
         """Write the facts about the clip first, then the frames: an entry exists as soon as its frames do."""
-        matrix = None
+        matrix, facts = None, {"clip": clip.key, "drift": 0.0, "without_face": [], "doubt": ""}
         if not clip.cropped:
             found = find_alignment(map(read_pixels, clip.frames))
             if found is None:
@@ -87,16 +100,15 @@ class FrameCache:
                 raise FaultyData(clip.frames[0].parent, f"no face in any of its {len(clip.frames)} frames", remedy)
             matrix = found.matrix
             without = [clip.frames[place].name for place in found.without_face]
-            facts = {"clip": clip.key, "drift": found.drift, "without_face": without, "doubt": found.doubt}
+            facts |= {"drift": found.drift, "without_face": without, "doubt": found.doubt}
+        if self._has_facts(clip):
             write_record(path.with_suffix(".json"), facts)
         with atomic_path(path) as temporary:
             shape = (len(clip.frames), self.size, self.size, 3)
             frames = new_array(temporary, shape)
             for place, pixels in enumerate(map(read_pixels, clip.frames)):
-                if matrix is None:
-                    frames[place] = resize(pixels, self.size)
-                else:
-                    frames[place] = crop_face(pixels, matrix, self.size)
+                face = resize(pixels, self.size) if matrix is None else crop_face(pixels, matrix, self.size)
+                frames[place] = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[..., None] if self.grey else face
             frames.flush()
             del frames  # closes the file, which some systems require before it is renamed
             seal(temporary, path.name)

@@ -46,14 +46,7 @@ def out_of_fold(study: Any, measure: Callable[[Any], Tensor]) -> Tensor:
 
 
 def fold_inputs(study: Any, row: Row) -> Tensor | dict[str, Tensor]:
-    """`study.inputs(row)` as the folds see them: by held-out subject, if the motion is learned anew for each, or amplified."""
-    if row.gamma_train is not None:
-        people = study.subjects
-        tested, seen = study.inputs(row), study.inputs(replace(row, gamma=row.gamma_train))
-        return {
-            subject: torch.where(torch.from_numpy(people == subject)[:, None, None, None], tested, seen)
-            for subject in sorted(set(people.tolist()))
-        }
+    """`study.inputs(row)` as the folds see them: by held-out subject, if the motion is learned anew for each."""
     if row.motion != "selfme" or not learned_by_folds(study):
         return study.inputs(row)
     return {subject: of_fold(study, subject).inputs(row) for subject in sorted(set(study.subjects.tolist()))}

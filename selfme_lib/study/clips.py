@@ -1,5 +1,6 @@
 """The clips of a study: read, their faces cropped, and with an apex each."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from selfme_lib.data import Clip, load_clips
@@ -30,8 +31,10 @@ def prepare_clips(settings: Profile, root: Path) -> list[Clip]:
         classes=data.classes,
         skip_broken=data.skip_broken,
     )
-    frames = FrameCache(DATA / "frames", data.size)
-    if data.align:
+    frames = FrameCache(DATA / "frames", data.size, grey=data.grey)
+    if data.grey and not data.align:
+        clips = [replace(clip, cropped=True) for clip in clips]
+    if data.align or data.grey:
         clips = frames.with_aligned(clips)
     if by_motion:
         start = checkpoint.start_of(settings.motion.checkpoint)

@@ -56,6 +56,8 @@ class DataProfile:
         version: SynthME only: `synthme-2`, whose faces behave like faces, or `synthme-1`, the first one.
         population: SynthME only: whose clips, see `synthme.identity`; `fresh` only within the final tables.
         ends: SynthME only: of each clip only onset and apex, which is all that most rows look at.
+        yaw: SynthME only: degrees by which every head is turned.
+        grey: without colour.
         layout: SynthME only: the data set whose layout it has on disk.
         subjects: SynthME only: number of people.
         clips: SynthME only: labelled clips per person.
@@ -76,6 +78,8 @@ class DataProfile:
     version: Version
     population: Population
     ends: bool
+    yaw: Annotated[float, Field(ge=-45, le=45, description="degrees; beyond 45 half of the face is hidden")]
+    grey: bool
     layout: Literal["casme2", "smic", "samm"]
     subjects: Annotated[int, Field(ge=2, le=10_000, description="one is left out, and each takes a minute")]
     clips: Annotated[int, Field(ge=1, le=1_000, description="per person; each is a second of frames")]
@@ -100,6 +104,8 @@ class DataProfile:
             first_identity=self.first_identity,
             population=self.population,
             ends=self.ends,
+            yaw=self.yaw,
+            fps=100 if self.layout == "smic" and self.version != "synthme-1" else 50,  # SMIC-HS's
             world="synthme-1" if self.version == "synthme-1" else "home",
             difficulty=VERSIONS[self.version],
         )

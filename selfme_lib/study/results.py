@@ -20,7 +20,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from .profiles import Profile, to_dict
 from .rows import Row
 
 SCHEMA_VERSION = 1
-Protocol = Literal["loso", "fresh"]
+Protocol = Literal["loso", "fresh", "lodo"]
 METRICS = {"uf1": uf1, "uar": uar}
 PACKAGES = ("torch", "torchvision", "timm", "kornia", "captum", "numpy", "scipy", "sklearn", "pandas", "cv2")
 
@@ -130,6 +130,20 @@ def result_of(
     common: dict[str, Any] = {"settings": settings, "classes": classes, "bootstrap": bootstrap}
     records = tuple(loso_record(row.name, table, seed=seed + i, **common) for i, table in enumerate(predictions))
     return Result(row, records, tuple(table.attrs.get("seconds", {}) for table in predictions), bootstrap, protocol)
+
+
+def part_of(result: Result, people: Collection[str]) -> Result:
+    """A row's scores on some of the people that it predicts."""
+    records = []
+    for record in result.records:
+        table = pd.DataFrame(record["predictions"])
+        table = table[table["subject"].isin(people)].reset_index(drop=True)
+        probabilities = np.array(table.pop("probabilities").tolist())
+        table = table.assign(**{f"p{label}": column for label, column in enumerate(probabilities.T)})
+        table.attrs["used"] = record["used"]
+        same = {"seed": record["seed"], "settings": record["settings"], "bootstrap": result.bootstrap}
+        records.append(loso_record(record["name"], table, classes=probabilities.shape[1], **same))
+    return replace(result, records=tuple(records))
 
 
 def majority_predictions(clips: Sequence[Clip], *, classes: int) -> pd.DataFrame:

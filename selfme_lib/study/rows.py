@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
-from typing import Any
+from typing import Any, Literal
 
 from selfme_lib.baselines.rivals import RIVALS, Rival
 from selfme_lib.baselines.training import Moves
@@ -31,6 +31,9 @@ TITLES = {
 }
 SWITCHES = ("B-spline", "SC", "MA")  # of Table 1, in the paper's order
 CROSSED = ("off_apexnet", "ststnet")  # small networks that look at nothing but a flow
+Condition = Literal["grey", "yaw15", "yaw30"]
+CONDITIONS: dict[Condition, dict[str, Any]] = {"grey": {"grey": True}, "yaw15": {"yaw": 15.0}, "yaw30": {"yaw": 30.0}}
+"""Changes of the settings of the data: frames without colour, heads turned by 15° and by 30°."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Row:
         sc: with the symmetric contrastive loss, or the plain ViT.
         gamma: motion amplification $\gamma$; the same for every motion, because inputs have one fixed scale.
         gamma_train: another $\gamma$ for the clips that are trained on, as §4.3 may be read; None: the same.
+        tested_under: what is done to the clips that are tested, and not to those that are trained on (see `CONDITIONS`).
         flip: of the classifier; None takes the profile's.
         mirror: the extension of the loss that mirrors the right half.
         omega, tau: of the loss; None takes the profile's.
@@ -57,6 +61,7 @@ class Row:
     sc: bool = True
     gamma: float = 2.0
     gamma_train: float | None = None
+    tested_under: Condition | None = None
     flip: bool | None = None
     mirror: bool = False
     omega: float | None = None
@@ -65,6 +70,12 @@ class Row:
     trained: Trained | None = None
     rival: Rival | None = None
     linear: bool = False
+
+    @property
+    def as_trained(self) -> "Row":
+        """What the clips that are trained on go through."""
+        gamma = self.gamma if self.gamma_train is None else self.gamma_train
+        return replace(self, gamma=gamma, gamma_train=None, tested_under=None)
 
     @property
     def classifier_name(self) -> str:
@@ -157,6 +168,15 @@ def pretrained(settings: Profile, methods: Sequence[str], init: Init = "units") 
     """SCViT pre-trained on motions of faces and frozen, on each of the motions."""
     title = PRETRAINED[init]
     return [_on_motion(settings, name, f"{TITLES[name]}+{title}", init=init, trained="linear") for name in methods]
+
+
+def conditions(some: Sequence[Row]) -> list[Row]:
+    """Each row as it is, and trained on ordinary clips but tested under each condition."""
+    titles = {"grey": "grey", "yaw15": "turned by 15°", "yaw30": "turned by 30°"}
+    under = [
+        replace(row, name=f"{row.name}, {title}", tested_under=name) for name, title in titles.items() for row in some
+    ]
+    return [*some, *under]
 
 
 def factorial(settings: Profile) -> list[Row]:

@@ -11,13 +11,13 @@ folder of the run, under a fingerprint of everything that determines it, and is 
 
 import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,41 +25,33 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from selfme_lib.baselines import pretrained, rivals, tcae, tcae_training
-from selfme_lib.classifier import frozen, linear
-from selfme_lib.classifier.linear import LinearConfig
-from selfme_lib.classifier.training import fit_predict, fit_predict_every_epoch, resolve_for_device
+from selfme_lib.baselines import tcae
 from selfme_lib.data import Clip, dataset_fingerprint, images
-from selfme_lib.data.features import load_features
 from selfme_lib.evaluation.leaks import choose_epoch_on_test_subject
 from selfme_lib.evaluation.loso import Experiment, run_experiments, run_folds
-from selfme_lib.grids import resize_flow
-from selfme_lib.motion import checkpoint, face_prior
-from selfme_lib.motion import learner as motion_learner
+from selfme_lib.motion import checkpoint
 from selfme_lib.motion import training as motion_training
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
-from selfme_lib.runtime.device import DEVICE
-from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.device import DEVICE, one_thread
+from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.fingerprint import fingerprint
 from selfme_lib.runtime.kept import read_record
 from selfme_lib.runtime.paths import DATA
 from selfme_lib.runtime.processes import ask, local_device, worker_pool
 from selfme_lib.synthme import fingerprint as synthme_fingerprint
-from selfme_lib.synthme import pretraining as synthme_faces
 from selfme_lib.synthme import render_pairs, write_dataset
-from selfme_lib.synthme.head import HEAD
 from selfme_lib.synthme.identity import final_tables
 
-from . import extraction, profiles, rival_inputs
-from .by_folds import fold_inputs, learned_by_folds, out_of_fold, seen_clips
+from . import extraction, inputs, keys, profiles, protocols
+from .by_folds import learned_by_folds, out_of_fold, seen_clips
 from .clips import prepare_clips
 from .extraction import extract
 from .profiles import Profile
 from .results import Protocol, Result, majority_predictions, metrics_record, result_of
-from .rows import MAJORITY, Row
+from .rows import CONDITIONS, MAJORITY, Condition, Row
 from .run_folder import RunFolder
 from .store import stored_array, stored_frames, stored_learner, stored_tcae
 
@@ -125,7 +117,7 @@ class Study:
 
     @cached_property
     def fresh(self) -> "Study":
-        """The same study of the people on whom the protocol `fresh` tests: of each clip onset and apex.
+        """The same study of the people on whom the protocol `fresh` tests: of each clip onset and apex, if they are labelled.
 
         Its clips exist within `synthme.identity.final_tables` and nowhere else.
 
@@ -135,8 +127,22 @@ class Study:
         settings = self.settings
         if settings.data.dataset != "synthme" or settings.data.root:
             raise UsageError(f"protocol fresh: {settings.data.dataset} has no fresh people; only rendered SynthME has")
-        people = {"population": "fresh", "subjects": settings.evaluation.fresh, "first_identity": 0, "ends": True}
+        labelled = settings.data.layout != "smic"  # an apex without a label is found among all frames
+        people = {"population": "fresh", "subjects": settings.evaluation.fresh, "first_identity": 0, "ends": labelled}
         return self.changed(data=people)
+
+    def under(self, condition: Condition) -> "Study":
+        """The same clips under other conditions.
+
+        Raises:
+            UsageError: recorded heads are to be turned.
+        """
+        settings = self.settings
+        if "yaw" in CONDITIONS[condition] and (settings.data.dataset != "synthme" or settings.data.root):
+            raise UsageError(
+                f"{condition}: heads of {settings.data.dataset} cannot be turned; only rendered SynthME's can"
+            )
+        return self.changed(data=CONDITIONS[condition])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -157,7 +163,7 @@ class Study:
         """Pairs of frames to learn motion from: `rendered` people or `clips`; by default as `MotionProfile.frames` says."""
         motion, size = self.settings.motion, self.settings.data.size
         if (frames or motion.frames) == "rendered":
-            path = DATA / f"faces-{self._faces_key}.npy"
+            path = DATA / f"faces-{keys.faces_key(self.settings)}.npy"
             render_pairs(path, range(motion.persons), pairs_per_identity=motion.pairs, size=size)
             return FramePairs.from_rendered(path)
         key = fingerprint(code=images, clips=dataset_fingerprint(seen_clips(self)), size=size)
@@ -182,8 +188,8 @@ class Study:
         """
         motion = self.settings.motion
         if not motion.steps:
-            return self._start
-        if checkpoint.is_face_prior(self._start):
+            return keys.start_of(self.settings)
+        if checkpoint.is_face_prior(keys.start_of(self.settings)):
             raise UsageError(
                 f"motion.steps: {motion.checkpoint} is learned in closed form and is not fine-tuned; set it to 0"
             )
@@ -191,18 +197,20 @@ class Study:
         def begin() -> tuple[MotionLearner, FramePairs]:
             if motion.frames == "clips":
                 logger.warning("transductive: fine-tuning sees frames of the subjects that are held out later")
-            return checkpoint.load(self._start), self.training_pairs()
+            return checkpoint.load(keys.start_of(self.settings)), self.training_pairs()
 
         origin = f"fine-tuned for {motion.steps} steps on {motion.frames}"
-        return stored_learner(self._fine_tuned, begin, motion.training(self.settings.seed), origin=origin)
+        return stored_learner(keys.fine_tuned(self), begin, motion.training(self.settings.seed), origin=origin)
 
     def learning_curve(self) -> pd.DataFrame:
         """Losses during the fine-tuning of `learner`, by step; empty without fine-tuning."""
-        return pd.DataFrame(read_record(self._fine_tuned.with_suffix(".json")) if self.settings.motion.steps else [])
+        return pd.DataFrame(
+            read_record(keys.fine_tuned(self).with_suffix(".json")) if self.settings.motion.steps else []
+        )
 
     def learner_from_scratch(self, learner: LearnerConfig, training: TrainingConfig) -> MotionLearner:
         """A motion learner of any form, trained from random weights on the profile's rendered faces."""
-        cause = {"learner": learner, "training": training, "faces": self._faces_key, "device": DEVICE}
+        cause = {"learner": learner, "training": training, "faces": keys.faces_key(self.settings), "device": DEVICE}
         path = self.run.checkpoints / f"scratch-{fingerprint(code=motion_training, **cause)}.safetensors"
 
         def begin() -> tuple[MotionLearner, FramePairs]:
@@ -214,7 +222,10 @@ class Study:
 
     def tcae_file(self) -> Path:
         """The checkpoint of TCAE, trained from random weights on the profile's rendered faces; its curve lies beside it."""
-        config, path = self.settings.evaluation.rivals.tcae, self.run.checkpoints / f"tcae-{self._tcae_key}.safetensors"
+        config, path = (
+            self.settings.evaluation.rivals.tcae,
+            self.run.checkpoints / f"tcae-{keys.tcae_key(self.settings)}.safetensors",
+        )
         return stored_tcae(path, config, lambda: self.training_pairs("rendered"), seed=self.settings.seed)
 
     def motion(self, method: str, *, bspline: bool = True, gamma: float = 1.0) -> Float[Tensor, "n 2 s s"]:
@@ -226,6 +237,7 @@ class Study:
         if method == "selfme" and learned_by_folds(self) and not self.held_out:
             return out_of_fold(self, lambda study: study.motion(method, bspline=bspline, gamma=gamma))
 
+        @one_thread()  # several, beside other work, wait for one another
         def compute() -> Tensor:
             return extract(
                 method,
@@ -243,118 +255,23 @@ class Study:
 
     def motion_file(self, method: str, *, bspline: bool, gamma: float) -> Path:
         """Where `motion` keeps its result. The file need not exist."""
-        cause: dict[str, Any] = {"clips": self._clips_key, "size": self.settings.data.size, "device": DEVICE}
-        if method == "tcae":
-            cause["tcae"] = self._tcae_key
-        if method in extraction.LEARNED:
-            key = self._learner_key if method == "selfme" else _shipped_key(checkpoint.SHIPPED_FORMS[method])
-            cause |= {"bspline": bspline, "gamma": gamma, "learner": key}
-        return self.run.fields / f"{method}-{fingerprint(code=extraction, **cause)}.npy"
+        return self.run.fields / f"{method}-{keys.motion_key(self, method, bspline=bspline, gamma=gamma)}.npy"
 
-    def inputs(self, row: Row) -> Float[Tensor, "n c h w"]:
-        """Every clip as the classifier of a row sees it: its motion at the classifier's size, or what a rival looks at."""
-        if row.rival is not None and not row.rival.sees.startswith("flow"):
-            model = tcae.load(self.tcae_file(), device=DEVICE) if row.rival.sees == "action vectors" else None
-            return rival_inputs.from_frames(row.rival, self.clips, tcae=model)
-        side = self.settings.classifier.image_size if row.rival is None else row.rival.settings.size
-        if row.motion == "features":
-            given = load_features(self.clips, side)
-            return row.gamma * given[:, :2] if row.rival is None else rival_inputs.from_features(row.rival, given)
-        study = self
-        if "faces" in self.settings.evaluation.leaks and row.rival is None:
-            if not self.settings.motion.steps:
-                raise UsageError(
-                    "evaluation.leaks: faces are seen by fine-tuning, and motion.steps is 0; set it to 1 or more"
-                )
-            study = self.changed(motion={"frames": "clips"})
-        motion = study.motion(row.motion, bspline=row.bspline, gamma=row.gamma)
-        if row.rival is not None and row.init is None:
-            return rival_inputs.from_motion(row.rival, motion)
-        if row.linear:
-            return resize_flow(motion, (side, side))
-        return self._described(row, resize_flow(motion, (side, side)))
-
-    def _described(self, row: Row, motion: Float[Tensor, "n 2 s s"]) -> Float[Tensor, "n c h w"]:
-        """The motions themselves, or what a frozen network says of them, computed once."""
-        config = row.classifier(self.settings.classifier)
-        if row.rival is not None:
-            path = pretrained.shipped(cast(pretrained.Small, row.rival.method))
-        elif config.trained in ("head", "linear"):
-            path = frozen.weights_of(config)
-        else:
-            return motion
-        key = fingerprint(
-            code=[frozen, pretrained], form=config if row.rival is None else {}, weights=path, motion=motion
-        )
-
-        def compute() -> Tensor:
-            network = (
-                frozen.trunk(config, device=DEVICE) if row.rival is None else pretrained.load_rival(path).to(DEVICE)
-            )
-            return frozen.describe(network.describe_regions, motion, device=DEVICE)
-
-        return stored_array(self.run.fields / f"described-{key}.npy", compute)
+    def inputs(self, row: Row) -> Float[Tensor, "n *r"]:
+        """Every clip as the classifier of a row sees it: its motion, what is read of it, or what a rival looks at."""
+        return inputs.inputs(self, row)
 
     def experiments(
         self, row: Row, *, protocol: Protocol = "loso", pool: Executor | None = None, every_epoch: bool = False
     ) -> list[Experiment]:
-        """A row for `evaluation.loso`, one experiment per seed.
+        """A row for `evaluation.loso`, one experiment per seed, or one for all of them where a fold trains them at once.
 
         Args:
             protocol: as in `evaluate`.
             pool: where the folds will run; the settings are resolved for what is there.
             every_epoch: the folds predict after each epoch (ViT and SCViT only).
         """
-        settings = self.settings
-        config: Any
-        predict: Callable[..., Tensor]
-        fixed = row.linear or self._is_frozen(row)
-        if row.linear:
-            config, predict = LinearConfig(), linear.fit_predict
-        elif fixed:
-            config, predict = self._penalty(row), frozen.fit_predict
-        elif row.rival is None and row.classifier(settings.classifier).trained == "head":
-            config, predict = row.classifier(settings.classifier), frozen.fit_predict_head
-        elif row.rival is None:  # resolved once: all folds start alike
-            config = ask(pool, resolve_for_device, row.classifier(settings.classifier), ask(pool, local_device))
-            predict = fit_predict_every_epoch if every_epoch else fit_predict
-        else:
-            config, predict = ask(pool, rivals.with_available_weights, row.rival), rivals.fit_predict
-        seen, labels = fold_inputs(self, row) if protocol == "loso" else self._with_fresh(row), self.labels.tolist()
-        people, names = self.subjects.tolist(), [clip.name for clip in self.clips]
-        held_out = None
-        if protocol == "fresh":
-            others = [f"fresh-{clip.subject}" for clip in self.fresh.clips]
-            held_out = {"fresh": sorted(set(others))}
-            labels, people = [*labels, *self.fresh.labels.tolist()], [*people, *others]
-            names += [clip.name for clip in self.fresh.clips]
-        seeds = range(settings.seed, settings.seed + (1 if fixed else settings.evaluation.seeds))
-        return [
-            Experiment(config, seen, labels, people, names, seed, predict, settings.data.classes, held_out)
-            for seed in seeds
-        ]
-
-    def _is_frozen(self, row: Row) -> bool:
-        """Whether only a linear model is trained, which has one solution, whatever the seed."""
-        if row.rival is not None:
-            return row.init is not None
-        return not row.linear and row.classifier(self.settings.classifier).trained == "linear"
-
-    def _penalty(self, row: Row) -> LinearConfig:
-        """Of the linear model on a frozen network."""
-        if row.rival is not None:
-            return pretrained.PENALTIES[row.rival.method]
-        return frozen.PENALTIES[row.classifier(self.settings.classifier).init]
-
-    def _with_fresh(self, row: Row) -> Float[Tensor, "n c h w"]:
-        """The inputs of this study's clips, to train on, and behind them those of the fresh people's."""
-        if row.rival is not None and row.rival.sees == "clip":
-            raise UsageError(f"protocol fresh: {row.name} looks at whole clips, of which fresh people have two frames")
-        if learned_by_folds(self):
-            raise UsageError("protocol fresh: motion.frames is folds, and there is one fold; set it to rendered")
-        fresh = self.fresh  # refused before anything is read
-        seen = row if row.gamma_train is None else replace(row, gamma=row.gamma_train)
-        return torch.cat([self.inputs(seen), fresh.inputs(row)])
+        return protocols.experiments(self, row, protocol, pool=pool, every_epoch=every_epoch)
 
     def evaluate(self, rows: Sequence[Row], *, protocol: Protocol = "loso") -> list[Result]:
         """Every row with every seed of the profile.
@@ -362,11 +279,12 @@ class Study:
         The folds of all rows are handed out at once, under one progress bar; finished ones are taken from `run.folds`.
 
         Args:
-            protocol: `loso` leaves one subject out, as the paper; `fresh` trains on all of the study's people and predicts the
-                clips of `fresh` ones: for final tables, since a choice made by looking at them leaves them fresh no longer.
+            protocol: `loso` leaves one subject out, as the paper; `lodo` one data set of the composite; `fresh` trains on all of
+                the study's people and predicts the clips of `fresh` ones: for final tables, since a choice made by looking at
+                them leaves them fresh no longer.
 
         Raises:
-            UsageError: the protocol is `fresh`, and the study's data or a row cannot have it.
+            UsageError: the study's data or a row cannot have the protocol.
         """
         with final_tables() if protocol == "fresh" else nullcontext():
             return self._evaluate(rows, protocol)
@@ -385,7 +303,8 @@ class Study:
             trials = [self.experiments(row, protocol=protocol, pool=pool) for row in rows]
             flat, device = list(itertools.chain(*trials)), ask(pool, local_device)
             found = iter(run_experiments(flat, store=self.run.folds, executor=pool, device=device, title="all folds"))
-        return [self.result(row, [next(found) for _ in seeds], protocol) for row, seeds in zip(rows, trials)]
+        counts = [sum(trial.at_once or 1 for trial in some) for some in trials]
+        return [self.result(row, [next(found) for _ in range(count)], protocol) for row, count in zip(rows, counts)]
 
     def every_epoch(self, row: Row) -> tuple[list[Experiment], list[dict[str, dict[str, Any]]]]:
         """The folds of a row with predictions after every epoch, by seed: what `evaluation.leaks` chooses from."""
@@ -418,49 +337,11 @@ class Study:
     def record(self, results: Sequence[Result]) -> Path:
         """Add results to `metrics.json`; a row with the same name and seed replaces the earlier one."""
         earlier = self.run.read_metrics() if self.run.metrics.exists() else None
-        data = {"name": self.settings.data.dataset, "fingerprint": self._clips_key}
+        data = {"name": self.settings.data.dataset, "fingerprint": self.clips_key}
         write_json(self.run.metrics, metrics_record(self.settings, data, results, earlier=earlier))
         return self.run.metrics
 
     @cached_property
-    def _clips_key(self) -> str:
+    def clips_key(self) -> str:
+        """Fingerprint of the clips."""
         return dataset_fingerprint(self.clips)
-
-    @property
-    def _faces_key(self) -> str:
-        """Fingerprint of the rendered faces to learn motion from."""
-        motion, size = self.settings.motion, self.settings.data.size
-        return fingerprint(code=synthme_faces, head=HEAD, persons=motion.persons, pairs=motion.pairs, size=size)
-
-    @property
-    def _tcae_key(self) -> str:
-        """Fingerprint of TCAE."""
-        cause = {"tcae": self.settings.evaluation.rivals.tcae, "faces": self._faces_key, "seed": self.settings.seed}
-        return fingerprint(code=tcae_training, device=DEVICE, **cause)
-
-    @property
-    def _start(self) -> Path:
-        """The checkpoint that the profile starts from."""
-        start = checkpoint.start_of(self.settings.motion.checkpoint)
-        if not start.is_file():
-            raise DataError(f"{start}: no such checkpoint of a motion learner; correct motion.checkpoint")
-        return start
-
-    @property
-    def _fine_tuned(self) -> Path:
-        return self.run.checkpoints / f"motion-{self._learner_key}.safetensors"
-
-    @property
-    def _learner_key(self) -> str:
-        """Fingerprint of the motion learner."""
-        motion, size = self.settings.motion, self.settings.data.size
-        if not motion.steps:
-            return _shipped_key(self._start)
-        frames = self._faces_key if motion.frames == "rendered" else [dataset_fingerprint(seen_clips(self)), size]
-        cause = {"training": motion.training(self.settings.seed), "frames": frames, "device": DEVICE}
-        return fingerprint(code=[motion_training, images], checkpoint=self._start, **cause)
-
-
-def _shipped_key(path: Path) -> str:
-    """Fingerprint of an estimator that is used as it is."""
-    return fingerprint(code=[motion_learner, face_prior], checkpoint=path)

@@ -194,8 +194,10 @@ def test_a_head_is_trained_on_what_a_frozen_network_reads(weights, monkeypatch, 
     seen = frozen.describe(trunk.describe_regions, torch.from_numpy(SEEN.motion[:90]).float())
     labels = torch.from_numpy((SEEN.units[:90, :, 0].argmax(1)).astype(np.int64))
     config = replace(SMALL, trained="head", init="units", omega=omega, lr=5e-3, epochs=40, flip=True)
-    found, again, other = (frozen.fit_predict_head(config, seen, labels, seen[:30], seed=seed) for seed in (0, 0, 1))
-    assert torch.equal(found, again) and not torch.equal(found, other)
+    found, other = frozen.fit_predict_heads(config, seen, labels, seen[:30], seed=[0, 1])
+    (again,) = frozen.fit_predict_heads(config, seen, labels, seen[:30], seed=[0])
+    torch.testing.assert_close(found, again, rtol=0.01, atol=1e-3)  # what is trained beside it changes nothing
+    assert (found - other).abs().max() > 0.02
     torch.testing.assert_close(found.sum(1), torch.ones(30))
     assert (found.argmax(1) == labels[:30]).float().mean() > 0.6
 

@@ -32,6 +32,10 @@ def spy(config, motion, labels, test_motion, *, classes, seed, device):
     return torch.eye(3)[labels[distance.argmin(1)]]
 
 
+def nearest(config, motion, labels, test_motion, **_):
+    return torch.eye(3)[labels[torch.cdist(test_motion.flatten(1), motion.flatten(1)).argmin(1)]]
+
+
 @pytest.fixture(autouse=True)
 def _nothing_seen():
     seen.clear()
@@ -238,3 +242,19 @@ def test_a_fold_can_hold_out_several_people_and_the_rest_is_only_trained_on(tmp_
     everybody = replace(experiment, held_out={"all": SUBJECTS})
     with pytest.raises(DataError, match="fold all holds out everybody"):
         run_experiments([everybody], store=tmp_path)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_clip_may_look_otherwise_when_it_is_tested(tmp_path, workers):
+    experiment = Experiment(SHORT, *DATA, 0, nearest, tested=MOTION.flip(0))
+    with worker_pool(workers) as pool:
+        (table,) = run_experiments([experiment], store=tmp_path, executor=pool)
+        (same,) = run_experiments([replace(experiment, tested=MOTION)], store=tmp_path, executor=pool)
+        (plain,) = run_experiments([replace(experiment, tested=None)], store=tmp_path, executor=pool)
+    people = np.asarray(SUBJECTS)
+    for name in sorted(set(SUBJECTS)):
+        held_out = people == name
+        expected = nearest(None, MOTION[~held_out], LABELS[~held_out], MOTION.flip(0)[held_out])
+        assert table["prediction"][held_out].tolist() == expected.argmax(1).tolist()
+    pd.testing.assert_frame_equal(same, plain)
+    assert not table.equals(plain)

@@ -222,7 +222,7 @@ def test_the_workers_decide_on_which_device_folds_run(tmp_path, monkeypatch):
     study = Study.open("smoke", tmp_path)
     moments = {"frames": (), "frame_numbers": (), "onset": 1, "apex": 2, "offset": 3, "fps": 200.0}
     words = {"dataset": "synthme", "emotion": "", "action_units": ""}
-    study.__dict__["_clips_key"] = "toy"
+    study.__dict__["clips_key"] = "toy"
     study.__dict__["clips"] = [
         Clip(subject=who, name=name, label=label, **moments, **words)
         for who, name, label in zip(SUBJECTS, CLIPS, LABELS.tolist())

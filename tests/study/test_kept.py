@@ -11,7 +11,7 @@ from selfme_lib.data.frame_cache import FrameCache
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.runtime import fingerprint
-from selfme_lib.study import inspection, store
+from selfme_lib.study import inspection, keys, store
 from selfme_lib.study import study as module
 from selfme_lib.study.rows import Row, table_3
 from selfme_lib.study.study import Study
@@ -85,7 +85,7 @@ KEPT = {
         "study.extraction flow grids data.images motion.diffeo motion.dense_motion motion.keypoints synthme.truth",
     ),
     "fine-tuned learner": (
-        lambda study, _: study._fine_tuned.name,
+        lambda study, _: keys.fine_tuned(study).name,
         "motion.training motion.losses motion.equivariance motion.pairs synthme.pretraining synthme.render grids",
     ),
     "learner from scratch": (scratch, "motion.training motion.generator synthme.pretraining synthme.render"),
@@ -116,6 +116,6 @@ def test_the_device_is_part_of_every_name_but_that_of_the_data(study, monkeypatc
         KEPT[kind][0] for kind in ("motion", "fine-tuned learner", "learner from scratch", "TCAE", "networks of folds")
     ]
     before = [name(study, monkeypatch) for name in names]
-    for place in (module, inspection, store):
+    for place in (module, inspection, keys, store):
         monkeypatch.setattr(place, "DEVICE", "cuda")
     assert all(name(study, monkeypatch) != old for name, old in zip(names, before))

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
 from data import recordings, trees
+from selfme_lib.classifier.linear import cell_means
 from selfme_lib.data import FIVE_CLASSES, dataset_fingerprint, load_onset_apex
 from selfme_lib.evaluation import loso
+from selfme_lib.grids import resize_flow
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
@@ -15,6 +19,7 @@ from selfme_lib.study import clips as study_clips
 from selfme_lib.study import profiles, store
 from selfme_lib.study import study as module
 from selfme_lib.study.by_folds import of_fold
+from selfme_lib.study.results import part_of
 from selfme_lib.study.rows import Row, table_2, table_3_with_tcae
 from selfme_lib.study.study import Study
 from selfme_lib.study.tables import per_class, scores
@@ -202,7 +207,7 @@ def test_motion_learned_by_folds_has_not_seen_the_held_out_subject(open_study, m
     assert set(trial.motion) == set(people)
     for place, subject in enumerate(study.subjects):
         assert torch.equal(trial.motion[subject][place], shown[place])
-    tasks = loso._folds(trial, study.run.folds, "cpu", shared=False)
+    tasks = loso._folds(trial, study.run.folds, "cpu", loso._Inputs())
     for subject, (_, _, task) in tasks.items():
         assert task[5] == subject and np.array_equal(task[2], trial.motion[subject].numpy())
 
@@ -430,11 +435,63 @@ def test_gamma_at_the_test_alone_amplifies_the_held_out_clips_and_nobody_elses(o
     study = open_study(**synthme_2(), evaluation={"fresh": 2, "seeds": 1})
     row = Row("x", motion="farneback", gamma=3.0, gamma_train=1.0, linear=True)
     (trial,) = study.experiments(row)
-    once, people = study.inputs(Row("y", motion="farneback", gamma=1.0, linear=True)), np.array(trial.subjects)
-    for subject, motion in trial.motion.items():
-        factor = torch.from_numpy(np.where(people == subject, 3.0, 1.0)).float()[:, None, None, None]
-        torch.testing.assert_close(motion, factor * once)
+    once = study.inputs(Row("y", motion="farneback", gamma=1.0, linear=True))
+    torch.testing.assert_close(trial.motion, once)
+    torch.testing.assert_close(trial.tested, 3 * once)
     with final_tables():
         (fresh,) = study.experiments(row, protocol="fresh")
         torch.testing.assert_close(fresh.motion[: len(once)], once)
         torch.testing.assert_close(fresh.motion[len(once) :], study.fresh.inputs(row))
+
+
+@pytest.mark.parametrize("condition", ["grey", "yaw15"])
+def test_a_condition_changes_the_clips_that_are_tested_and_not_those_that_are_trained_on(open_study, condition):
+    study = open_study(**synthme_2())
+    plain = Row("x", motion="farneback", gamma=1.0, linear=True)
+    (trial,) = study.experiments(replace(plain, tested_under=condition))
+    other = study.under(condition)
+    assert torch.equal(trial.motion, study.inputs(plain)) and torch.equal(trial.tested, other.inputs(plain))
+    assert [clip.label for clip in other.clips] == [clip.label for clip in study.clips]
+    before, after = (load_onset_apex(one.clips[:2], 64)[0] for one in (study, other))
+    if condition == "grey":
+        luminance = before.mul(torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1)
+        assert after[:, 0].equal(after[:, 1]) and after[:, 0].equal(after[:, 2])
+        assert (after[:, 0] - luminance).abs().max() < 2 / 255
+        assert torch.equal(other.motion("truth"), study.motion("truth"))  # colours do not move
+    else:
+        assert (after - before).abs().mean() > 0.02
+        assert not torch.equal(other.motion("truth"), study.motion("truth"))
+        assert not torch.equal(trial.tested, trial.motion)  # Farneback's never sees colours
+
+
+def test_recorded_heads_cannot_be_turned(open_study, tmp_path):
+    with pytest.raises(UsageError, match="yaw15: heads of casme2 cannot be turned"):
+        open_study(data={"dataset": "casme2", "root": str(tmp_path)}).under("yaw15")
+
+
+def test_what_is_read_of_a_motion_is_kept_and_the_motion_is_not_looked_at_again(open_study, monkeypatch):
+    row = Row("x", motion="farneback", gamma=1.0, linear=True)
+    study = open_study()
+    read = study.inputs(row)
+    motion = resize_flow(study.motion("farneback"), (64, 64))
+    assert read.shape == (12, 2, 8, 8)
+    torch.testing.assert_close(read.flatten(1), cell_means(motion))
+    monkeypatch.setattr(Study, "motion", refuse)
+    assert torch.equal(open_study().inputs(row), read)
+    with pytest.raises(AssertionError, match="computed again"):
+        open_study(classifier={"image_size": 32}).inputs(row)
+
+
+def test_a_data_set_of_the_composite_is_left_out(open_study, tmp_path):
+    data = {"dataset": "composite", "root": str(trees.composite(tmp_path)), "apex_rule": "middle", "align": False}
+    study = open_study(data=data)
+    (result,) = study.evaluate([Row("x", motion="farneback", linear=True)], protocol="lodo")
+    assert set(result.fold_seconds[0]) == {"casme2", "smic", "samm"}
+    assert len(result.predictions) == len(study.clips) and result.protocol == "lodo"
+    people = {clip.subject for clip in study.clips if clip.dataset == "smic"}
+    part = part_of(result, people)
+    assert set(part.predictions["subject"]) == people
+    together = sum(part_of(result, {name}).confusion for name in set(study.subjects.tolist()))
+    assert np.array_equal(together, result.confusion)
+    with pytest.raises(UsageError, match="synthme is one data set"):
+        open_study().evaluate([Row("x", motion="farneback", linear=True)], protocol="lodo")
