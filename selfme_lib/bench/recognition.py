@@ -1,13 +1,13 @@
 """Which motion and which classifier recognise rendered expressions, by two protocols: one subject left out, and fresh people.
 
-The people are those of world home (`synthme-2`). What is expensive, faces, motions and folds, is kept under the project's folder
-of data, and the same call resumes.
+The people are those of world home (`synthme-2`), by default evaluation people. What is expensive, faces, motions and folds, is
+kept under the project's folder of data, and the same call resumes.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -26,10 +26,14 @@ from selfme_lib.study.results import Protocol, Result
 from selfme_lib.study.rows import Row
 from selfme_lib.study.study import Study
 
+from .laboratories import Table, averages, by_layout, of_composite
+
 MOTIONS = (
     "plus", "printed", "lucas_kanade", "tvl1", "tvl1_tuned", "farneback", "farneback_tuned", "dis_tuned", "truth",
 )  # fmt: skip
 HEAD = {"trained": "head", "lr": 3e-3, "batch_size": 32, "epochs": 20}  # chosen on choice people
+MEASURED = tuple(name for name in MOTIONS if name != "truth")  # what data sets without truth have, too
+FEW = ("plus", "farneback_tuned", "lucas_kanade", "truth")
 TRAINED_ON, TESTED_ON, CLIPS = 24, 200, 12
 RowSet = Callable[[Profile], list[Row]]
 
@@ -37,6 +41,10 @@ RowSet = Callable[[Profile], list[Row]]
 def _rivals(settings: Profile) -> list[Row]:
     """Table 2's without LBP-TOP, which looks at whole clips, and the two that need TCAE or frames of any other kind."""
     return [row for row in tables.table_2(settings) if row.rival is not None and row.rival.sees.startswith("flow")]
+
+
+def _both(settings: Profile, methods: Sequence[str]) -> list[Row]:
+    return [*tables.linear(settings, methods), *tables.pretrained(settings, methods, "units")]
 
 
 ROW_SETS: dict[str, RowSet] = {
@@ -50,24 +58,34 @@ ROW_SETS: dict[str, RowSet] = {
     "table3": lambda settings: tables.table_3(settings, MOTIONS),
     "table4": lambda settings: tables.table_4(),
     "figure4": lambda settings: [row for some in tables.figure_4(settings) for row in some],
+    "conditions": lambda settings: tables.conditions(_both(settings, FEW)),
 }
 """Names of rows for `--rows`."""
+LABORATORIES = {"layouts": by_layout, "composite": of_composite}
+"""Further names, of rows on data sets like the real ones."""
 DEFAULT = ("linear", "units")
 
 
 def recognition_study(
-    *, people: int | None = None, seeds: int = 5, workers: int = 2, folder: Path | None = None
+    *,
+    people: int | None = None,
+    population: Literal["evaluation", "choice"] = "evaluation",
+    seeds: int = 5,
+    workers: int = 2,
+    folder: Path | None = None,
 ) -> Study:
     """The study behind the benchmark: the quick profile on synthme-2, SelfME+ and a pre-trained SCViT.
 
     Args:
         people: so many of the people to train on, and so many fresh ones; by default all.
+        population: whose clips; choices are made on `choice` people.
         seeds: trainings of every fold of what is trained.
         workers: processes.
         folder: of the run, by default kept under the project's data.
     """
     some = TRAINED_ON if people is None else min(people, TRAINED_ON)
-    data = {"version": "synthme-2", "subjects": some, "clips": CLIPS, "first_identity": 0, "ends": True}
+    data = {"version": "synthme-2", "population": population, "subjects": some, "clips": CLIPS, "first_identity": 0}
+    data["ends"] = True
     motion = {"checkpoint": "plus", "steps": 0, "methods": ["plus"]}
     evaluation = {"seeds": seeds, "workers": workers, "fresh": TESTED_ON if people is None else min(people, TESTED_ON)}
     classifier = {name: getattr(SCVIT, name) for name in FORM} | {"init": "units"} | HEAD
@@ -85,30 +103,51 @@ def bench_recognition(
 
     Args:
         study: from `recognition_study`.
-        rows: of `ROW_SETS`.
+        rows: of `ROW_SETS` and `LABORATORIES`.
 
     Returns:
         `people` and `clips`, how many are predicted by all protocols together; and `rows`, each with `name`, `motion`,
         `classifier`, `protocol`, `uf1` and `uar` with their intervals, `seconds` (of all folds of a training), `ece` with its
-        interval before and after temperature, and `seeds`; `verdicts` on one row against each other (see `verdicts`); with both
-        protocols `foretold`, how well the first foretells the second (see `foretold`).
+        interval before and after temperature, `seeds`, and `data`, the data set; `verdicts` on one row against each other (see
+        `verdicts`); with both protocols `foretold`, how well the first foretells the second (see `foretold`).
 
     Raises:
-        UsageError: there are no such rows.
+        UsageError: there are no such rows, or not for these people or by these protocols.
     """
-    if unknown := [name for name in rows if name not in ROW_SETS]:
-        raise UsageError(f"--rows {unknown[0]}: one of {', '.join(ROW_SETS)}")
-    wanted = [row for name in rows for row in ROW_SETS[name](study.settings)]
-    results = [study.evaluate(wanted, protocol=protocol) for protocol in protocols]
-    first_row = next((row.name for row in wanted if row.trained == "linear" and row.motion == "plus"), wanted[0].name)
-    firsts = [some[0].records[0] for some in results]
+    if unknown := [name for name in rows if name not in (*ROW_SETS, *LABORATORIES)]:
+        raise UsageError(f"--rows {unknown[0]}: one of {', '.join((*ROW_SETS, *LABORATORIES))}")
+    if "fresh" in protocols and study.settings.data.population != "evaluation":
+        raise UsageError("--population choice: choices are made without fresh people; choose --protocol loso")
+    if "composite" in rows and "loso" not in protocols:
+        raise UsageError("--rows composite: subjects and whole data sets are left out; choose --protocol loso")
+    wanted = [row for name in rows if name in ROW_SETS for row in ROW_SETS[name](study.settings)]
+    plain = [study.evaluate(wanted, protocol=protocol) for protocol in protocols] if wanted else []
+    measured, means = [Table("synthme", results) for results in plain], []
+    for name in rows:
+        if name in LABORATORIES:
+            found = LABORATORIES[name](study, _both(study.settings, MEASURED), protocols)
+            measured += found
+            means += averages(found) if name == "layouts" else []
+    firsts = [table.results[0].records[0] for table in measured]
     return {
         "people": sum(first["n_subjects"] for first in firsts),
         "clips": sum(first["n_clips"] for first in firsts),
-        "rows": [row_record(result) for some in results for result in some],
-        "verdicts": [verdict for some in results for verdict in verdicts(some, first_row)],
-        "foretold": foretold(*results) if len(results) == 2 and len(wanted) > 2 else None,
+        "rows": [row_record(one) | {"data": table.data} for table in measured for one in table.results] + means,
+        "verdicts": [verdict for table in measured for verdict in _verdicts_of(table)],
+        "foretold": foretold(*plain) if len(plain) == 2 and len(wanted) > 2 else None,
     }
+
+
+def _verdicts_of(table: Table) -> list[dict[str, Any]]:
+    """On SelfME+ with a pre-trained network, or else the first row, under each condition apart."""
+    under: dict[str | None, list[Result]] = {}
+    for result in table.results:
+        under.setdefault(result.row.tested_under, []).append(result)
+    found = []
+    for some in under.values():
+        mine = next((one for one in some if one.row.trained == "linear" and one.row.motion == "plus"), some[0])
+        found += [verdict | {"data": table.data} for verdict in verdicts(some, mine.row.name)]
+    return found
 
 
 def verdicts(results: Sequence[Result], name: str) -> list[dict[str, Any]]:

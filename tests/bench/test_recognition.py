@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from selfme_lib.app.cli import app
-from selfme_lib.bench import recognition
+from selfme_lib.bench import laboratories, recognition
 from selfme_lib.evaluation.metrics import uf1
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.study import clips as study_clips
@@ -21,10 +21,12 @@ def few(tmp_path_factory):
     """Two people with four clips each, two methods, a folder of the test's own."""
     folder = tmp_path_factory.mktemp("recognition")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (recognition, study_module, study_clips):
+        for module in (recognition, laboratories, study_module, study_clips):
             patch.setattr(module, "DATA", folder)
         patch.setattr(recognition, "CLIPS", 4)
         patch.setattr(recognition, "MOTIONS", ("plus", "truth"))
+        patch.setattr(recognition, "MEASURED", ("plus",))
+        patch.setattr(recognition, "FEW", ("plus",))
         yield
 
 
@@ -76,10 +78,56 @@ def test_the_command_prints_json_and_nothing_else():
     assert "SelfME+, linear" in CliRunner().invoke(app, asked).stdout
 
 
-def test_unknown_rows_are_refused_before_anything_is_rendered(monkeypatch):
-    study = recognition.recognition_study(people=2)
-    with pytest.raises(UsageError, match="--rows nonsense: one of linear, units"):
-        recognition.bench_recognition(study, rows=["nonsense"])
+def test_both_layouts_of_table_2_and_their_average():
+    study = recognition.recognition_study(people=2, workers=1)
+    measured = recognition.bench_recognition(study, protocols=["loso"], rows=["layouts"])
+    assert (measured["people"], measured["clips"], measured["foretold"]) == (4, 16, None)
+    rows = {(row["data"], row["classifier"]): row for row in measured["rows"]}
+    assert len(rows) == len(measured["rows"]) == 6 and all(set(row) >= KEYS for row in rows.values())
+    for classifier in ("linear", "SCViT by units"):
+        average, *two = (rows[data, classifier] for data in ("average", "casme2", "smic"))
+        assert average["uf1"] == pytest.approx(np.mean([one["uf1"] for one in two]))
+        assert average["uf1_interval"][0] <= average["uf1"] <= average["uf1_interval"][1]
+        assert [one["name"].rpartition(", ")[2] for one in (average, *two)] == ["average", "CASME II-like", "SMIC-like"]
+    smic = laboratories.laboratory(study, "smic")
+    assert {clip.fps for clip in smic.clips} == {100.0} and all(len(clip.frames) > 8 for clip in smic.clips)
+    assert all(clip.onset < clip.apex <= clip.offset for clip in smic.clips)
+    json.dumps(measured)
+
+
+def test_the_composite_leaves_out_a_subject_and_a_data_set():
+    study = recognition.recognition_study(people=2, workers=1)
+    measured = recognition.bench_recognition(study, protocols=["loso"], rows=["composite"])
+    found = {(row["protocol"], row["data"]) for row in measured["rows"]}
+    assert found == {("loso", "composite"), *(("lodo", name) for name in ("composite", "casme2", "smic", "samm"))}
+    whole = laboratories.composite(study)
+    people = {clip.dataset: {one.subject for one in whole.clips if one.dataset == clip.dataset} for clip in whole.clips}
+    assert {name: len(names) for name, names in people.items()} == {"casme2": 2, "smic": 2, "samm": 2}
+
+
+def test_rows_under_conditions_are_compared_with_rows_under_the_same():
+    study = recognition.recognition_study(people=2, workers=1)
+    measured = recognition.bench_recognition(study, protocols=["loso"], rows=["conditions"])
+    names = [row["name"] for row in measured["rows"]]
+    ends = ("", ", grey", ", turned by 15°", ", turned by 30°")
+    assert names == [f"{name}{end}" for end in ends for name in ("SelfME+, linear", "SelfME++SCViT by units")]
+    for verdict, end in zip(measured["verdicts"], ends, strict=True):
+        assert verdict["row"] == f"SelfME++SCViT by units{end}" and verdict["against"] == f"SelfME+, linear{end}"
+
+
+@pytest.mark.parametrize(
+    "rows, population, message",
+    [
+        ("nonsense", "evaluation", "--rows nonsense: one of linear, units"),
+        ("composite", "evaluation", "--rows composite: .* choose --protocol loso"),
+        ("linear", "choice", "--population choice: .* choose --protocol loso"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_rendered(monkeypatch, rows, population, message):
+    study = recognition.recognition_study(people=2, population=population)
+    monkeypatch.setattr(study_module, "write_dataset", None)
+    with pytest.raises(UsageError, match=message):
+        recognition.bench_recognition(study, rows=[rows], protocols=["fresh"])
 
 
 @pytest.mark.parametrize("name", list(recognition.ROW_SETS))

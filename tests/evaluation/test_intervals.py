@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import bootstrap, norm
 from scipy.stats import t as student
 
-from selfme_lib.evaluation.intervals import bootstrap_over_subjects, draws_of_seeds, interval, resample_folds
+from selfme_lib.evaluation.intervals import averaged, bootstrap_over_subjects, draws_of_seeds, interval, resample_folds
 from selfme_lib.evaluation.metrics import accuracy, confusion_matrix, uar, uf1
 
 SKILLED = ((4, 2), (12, 2))  # Beta distributions of the chance to be right
@@ -145,3 +145,26 @@ def test_few_trainings_spread_less_by_the_factor_that_is_stated():
 
 def test_one_training_has_no_luck_to_draw():
     assert np.ptp(draws_of_seeds(trainings(0.1, 0.1, count=1), accuracy, n=10)) == 0
+
+
+def test_the_mean_of_two_data_sets_is_as_certain_as_both_together():
+    """Of a mean, whose deviation is known: that of half of the sum of two independent means."""
+    generator = np.random.default_rng(0)
+    people = [generator.normal(1, 1, (40, 1)), generator.normal(3, 2, (60, 1))]
+    counted = [np.concatenate([one, np.ones_like(one)], axis=1) for one in people]
+    values = [resample_folds(one, lambda sums: sums[:, 0] / sums[:, 1], n=4000) for one in counted]
+    together, subjects = averaged(values, [40, 60])
+    assert subjects == 100 and together[0] == pytest.approx(np.mean([one.mean() for one in people]))
+    assert len(together) == 1 + 100 + 4000
+    low, high = interval(together, subjects)
+    deviation = np.sqrt(sum(one.var() / len(one) for one in people)) / 2
+    assert (high - low) / 2 == pytest.approx(1.984 * deviation, rel=0.06)
+    one, alone = averaged(values[:1], [40])
+    np.testing.assert_allclose(interval(one, alone), interval(values[0], 40))
+
+
+def test_draws_of_equal_people_are_not_paired_across_data_sets():
+    folds = np.random.default_rng(0).normal(size=(30, 1))
+    values = resample_folds(folds, lambda sums: sums[:, 0], n=2000)
+    together, _ = averaged([values, -values], [30, 30])
+    assert np.std(together[61:]) > 0.5 * np.std(values[31:])  # paired draws would cancel

@@ -237,6 +237,9 @@ def bench_recognition(
             show_default="24 and 200 fresh",
         ),
     ] = None,
+    population: Annotated[
+        Literal["evaluation", "choice"], typer.Option(help="Whose clips; choose methods on choice, with loso.")
+    ] = "evaluation",
     protocol: Annotated[
         Literal["loso", "fresh", "both"],
         typer.Option(help="Leave one subject out, or train on them and test on fresh people."),
@@ -244,7 +247,8 @@ def bench_recognition(
     rows: Annotated[
         str,
         typer.Option(
-            help="By commas: linear, units, masked, small, rivals, table1, factorial, table3, table4, figure4."
+            help="By commas: linear, units, masked, small, rivals, table1, factorial, table3, table4, figure4, conditions "
+            "(grey, turned heads), layouts (CASME II-like, SMIC-like, their average), composite (of three data sets)."
         ),
     ] = "linear,units",
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings of every fold of what is trained.")] = 5,
@@ -255,7 +259,7 @@ def bench_recognition(
     from selfme_lib.bench.recognition import bench_recognition as measure
     from selfme_lib.bench.recognition import recognition_study
 
-    study = recognition_study(people=people, seeds=seeds, workers=workers)
+    study = recognition_study(people=people, population=population, seeds=seeds, workers=workers)
     asked = [name.strip() for name in rows.split(",")]
     measured = measure(study, protocols=("loso", "fresh") if protocol == "both" else (protocol,), rows=asked)
     if as_json:
