@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from selfme_lib.classifier.training import fit_predict
-from selfme_lib.evaluation.loso import Experiment, run_experiments, run_fold
+from selfme_lib.evaluation.loso import Experiment, fold_seed, run_experiments, run_fold
 from selfme_lib.evaluation.metrics import score
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.kept import read_record
@@ -244,13 +244,13 @@ def test_a_fold_can_hold_out_several_people_and_the_rest_is_only_trained_on(tmp_
         run_experiments([everybody], store=tmp_path)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_clip_may_look_otherwise_when_it_is_tested(tmp_path, workers):
+@pytest.mark.parametrize("through_files", [False, True])
+def test_a_clip_may_look_otherwise_when_it_is_tested(tmp_path, through_files):
     experiment = Experiment(SHORT, *DATA, 0, nearest, tested=MOTION.flip(0))
-    with worker_pool(workers) as pool:
-        (table,) = run_experiments([experiment], store=tmp_path, executor=pool)
-        (same,) = run_experiments([replace(experiment, tested=MOTION)], store=tmp_path, executor=pool)
-        (plain,) = run_experiments([replace(experiment, tested=None)], store=tmp_path, executor=pool)
+    trials = [experiment, replace(experiment, tested=MOTION), replace(experiment, tested=None)]
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        where = executor if through_files else None
+        table, same, plain = run_experiments(trials, store=tmp_path, executor=where)
     people = np.asarray(SUBJECTS)
     for name in sorted(set(SUBJECTS)):
         held_out = people == name
@@ -258,3 +258,19 @@ def test_a_clip_may_look_otherwise_when_it_is_tested(tmp_path, workers):
         assert table["prediction"][held_out].tolist() == expected.argmax(1).tolist()
     pd.testing.assert_frame_equal(same, plain)
     assert not table.equals(plain)
+
+
+def several(config, motion, labels, test_motion, *, classes, seed, device):
+    """A training for each seed, which says what its seed is."""
+    return torch.stack([torch.full((len(test_motion), classes), float(one % 97)) for one in seed])
+
+
+def test_trainings_at_once_are_told_apart_and_have_the_seeds_of_trainings_of_their_own(tmp_path):
+    (*tables,) = run_experiments([Experiment(SHORT, *DATA, 5, several, at_once=3)], store=tmp_path)
+    for number, table in enumerate(tables):
+        for subject in set(SUBJECTS):
+            expected = fold_seed(5 + number, subject) % 97
+            assert (table[table["subject"] == subject][["p0", "p1", "p2"]] == expected).all(axis=None)
+    (alone,) = run_experiments([Experiment(SHORT, *DATA, 5, several, at_once=1)], store=tmp_path)
+    pd.testing.assert_frame_equal(alone, tables[0])
+    assert len(tables) == 3 and not tables[0].equals(tables[1])
