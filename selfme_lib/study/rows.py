@@ -172,7 +172,7 @@ def pretrained(settings: Profile, methods: Sequence[str], init: Init = "units") 
 
 def conditions(some: Sequence[Row]) -> list[Row]:
     """Each row as it is, and trained on ordinary clips but tested under each condition."""
-    titles = {"grey": "grey", "yaw15": "turned by 15°", "yaw30": "turned by 30°"}
+    titles: dict[Condition, str] = {"grey": "grey", "yaw15": "turned by 15°", "yaw30": "turned by 30°"}
     under = [
         replace(row, name=f"{row.name}, {title}", tested_under=name) for name, title in titles.items() for row in some
     ]
