@@ -9,9 +9,10 @@ $$p_r(t) = \overline{\phi_{a \to t}}^{\,r} - \overline{\phi_{a \to t}}^{\,nose} 
 $a$ is an anchor, a frame at most `ANCHOR` seconds before $t$, so a flow is never long; positions are continued from anchor to
 anchor. Eyes are in no region: they blink. A curve is the distance from where regions usually are, their median over a window,
 
-$$c(t) = \operatorname{mean}_3 \left\lVert p_r(t) - \operatorname{median}_{|\tau - t| \le w/2}\; p_r(\tau) \right\rVert ,$$
+$$c(t) = \operatorname{mean}_r \left\lVert p_r(t) - \operatorname{median}_{|\tau - t| \le w/2}\; p_r(\tau) \right\rVert ,$$
 
-with the mean over the three regions that have moved furthest.
+over the three regions that have moved furthest, or over the four on the brows alone, which nobody speaks with: on choice people,
+10 other peaks a minute are as high as that of half of the micro-expressions, against 28 over the whole face.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,8 +30,9 @@ from selfme_lib.grids import Flow, Frames
 from .curves import SIDE, Curves, Pixels, grey, measured, samples_of
 
 ANCHOR = 0.5
-WINDOWS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+WINDOWS = (0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Seconds of the median."""
+GROUPS = ("face", "brows")
 LAGS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4)
 """Seconds between the two frames of `softnet_curve`."""
 _MOVED_FURTHEST = 3
@@ -54,22 +56,23 @@ CENTRES: dict[str, np.ndarray] = {
 }
 """Middles of the regions as fractions of the side, of the picture's left and right; the last is what is subtracted."""
 _HALF = np.array([0.055, 0.05])
+_BROWS = [n for n, name in enumerate(CENTRES) if "brow" in name]
 _BROWS_AND_MOUTH = [n for n, name in enumerate(CENTRES) if "brow" in name or "mouth" in name]
 
 
 def moving_regions(frames: Iterable[Pixels], fps: float, motion: Motion) -> Curves:
-    """Curves `W s` of the distance from the median over W seconds, and `lag L s` of `softnet_curve`, in pixels.
+    """Curves `face W s` and `brows W s` of the distance from the median over W seconds, and `lag L s` of `softnet_curve`; pixels.
 
     Args:
         frames: aligned faces.
         fps: frames a second.
         motion: (onset, apex) -> backward flow, such as one of `flow.CLASSICAL`.
     """
-    names = [*(f"{window:g} s" for window in WINDOWS), *(f"lag {lag:g} s" for lag in LAGS)]
+    names = [f"{group} {window:g} s" for window in WINDOWS for group in GROUPS] + [f"lag {lag:g} s" for lag in LAGS]
 
     def measure(samples: Iterator[Pixels]) -> Float[np.ndarray, "t c"]:
         places = trajectories(samples, motion, every=samples_of(ANCHOR, fps))
-        distances = [distance_from_median(places, samples_of(window, fps)) for window in WINDOWS]
+        distances = [curve for window in WINDOWS for curve in distances_from_median(places, samples_of(window, fps))]
         return np.column_stack([*distances, *(softnet_curve(places, samples_of(lag, fps)) for lag in LAGS)])
 
     return measured(frames, fps, names, measure)
@@ -93,11 +96,13 @@ def trajectories(samples: Iterator[Pixels], motion: Motion, *, every: int) -> Fl
     return np.concatenate(places)
 
 
-def distance_from_median(places: Float[np.ndarray, "t r 2"], window: int) -> Float[np.ndarray, "t"]:
-    """How far the three regions that moved furthest are from where they usually are within `window` samples."""
+def distances_from_median(
+    places: Float[np.ndarray, "t r 2"], window: int
+) -> tuple[Float[np.ndarray, "t"], Float[np.ndarray, "t"]]:
+    """How far regions are from where they usually are within `window` samples: the three that moved furthest, and the brows."""
     usual = median_filter(places, size=(window | 1, 1, 1), mode="nearest")
     moved = np.linalg.norm(places - usual, axis=-1)  # (t, r)
-    return np.sort(moved, axis=1)[:, -_MOVED_FURTHEST:].mean(1)
+    return np.sort(moved, axis=1)[:, -_MOVED_FURTHEST:].mean(1), moved[:, _BROWS].mean(1)
 
 
 def softnet_curve(places: Float[np.ndarray, "t r 2"], lag: int) -> Float[np.ndarray, "t"]:

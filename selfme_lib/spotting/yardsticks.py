@@ -28,17 +28,18 @@ from .curves import Curves, Pixels
 from .intervals import EXPRESSIONS, Interval, Kind
 from .mdmd import REACHES, main_direction
 from .peaks import SHARES, SPREADS, Grid, PeakFinder, Shape, Threshold, levels, shapes
-from .regions import LAGS, moving_regions
+from .regions import GROUPS, LAGS, moving_regions
 from .regions import WINDOWS as MEDIANS
 
-FLOW = "farneback_tuned"
-"""Of the classical flows, the one with the smallest error in a millisecond or two."""
+FLOW, FAST_FLOW = "farneback", "farneback_tuned"
+"""The one is better in regions: its window is narrower, and blinks reach the brows less. The other is faster, and main directions
+take two flows for each of their windows."""
 
 CURVES: dict[str, Callable[[Iterable[Pixels], float], Curves]] = {
     "difference": frame_difference,
     "lbp": pattern_distance,
     "regions": lambda frames, fps: moving_regions(frames, fps, CLASSICAL[FLOW]),
-    "mdmd": lambda frames, fps: main_direction(frames, fps, CLASSICAL[FLOW]),
+    "mdmd": lambda frames, fps: main_direction(frames, fps, CLASSICAL[FAST_FLOW]),
 }
 """What is measured once in a video: (aligned faces, frames a second) -> curves."""
 
@@ -95,15 +96,29 @@ _DEPTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _LENGTHS: dict[Kind, tuple[float, ...]] = {"micro": (0.2, 0.27, 0.33, 0.4, 0.47), "macro": (0.7, 1.0, 1.4, 2.0, 2.8)}
 
 
-def _grids(names: Sequence[str], thresholds: tuple[Threshold, ...]) -> dict[Kind, Grid]:
+def _grids(
+    curves: Callable[[float], Sequence[str]], windows: Sequence[float], *thresholds: Threshold
+) -> dict[Kind, Grid]:
+    """Micro-expressions are looked for in windows of at most two seconds, macro-expressions in those of at least .7."""
+    fitting: dict[Kind, list[float]] = {
+        "micro": [w for w in windows if w <= 2],
+        "macro": [w for w in windows if w >= 0.7],
+    }
     return {
-        kind: Grid(shapes=shapes(names, _SMOOTHINGS, _LENGTHS[kind], _DEPTHS), thresholds=thresholds)
-        for kind in EXPRESSIONS
+        kind: Grid(
+            shapes=shapes([name for w in some for name in curves(w)], _SMOOTHINGS, _LENGTHS[kind], _DEPTHS),
+            thresholds=thresholds,
+        )
+        for kind, some in fitting.items()
     }
 
 
-def _only_the_largest(names: Sequence[str]) -> dict[Kind, Grid]:
-    return _grids(names, (Threshold("share", 0.9999),))
+def _regions(window: float) -> list[str]:
+    return [f"{group} {window:g} s" for group in GROUPS]
+
+
+def _alone(window: float) -> list[str]:
+    return [name_of(window)]
 
 
 def _softnet() -> dict[Kind, Grid]:
@@ -111,16 +126,16 @@ def _softnet() -> dict[Kind, Grid]:
     return {kind: Grid(shapes=tied, thresholds=SHARES) for kind in EXPRESSIONS}
 
 
-_WINDOWS = [name_of(window) for window in WINDOWS]
-_MEDIANS = [name_of(window) for window in MEDIANS]
-_REACHES = [name_of(reach) for reach in REACHES]
+_ONLY_THE_LARGEST = Threshold("share", 0.9999)
+_RULES = (*SHARES, *SPREADS)
+_DOUBLED = [2 * reach for reach in REACHES]  # from head to tail frame
 YARDSTICKS: dict[str, Yardstick] = {
     "random": Yardstick("regions", Random()),
-    "maximum": Yardstick("regions", PeakFinder(_only_the_largest(_MEDIANS))),
-    "difference": Yardstick("difference", PeakFinder(_grids(_WINDOWS, SHARES + SPREADS + levels(0.2, 40)))),
-    "lbp": Yardstick("lbp", PeakFinder(_grids(_WINDOWS, SHARES + SPREADS + levels(0.01, 1.0)))),
-    "regions": Yardstick("regions", PeakFinder(_grids(_MEDIANS, SHARES + SPREADS + levels(0.05, 10)))),
-    "mdmd": Yardstick("mdmd", PeakFinder(_grids(_REACHES, SHARES + SPREADS + levels(0.05, 10)))),
+    "maximum": Yardstick("regions", PeakFinder(_grids(_regions, MEDIANS, _ONLY_THE_LARGEST))),
+    "difference": Yardstick("difference", PeakFinder(_grids(_alone, WINDOWS, *_RULES, *levels(0.2, 40)))),
+    "lbp": Yardstick("lbp", PeakFinder(_grids(_alone, WINDOWS, *_RULES, *levels(0.003, 1.0)))),
+    "regions": Yardstick("regions", PeakFinder(_grids(_regions, MEDIANS, *_RULES, *levels(0.05, 10)))),
+    "mdmd": Yardstick("mdmd", PeakFinder(_grids(lambda w: _alone(w / 2), _DOUBLED, *_RULES, *levels(0.05, 10)))),
     "softnet": Yardstick("regions", PeakFinder(_softnet())),
 }
 

@@ -95,10 +95,11 @@ def test_regions_are_followed_from_anchor_to_anchor_without_the_head():
 def test_the_distance_from_the_median_is_of_the_three_that_moved_furthest():
     places = np.zeros((90, 5, 2))
     places[40:50, :4] = [[3, 4], [0, 10], [8, 6], [0, 1]]
-    distance = regions.distance_from_median(places, 30)
-    assert np.allclose(distance[40:50], 25 / 3) and distance[:40].max() == 0
-    assert np.allclose(regions.distance_from_median(places + 7, 30), distance)
-    assert regions.distance_from_median(places, 8)[42:48].max() == 0  # a short window takes it for a posture
+    face, brows = regions.distances_from_median(places, 30)
+    assert np.allclose(face[40:50], 25 / 3) and face[:40].max() == 0
+    assert np.allclose(brows[40:50], 26 / 4)  # the first four are on the brows
+    assert np.allclose(regions.distances_from_median(places + 7, 30), (face, brows))
+    assert regions.distances_from_median(places, 8)[0][42:48].max() == 0  # a short window takes it for a posture
 
 
 def test_softnets_curve_is_the_motion_to_a_later_frame():
@@ -115,8 +116,8 @@ def test_flow_finds_a_corner_of_the_mouth_that_moves():
     curve = regions.moving_regions(
         (moved if 20 <= n < 28 else still for n in range(60)), FPS, CLASSICAL["farneback_tuned"]
     )
-    assert 20 <= curve["1 s"].argmax() < 28
-    assert curve["1 s"][:15].max() < 0.1 * curve["1 s"].max()
+    assert 20 <= curve["face 1 s"].argmax() < 28
+    assert curve["face 1 s"][:15].max() < 0.1 * curve["face 1 s"].max()
 
 
 def test_main_directional_differences_are_those_of_the_paper():
