@@ -19,7 +19,7 @@ from jaxtyping import Float
 from .curves import SIDE, Curves, Pixels, grey, measured, neighbourhoods, samples_of
 
 BLOCKS = 6
-WINDOWS = (0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
+WINDOWS = (0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
 """Seconds, from $i-k$ to $i+k$."""
 _FINE = 60  # pixels a side in which grey levels are compared
 _PATTERNS = 59  # uniform ones of eight neighbours

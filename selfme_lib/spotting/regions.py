@@ -33,7 +33,7 @@ ANCHOR = 0.5
 WINDOWS = (0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Seconds of the median."""
 GROUPS = ("face", "brows")
-LAGS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4)
+LAGS = (0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4)
 """Seconds between the two frames of `softnet_curve`."""
 _MOVED_FURTHEST = 3
 

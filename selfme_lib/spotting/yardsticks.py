@@ -91,18 +91,18 @@ def oracle(truth: Sequence[Interval]) -> list[Interval]:
     return [Interval(onset=one.onset, apex=apex, offset=one.offset, kind=one.kind) for one, apex in zip(truth, middle)]
 
 
-_SMOOTHINGS = (0.0, 0.1, 0.2, 0.3)
-_DEPTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+_SMOOTHINGS = (0.0, 0.1, 0.2, 0.3, 0.5)
+_DEPTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 _LENGTHS: dict[Kind, tuple[float, ...]] = {"micro": (0.2, 0.27, 0.33, 0.4, 0.47), "macro": (0.7, 1.0, 1.4, 2.0, 2.8)}
 
 
 def _grids(
     curves: Callable[[float], Sequence[str]], windows: Sequence[float], *thresholds: Threshold
 ) -> dict[Kind, Grid]:
-    """Micro-expressions are looked for in windows of at most two seconds, macro-expressions in those of at least .7."""
+    """Micro-expressions are looked for in windows of at most two seconds, macro-expressions in those of at least .4."""
     fitting: dict[Kind, list[float]] = {
         "micro": [w for w in windows if w <= 2],
-        "macro": [w for w in windows if w >= 0.7],
+        "macro": [w for w in windows if w >= 0.4],
     }
     return {
         kind: Grid(

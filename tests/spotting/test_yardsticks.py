@@ -116,6 +116,14 @@ def test_settings_are_those_of_the_largest_f1():
     assert scored["micro"].f1 == 1 and scored["macro"].f1 == 0
 
 
+def test_a_threshold_that_is_best_alone_is_not_chosen():
+    thresholds = (*levels(1, 6, 6), Threshold("spread", 1.0))
+    f1 = [0.0, 0.7, 0.0, 0.5, 0.6, 0.4, 0.44]
+    counts = np.array([[(round(50 * one), 100 - 2 * round(50 * one), 0) for one in f1]])  # 2 TP + FP + FN = 100
+    some = PeakFinder({"micro": Grid(shapes=(Shape(curve="a"),), thresholds=thresholds)})
+    assert some.settle([{"micro": counts}])["micro"].threshold == thresholds[4]
+
+
 def test_a_subjects_own_labels_change_nothing_for_it():
     curves = [bumps((50 + 9 * n, 8, 3), (150, 8, 1.2), noise=0.05, seed=n) for n in range(4)]
     truths = [[span(46 + 9 * n, 54 + 9 * n)] for n in range(4)]
