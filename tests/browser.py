@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--no-sandbox",
+    "--use-fake-device-for-media-stream",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",

@@ -99,9 +99,17 @@ def selfme(*commands: list, folder: Path = PROJECT) -> tuple[list[int], str]:
 
 
 def test_what_is_hidden():
-    assert {"jupyterlab", "papermill", "nbformat", "voila", "ipywidgets", "IPython", "sphinx", "distributed"} <= {
-        *hidden()
-    }
+    assert {
+        "jupyterlab",
+        "papermill",
+        "nbformat",
+        "voila",
+        "anywidget",
+        "ipywidgets",
+        "IPython",
+        "sphinx",
+        "distributed",
+    } <= {*hidden()}
     assert not {"torch", "numpy", "cv2", "matplotlib", "typer", "yaml", "selfme_lib"} & {*hidden()}
 
 

@@ -1,7 +1,7 @@
 """`selfme explore`: the amplification explorer as a page of its own, served by Voilà.
 
-Voilà runs a notebook and shows its outputs without its code. The notebook is written on the spot: it shows two rendered
-people, or the clips of the reader's own data set.
+Voilà runs a notebook and shows its outputs without its code. The notebook is written on the spot: it shows rendered
+people, the clips of the reader's own data set, or a video or pictures of the reader's own.
 
 A page runs code and shows faces that a licence may keep private, so it is for its reader alone, also on a machine that others
 use. It is served to this machine alone, to whoever knows the token, and as `localhost` only: a web page elsewhere could point a
@@ -13,6 +13,7 @@ import secrets
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -25,28 +26,45 @@ IDLE = 120  # seconds that a kernel without a browser lives
 TITLE = """\
 # Amplify a micro-expression
 
-Onset and apex are what a camera saw. The third picture is the onset frame, moved by γ times the motion that a network found
-between the two. At γ = 1 it is the apex; drag the slider, and what the eye missed becomes obvious.
+On the left is what a camera saw. On the right is the onset frame, moved by γ times the motion that a network found from there to
+each other frame. At γ = 1 both look alike; turn γ up, and what the eye missed becomes obvious.
 """
 NOTES = """\
-**bilinear (raw)** leaves out the B-spline and the exponential that keep the motion smooth and invertible; cells that fold
-over turn orange. Arrows and colours show where the skin goes. For teaching and research; not a tool to judge anyone.
+**Raw** leaves out the B-spline and the exponential that keep the motion smooth and invertible; cells that fold over turn orange.
+Arrows and colours show where the skin goes. **Truth** is what the renderer moved: real recordings have none. Your own pictures,
+videos and camera stay on this machine. For teaching and research; not a tool to judge anyone.
 """
 RENDERED = """\
-from selfme_lib.synthme.studio import micro_expressions
 from selfme_lib.widgets import explore_amplification
 
-explore_amplification(micro_expressions(128))
+explore_amplification()
 """
 FROM_DISK = """\
 from selfme_lib.data import load_clips
 from selfme_lib.data.frame_cache import FrameCache
 from selfme_lib.runtime.paths import DATA
-from selfme_lib.widgets import ClipFrames, explore_amplification
+from selfme_lib.widgets import WholeClips, explore_amplification
 
 clips = load_clips({dataset!r}, {root!r}, apex_rule={rule!r})
-explore_amplification(ClipFrames(clips, 224, FrameCache(DATA / "frames", 224)))
+explore_amplification(WholeClips(clips, 224, FrameCache(DATA / "frames", 224)))
 """
+OWN = """\
+from selfme_lib.widgets import explore_amplification
+from selfme_lib.widgets.own import take_of_files
+
+explore_amplification({{{name!r}: take_of_files({files!r})}})
+"""
+DARK = """\
+<style>
+@media (prefers-color-scheme: dark) {
+  body {
+    --jp-layout-color0: #101114; --jp-layout-color1: #17181b; --jp-layout-color2: #26282d; --jp-border-color1: #4a4d55;
+    --jp-ui-font-color1: #e9e9ec; --jp-ui-font-color2: #b4b7bf; --jp-content-font-color1: #e9e9ec;
+    background: #101114; color-scheme: dark;
+  }
+}
+</style>
+"""  # Voilà's own theme knows light or dark, not what the reader prefers
 
 
 def apex_rule(dataset: str) -> str:
@@ -54,18 +72,23 @@ def apex_rule(dataset: str) -> str:
     return "middle" if dataset in ("smic", "composite") else "label"
 
 
-def notebook_of(dataset: str = "synthme", root: Path | None = None) -> nbformat.NotebookNode:
+def notebook_of(
+    dataset: str = "synthme", root: Path | None = None, files: Sequence[Path] = ()
+) -> nbformat.NotebookNode:
     """The page as a notebook.
 
     Args:
         dataset: whose clips, if `root` is given.
-        root: folder of the data set; None: two rendered people.
+        root: folder of the data set; None: the rendered people that come with the package.
+        files: a video or pictures of the reader's own, instead.
     """
     code = RENDERED
-    if root is not None:
+    if files:
+        code = OWN.format(name=files[0].name, files=[str(path.resolve()) for path in files])
+    elif root is not None:
         code = FROM_DISK.format(dataset=dataset, root=str(root.resolve()), rule=apex_rule(dataset))
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_markdown_cell(TITLE), new_code_cell(code.strip()), new_markdown_cell(NOTES)]
+    cells = [new_markdown_cell(DARK + TITLE), new_code_cell(code.strip()), new_markdown_cell(NOTES)]
     return new_notebook(cells=cells, metadata=kernel | {"title": "SelfME: amplify a micro-expression"})
 
 

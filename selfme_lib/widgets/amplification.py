@@ -1,110 +1,213 @@
 r"""The motion-amplification explorer: turn $\gamma$ up and watch a micro-expression become visible.
 
-The motion learner runs once per clip; B-spline, exponential and $\gamma$ are applied to its dense motion whenever a slider
-moves, which takes milliseconds.
+A clip plays over and over, as recorded and beside it amplified. The estimator runs once per clip; the browser is sent frames and
+dense motions and does the rest itself (`front/player.js`): B-spline, exponential, $\gamma$ and warping take it some milliseconds
+a frame, so a key answers at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any
 
-import ipywidgets
+import traitlets
 from jaxtyping import Float
 from torch import Tensor
 
-from selfme_lib.data import Clip, load_onset_apex
-from selfme_lib.data.frame_cache import FrameCache
 from selfme_lib.grids import jacobian_determinant, warp
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion.diffeo import diffeomorphic_motion
-from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.plots.montage import Picture, beside, enlarge
+from selfme_lib.plots.montage import Picture, enlarge
 from selfme_lib.plots.style import flow_to_rgb
+from selfme_lib.runtime.errors import DataError, UsageError
 
 from .canvas import draw_arrows, draw_folds, pale, zoom_for
-from .explorer import Explorer, buttons, clip_menu, slider
+from .controls import Choice, Slider, Switch, clip_menu
+from .explorer import Explorer, Panel, montage
+from .export import encode
+from .moving import MovingClip, Take, follow, pack, pair, unpack
+from .own import take_of_bytes
+from .samples import Packed, load_samples
 
 OnsetApex = tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]
 VIEWS = ("warped face", "arrows", "colour flow", "difference")
-LARGEST_GAMMA = 6.0
+LARGEST_GAMMA = 8.0
+START, START_OF_PAIRS = 4.0, 2.0  # γ: chapters turn that of onset and apex up themselves
 FULL_COLOUR = 4.0  # px: length of a motion drawn in full colour
 CONTRAST = 3.0  # of the view "difference"
 
 
-class ClipFrames(Mapping):
-    """Onset and apex of the clips of a data set by their keys (`01/EP02_01f`), read from disk when asked for.
-
-    Args:
-        clips: from `data.load_clips`.
-        size: side of the frames in pixels.
-        cache: where faces cut out of recordings are kept; None takes the frames as they are.
-    """
-
-    def __init__(self, clips: Sequence[Clip], size: int, cache: FrameCache | None = None):
-        self._clips, self._size, self._cache = {clip.key: clip for clip in clips}, size, cache
-
-    def __getitem__(self, key: str) -> OnsetApex:
-        clips = [self._clips[key]]
-        onset, apex = load_onset_apex(self._cache.with_aligned(clips) if self._cache else clips, self._size)
-        return onset[0], apex[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._clips)
-
-    def __len__(self) -> int:
-        return len(self._clips)
-
-
 class AmplificationExplorer(Explorer):
-    r"""A clip, $\gamma$ from 0 to 6, B-spline or bilinear expansion, a view. Folds ($\det J \le 0$) turn orange.
+    r"""Clips that play as recorded and amplified, beside each other or with a wipe between them.
 
-    Controls are attributes: set a value, and the picture follows.
+    Controls are attributes: set a value, and the picture follows. Folds ($\det J \le 0$) turn orange.
 
     Args:
-        clips: name → onset and apex, RGB in [0, 1], square and of any size (`ClipFrames` reads those of a data set).
-        learner: in `eval` mode; by default the one that comes with the package.
+        clips: name → `Take`, `MovingClip`, a packed one, or onset and apex, RGB in [0, 1], square and of any size; a mapping may
+            read them when asked (`ClipFrames`, `WholeClips`). By default the four people that come with the package.
+        learner: whatever has `dense_motion`, in `eval` mode; by default SelfME+ as it comes with the package.
+        gamma: at the start; by default 4, and 2 for onset and apex.
 
     Attributes:
-        clip, gamma, bspline, view: the controls.
-        picture: onset, apex and view side by side.
-        note: how far the skin moves, and how much of the motion folds.
+        clip, gamma, bspline, view, truth: the controls; `truth` shows the true motion of a clip where it is known.
+        picture: onset, apex and the view of the apex, side by side.
+        note: how far the skin moves at the apex, and how much of the motion folds.
 
     Raises:
         UsageError: there is no clip.
         DataError: the checkpoint cannot be read.
     """
 
-    def __init__(self, clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None):
-        self._learner = learner or checkpoint.load()
-        self._frames, self._dense = cache(clips.__getitem__), cache(self._dense_motion)
-        self.clip = clip_menu(clips)
-        float_slider = ipywidgets.FloatSlider
-        self.gamma = slider("γ", 2.0, 0.0, LARGEST_GAMMA, kind=float_slider, step=0.1, readout_format=".1f")
-        expansions = [("B-spline + exp", True), ("bilinear (raw)", False)]
-        self.bspline = buttons("expansion", expansions, width=150)
-        self.view = buttons("view", VIEWS, width=150)
-        super().__init__([self.clip, self.gamma], [self.bspline], [self.view])
+    _names = traitlets.List().tag(sync=True)
+    _state = traitlets.Dict().tag(sync=True)
+    _scale = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        clips: Mapping[str, OnsetApex | Take | Packed] | None = None,
+        *,
+        learner: checkpoint.Estimator | None = None,
+        gamma: float | None = None,
+    ):
+        self._clips: dict[str, Any] | Mapping[str, Any] = load_samples() if clips is None else clips
+        self._own: dict[str, MovingClip] = {}
+        self._parts: list[bytes] = []
+        if learner is not None:
+            self.__dict__["_estimator"] = learner
+        self.moving = lru_cache(maxsize=8)(self._moving)
+        self._packed = lru_cache(maxsize=4)(self._pack)
+        self.clip = clip_menu(self._clips)
+        if gamma is None:
+            gamma = START_OF_PAIRS if _is_pair(self._clips[self.clip.value]) else START
+        self.gamma = Slider("γ", gamma, 0.0, LARGEST_GAMMA, step=0.1, digits=1)
+        self.bspline = Choice("expansion", [("B-spline + exp", True), ("bilinear (raw)", False)], kind="buttons")
+        self.view = Choice("view", VIEWS, kind="buttons")
+        self.truth = Switch("show truth")
+        self._number, self._player = 0, True
+        self._scale = {"largest": LARGEST_GAMMA, "fullColour": FULL_COLOUR}
+        super().__init__(
+            [self.clip, self.gamma], [self.bspline, self.truth], [self.view], title="Amplify a micro-expression"
+        )
+
+    @cached_property
+    def _estimator(self) -> Any:
+        return checkpoint.load_estimator(checkpoint.PLUS)
 
     def motion(self) -> Float[Tensor, "2 h w"]:
-        """The motion that is shown: amplified, at the frames' size, in pixels."""
-        height, width = self._frames(self.clip.value)[0].shape[-2:]
-        dense = self._dense(self.clip.value)
-        return diffeomorphic_motion(dense, (height, width), gamma=self.gamma.value, bspline=self.bspline.value)[0]
+        """The motion that is shown of the apex: amplified, at the frames' size, in pixels."""
+        clip = self.moving(self.clip.value)
+        truth = self.truth.value and clip.truth is not None
+        return clip.amplified(clip.apex, self.gamma.value, bspline=self.bspline.value, truth=truth)
 
-    def render(self) -> tuple[Picture, str]:
-        onset, apex = self._frames(self.clip.value)
-        motion = self.motion()
+    def render(self) -> tuple[list[list[Panel]], str]:
+        clip = self.moving(self.clip.value)
+        onset, motion, zoom = clip.frame(clip.onset), self.motion(), zoom_for(clip.size)
         determinant = jacobian_determinant(motion[None])[0]
-        zoom = zoom_for(onset.shape[-1])
         shown = draw_folds(draw_view(self.view.value, onset, motion, zoom), determinant <= 0, zoom)
-        titles = ["onset", "apex", f"{self.view.value}, γ = {self.gamma.value:.1f}"]
-        return beside([enlarge(onset, zoom), enlarge(apex, zoom), shown], titles), (
+        title = f"{self.view.value}, γ = {self.gamma.value:.1f}"
+        frames = [("onset", enlarge(onset, zoom)), ("apex", enlarge(clip.frame(clip.apex), zoom))]
+        return [[*frames, (title, shown)]], (
             f"longest motion {motion.norm(dim=0).max():.2f} px · smallest det J {determinant.min():.2f} · "
             f"{100 * (determinant <= 0).float().mean():.2f} % of the cells fold (orange)"
         )
 
-    def _dense_motion(self, name: str) -> Float[Tensor, "1 2 h w"]:
-        onset, apex = (frame[None] for frame in self._frames(name))
-        return self._learner.dense_motion(onset, apex)
+    def save(self, kind: str) -> bytes:
+        """The clip as it is shown, beside itself as recorded, as a file: `gif` or `mp4`."""
+        truth = self.truth.value and self.moving(self.clip.value).truth is not None
+        return encode(self.moving(self.clip.value), kind, self._view_of, title=self._title_of(truth))
+
+    def add(self, name: str, take: Take) -> str:
+        """Offer one more clip, choose it, and return the name that it got."""
+        taken, number = name, 1
+        while taken in self.clip.options:
+            number += 1
+            taken = f"{name} ({number})"
+        self._own[taken] = take if isinstance(take, MovingClip) else follow(take, self._estimator)
+        self.clip.options = (*self.clip.options, taken)
+        self.clip.value = taken
+        return taken
+
+    def _view_of(self, place: int, share: float) -> Picture:
+        clip = self.moving(self.clip.value)
+        truth = self.truth.value and clip.truth is not None
+        motion = clip.amplified(place, self.gamma.value * share, bspline=self.bspline.value, truth=truth)
+        return draw_view(self.view.value, clip.frame(clip.onset), motion, zoom_for(clip.size))
+
+    def _title_of(self, truth: bool) -> str:
+        return f"{self.view.value}, γ = {self.gamma.value:.1f}" + (", true motion" if truth else "")
+
+    def _moving(self, name: str) -> MovingClip:
+        if name in self._own:
+            return self._own[name]
+        found = self._clips[name]
+        if isinstance(found, MovingClip):
+            return found
+        if isinstance(found, Take):
+            return follow(found, self._estimator)
+        return pair(*found, self._estimator) if _is_pair(found) else unpack(*found)
+
+    def _pack(self, name: str) -> Packed:
+        found = None if name in self._own else self._clips[name]
+        return found if _is_packed(found) else pack(self.moving(name))
+
+    def _draw(self, _change: object = None) -> None:
+        """Tell the browser, which draws by itself; here pictures are drawn when somebody asks for them."""
+        if self._held:
+            return
+        self.__dict__.pop("_rendered", None)
+        how = "truth" if self.truth.value else "spline" if self.bspline.value else "bilinear"
+        state = {"clip": self.clip.value, "gamma": self.gamma.value, "view": self.view.value, "how": how}
+        with self.hold_sync():
+            self._names = list(self.clip.options)
+            self._state = state | {"number": self._number}
+
+    @cached_property
+    def _rendered(self) -> tuple[list[list[Panel]], str]:
+        return self.render()
+
+    @property
+    def _said(self) -> str:
+        return self._rendered[1]
+
+    @property
+    def _picture(self) -> Picture:
+        return montage(self._rendered[0])
+
+    def _receive(self, _widget: object, message: dict[str, Any], buffers: Sequence[Any]) -> None:
+        """What the browser asks for: a clip, a file, room for its reader's own clip; or it tells its state."""
+        answer: dict[str, Any] = {"answer": message.get("ask")}
+        content: Sequence[bytes] = []
+        try:
+            if message["do"] == "state":
+                return self._follow_browser(message["state"], message["number"])
+            if message["do"] == "part":
+                self._parts = [*([] if message["first"] else self._parts), *map(bytes, buffers)]
+                return None
+            if message["do"] == "load":
+                answer["facts"], content = self._packed(message["name"])
+            elif message["do"] == "save":
+                self._follow_browser(message["state"], self._number)
+                kind = str(message["kind"])
+                answer["name"], content = f"amplified.{kind}", [self.save(kind)]
+            elif message["do"] == "own":
+                answer["name"] = self.add(str(message["name"]), take_of_bytes(self._parts))
+                answer["names"], self._parts = list(self.clip.options), []
+        except (DataError, UsageError) as error:
+            answer["problem"] = str(error)
+        except Exception as error:  # the reader is told, and Jupyter's log has the rest
+            answer["problem"] = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            if "ask" in message:
+                self.send(answer, buffers=list(content))
+        return None
+
+    def _follow_browser(self, state: Mapping[str, Any], number: int) -> None:
+        self._number = number
+        with self.hold_picture():
+            self.clip.value, self.gamma.value, self.view.value = state["clip"], state["gamma"], state["view"]
+            self.truth.value = state["how"] == "truth"
+            if state["how"] != "truth":
+                self.bspline.value = state["how"] == "spline"
+        self._draw()
 
 
 def draw_view(view: str, onset: Float[Tensor, "3 h w"], motion: Float[Tensor, "2 h w"], zoom: int) -> Picture:
@@ -122,3 +225,11 @@ def draw_view(view: str, onset: Float[Tensor, "3 h w"], motion: Float[Tensor, "2
     if view == "warped face":
         return enlarge(warped, zoom)
     return enlarge((0.5 + CONTRAST * (warped - onset).mean(0, keepdim=True)).expand(3, -1, -1), zoom)
+
+
+def _is_pair(found: Any) -> bool:
+    return isinstance(found, tuple) and isinstance(found[0], Tensor)
+
+
+def _is_packed(found: Any) -> bool:
+    return isinstance(found, tuple) and isinstance(found[0], dict)

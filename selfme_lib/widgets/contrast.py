@@ -7,7 +7,6 @@ class get. A small $\tau$ listens to the nearest alone, a large one to all alike
 
 from collections.abc import Sequence
 
-import ipywidgets
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -16,13 +15,14 @@ from torch import Tensor
 from selfme_lib.classifier.symmetry import contrast, symmetric_contrastive_loss
 from selfme_lib.data import THREE_CLASSES
 from selfme_lib.grids import resize_flow
-from selfme_lib.plots.montage import Picture, beside, enlarge, rgb
+from selfme_lib.plots.montage import Picture, enlarge, rgb
 from selfme_lib.plots.results import REGION_COLOURS, REGIONS
 from selfme_lib.plots.style import CLASS_COLOURS, common_scale, flow_to_rgb
 from selfme_lib.runtime.errors import UsageError
 
 from .canvas import SIDE, bars
-from .explorer import Explorer, buttons, menu, slider
+from .controls import Choice, Slider
+from .explorer import Explorer, Panel
 
 ACROSS = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
 SHOWN = 14  # candidates with a bar
@@ -61,13 +61,13 @@ class ContrastExplorer(Explorer):
         self._scale = common_scale(self._motion)
         self._unit = F.normalize(self._regions.float(), dim=-1)
         self._names = [classes[label] for label in labels.tolist()]
-        self.anchor = menu("clip i", [(f"{place + 1}: {name}", place) for place, name in enumerate(self._names)])
-        self.region = buttons("region α", REGIONS, width=60)
-        self.partner = buttons("region β", ("across the face", "the same region"), width=120)
-        log_slider = ipywidgets.FloatLogSlider
-        self.tau = slider("τ", 0.07, -2, 0.5, kind=log_slider, step=0.02, readout_format=".3f")
-        self.denominator = buttons("denominator", ("pair", "all"), width=120)
-        super().__init__([self.anchor, self.tau], [self.region, self.partner], [self.denominator])
+        self.anchor = Choice("clip i", [(f"{place + 1}: {name}", place) for place, name in enumerate(self._names)])
+        self.region = Choice("region α", REGIONS, kind="buttons")
+        self.partner = Choice("region β", ("across the face", "the same region"), kind="buttons")
+        self.tau = Slider("τ", 0.07, -2, 0.5, step=0.02, digits=3, logarithmic=True)
+        self.denominator = Choice("denominator", ("pair", "all"), kind="buttons")
+        rows = [self.anchor, self.tau], [self.region, self.partner], [self.denominator]
+        super().__init__(*rows, title="What a region compares itself with")
 
     def candidates(self) -> tuple[Float[Tensor, "m"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:
         """Of each candidate: its cosine with the anchor, whether it is a positive, and whether it counts at all.
@@ -93,7 +93,7 @@ class ContrastExplorer(Explorer):
         cosine, positive, counts = self.candidates()
         return float(contrast((cosine / self.tau.value)[None], positive=positive[None], candidate=counts[None]))
 
-    def render(self) -> tuple[Picture, str]:
+    def render(self) -> tuple[list[list[Panel]], str]:
         i, alpha, tau = self.anchor.value, REGIONS.index(self.region.value), self.tau.value
         cosine, positive, counts = self.candidates()
         share = (cosine / tau).masked_fill(~counts, -torch.inf).softmax(0)
@@ -117,7 +117,7 @@ class ContrastExplorer(Explorer):
             f"largest share: clip {nearest + 1}",
         ]
         whole = symmetric_contrastive_loss(self._regions, self._labels, tau=tau, denominator=self.denominator.value)
-        return beside(pictures, titles), (
+        return [list(zip(titles, pictures))], (
             f"loss of this anchor {self.loss():.2f} · of the batch, all anchors and pairs {whole:.2f} · "
             f"positives get {share[positive].sum():.2f} of the attention, with {int(positive.sum())} of "
             f"{int(counts.sum())} candidates"

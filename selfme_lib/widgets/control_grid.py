@@ -5,7 +5,6 @@ B-spline smooths. And a motion that folds when applied at once does not fold whe
 small steps.
 """
 
-import ipywidgets
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -13,11 +12,12 @@ from torch import Tensor
 
 from selfme_lib.grids import identity_grid, jacobian_determinant, resize_flow
 from selfme_lib.motion.diffeo import expand_bspline, exponential
-from selfme_lib.plots.montage import Picture, beside, enlarge
+from selfme_lib.plots.montage import Picture, enlarge
 from selfme_lib.plots.style import BLUE, INK, SOFT, YELLOW, flow_to_rgb
 
 from .canvas import colours, draw_dots, draw_folds, draw_lines
-from .explorer import Explorer, buttons, slider
+from .controls import Choice, Slider
+from .explorer import Explorer, Panel
 
 SIZE, ZOOM = 97, 3  # px of the field: 96 = 6 x 16 = 12 x 8 = 24 x 4 spacings; px of the screen for each
 SPACINGS = (4, 8, 16)  # px between control points
@@ -36,13 +36,13 @@ class ControlGridExplorer(Explorer):
     """
 
     def __init__(self):
-        pull = {"kind": ipywidgets.FloatSlider, "step": 1.0, "readout_format": ".0f"}
-        self.dx = slider("dx, px", 28.0, -40.0, 40.0, **pull)
-        self.dy = slider("dy, px", -12.0, -40.0, 40.0, **pull)
-        self.spacing = buttons("spacing, px", SPACINGS, width=90, value=8)
-        self.expansion = buttons("expansion", ("B-spline", "bilinear"), width=90)
-        self.steps = slider("squarings n", 0, 0, MANY - 1)
-        super().__init__([self.dx, self.dy], [self.spacing, self.expansion], [self.steps])
+        self.dx = Slider("dx, px", 28, -40, 40)
+        self.dy = Slider("dy, px", -12, -40, 40)
+        self.spacing = Choice("spacing, px", SPACINGS, kind="buttons", value=8)
+        self.expansion = Choice("expansion", ("B-spline", "bilinear"), kind="buttons")
+        self.steps = Slider("squarings n", 0, 0, MANY - 1)
+        rows = [self.dx, self.dy], [self.spacing, self.expansion], [self.steps]
+        super().__init__(*rows, title="Pull a control point")
 
     def velocity(self) -> Float[Tensor, "2 h w"]:
         """One control point displaced, expanded; in px."""
@@ -58,7 +58,7 @@ class ControlGridExplorer(Explorer):
         """What the velocity makes of the grid after unit time, in px."""
         return exponential(self.velocity()[None], steps=self.steps.value)[0]
 
-    def render(self) -> tuple[Picture, str]:
+    def render(self) -> tuple[list[list[Panel]], str]:
         velocity, motion, n = self.velocity(), self.motion(), self.steps.value
         exact = exponential(velocity[None], steps=MANY)[0]
         determinant = jacobian_determinant(motion[None])[0]
@@ -75,7 +75,7 @@ class ControlGridExplorer(Explorer):
             f"lattice after {2**n} steps" if n else "lattice after one step",
             "det J: 0 black, 1 grey, folds orange",
         ]
-        return beside(pictures, titles), (
+        return [list(zip(titles, pictures))], (
             f"pulled by {np.hypot(self.dx.value, self.dy.value):.1f} px, velocity at most {fastest:.1f} px · "
             f"smallest det J {determinant.min():.2f}, {int(folded.sum())} cells fold\n"
             f"n = {n} is at most {(motion - exact).norm(dim=0).max():.2f} px from the exponential (n = {MANY})"

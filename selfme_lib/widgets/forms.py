@@ -3,18 +3,17 @@ r"""The three forms of motion beside each other, through one clip after another:
 from collections.abc import Mapping
 from functools import cache
 
-import ipywidgets
-import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from selfme_lib.grids import end_point_error
 from selfme_lib.motion.forms import FORMS, TITLES, Amplified, Form, motion_by
-from selfme_lib.plots.montage import Picture, beside, enlarge
+from selfme_lib.plots.montage import enlarge
 
 from .amplification import VIEWS, OnsetApex, draw_view
 from .canvas import zoom_for
-from .explorer import Explorer, buttons, clip_menu, slider
+from .controls import Choice, Slider, clip_menu
+from .explorer import Explorer, Panel
 
 TRUTH = "true motion"
 
@@ -47,29 +46,26 @@ class FormsExplorer(Explorer):
         self._forms = forms or {form: motion_by(form) for form in FORMS}
         self._truths = truths or {}
         self._frames, self._found = cache(clips.__getitem__), cache(self._motion)
-        self.gamma = slider("γ", 1.0, 0.0, 6.0, kind=ipywidgets.FloatSlider, step=0.5, readout_format=".1f")
-        self.view = buttons("view", VIEWS, width=150, value="colour flow")
-        super().__init__([self.clip, self.gamma], [self.view])
+        self.gamma = Slider("γ", 1.0, 0.0, 6.0, step=0.5, digits=1)
+        self.view = Choice("view", VIEWS, kind="buttons", value="colour flow")
+        super().__init__([self.clip, self.gamma], [self.view], title="The three forms of motion")
 
-    def render(self) -> tuple[Picture, str]:
+    def render(self) -> tuple[list[list[Panel]], str]:
         name, gamma = self.clip.value, self.gamma.value
         onset, apex = self._frames(name)
         zoom = max(1, zoom_for(onset.shape[-1]) - 1)  # four panels in a row
         shown = {TITLES[form]: self._found(name, form, gamma) for form in self._forms}
         if name in self._truths:
             shown[TRUTH] = gamma * self._truths[name]
-        panels = [draw_view(self.view.value, onset, motion, zoom) for motion in shown.values()]
-        frames = [enlarge(onset, zoom), enlarge(apex, zoom)]
-        frames += [np.full_like(frames[0], 255)] * (len(panels) - len(frames))
-        titles = ["onset", "apex", *[""] * (len(frames) - 2)]
-        picture = np.concatenate([beside(frames, titles), beside(panels, list(shown))])
+        frames = [("onset", enlarge(onset, zoom)), ("apex", enlarge(apex, zoom))]
+        views = [(title, draw_view(self.view.value, onset, motion, zoom)) for title, motion in shown.items()]
         said = []
         for title, motion in shown.items():
             part = f"{title}: longest {motion.norm(dim=0).max():.2f} px"
             if name in self._truths and title != TRUTH:
                 part += f", error {end_point_error(motion[None], shown[TRUTH][None]).mean():.3f} px"
             said.append(part)
-        return picture, " · ".join(said)
+        return [frames, views], " · ".join(said)
 
     def _motion(self, name: str, form: Form, gamma: float) -> Float[Tensor, "2 h w"]:
         onset, apex = (frame[None] for frame in self._frames(name))

@@ -14,12 +14,13 @@ from torch import Tensor
 from selfme_lib.grids import resize_flow, resize_image, to_pixels
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import Motion, MotionLearner
-from selfme_lib.plots.montage import Picture, beside, enlarge
+from selfme_lib.plots.montage import enlarge
 from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
 
 from .amplification import OnsetApex
 from .canvas import colours, draw_dots, draw_lines, pale, zoom_for
-from .explorer import Explorer, clip_menu, slider
+from .controls import Slider, clip_menu
+from .explorer import Explorer, Panel
 
 
 class KeypointViewer(Explorer):
@@ -31,7 +32,7 @@ class KeypointViewer(Explorer):
 
     Attributes:
         clip: whose motion.
-        keypoint: 1 to K; K + 1 is standing still.
+        keypoint: 1 to K; K + 1 is standing still. Of each newly chosen clip, the one that moves most.
         magnify: drawn length of displacements over their true length.
 
     Raises:
@@ -42,11 +43,18 @@ class KeypointViewer(Explorer):
         self._learner = learner or checkpoint.load()
         self._frames, self._motion = cache(clips.__getitem__), cache(self._forward)
         self.clip = clip_menu(clips)
-        lengths = self._motion(self.clip.value).local[0, :-1].norm(dim=-1)
-        first = int(lengths.argmax()) + 1  # the one that moves most
-        self.keypoint = slider("keypoint k", first, 1, self._learner.config.keypoints + 1)
-        self.magnify = slider("magnify", 10, 1, 30)
-        super().__init__([self.clip], [self.keypoint, self.magnify])
+        self.keypoint = Slider("keypoint k", self._longest(), 1, self._learner.config.keypoints + 1)
+        self.magnify = Slider("magnify", 10, 1, 30)
+        self.clip.observe(self._choose, names="value")
+        super().__init__([self.clip], [self.keypoint, self.magnify], title="Which keypoint moves what")
+
+    def _longest(self) -> int:
+        """The number of the keypoint of this clip that moves most."""
+        return int(self._motion(self.clip.value).local[0, :-1].norm(dim=-1).argmax()) + 1
+
+    def _choose(self, _change: object) -> None:
+        with self.hold_picture():
+            self.keypoint.value = self._longest()
 
     def displacements(self) -> Float[Tensor, "k 2"]:
         """Of each keypoint, from onset to apex, in px of the frame."""
@@ -56,7 +64,7 @@ class KeypointViewer(Explorer):
         start, end = (to_pixels(some, height, width) for some in points)
         return end - start
 
-    def render(self) -> tuple[Picture, str]:
+    def render(self) -> tuple[list[list[Panel]], str]:
         onset, _ = self._frames(self.clip.value)
         height, width = onset.shape[-2:]
         motion, k = self._motion(self.clip.value), self.keypoint.value - 1
@@ -77,7 +85,8 @@ class KeypointViewer(Explorer):
         titles = [f"keypoints, displacement × {self.magnify.value}", f"weight of {name}", "dense motion: their sum"]
         moved = "does not move" if still else f"moves ({steps[k, 0]:+.2f}, {steps[k, 1]:+.2f}) px"
         largest = 100 * float((weights.argmax(0) == k).float().mean())
-        return beside([face, shown, enlarge(flow_to_rgb(-dense, common_scale(dense)), zoom)], titles), (
+        pictures = [face, shown, enlarge(flow_to_rgb(-dense, common_scale(dense)), zoom)]
+        return [list(zip(titles, pictures))], (
             f"{name} {moved} · largest weight {weight.max():.2f} · the largest of all on {largest:.1f} % of the face"
         )
 

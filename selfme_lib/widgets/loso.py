@@ -17,7 +17,7 @@ from torch import Tensor
 from selfme_lib.classifier.grad_cam import grad_cam
 from selfme_lib.data import load_onset_apex
 from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
-from selfme_lib.plots.montage import Picture, below, beside, rgb, to_bytes, write
+from selfme_lib.plots.montage import Picture, rgb, to_bytes, write
 from selfme_lib.plots.style import CLASS_COLOURS, FAINT, INK, common_scale, flow_to_rgb
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.study.inspection import kept_classifiers
@@ -25,7 +25,8 @@ from selfme_lib.study.rows import Row
 from selfme_lib.study.study import Study
 
 from .canvas import bars, heat_over
-from .explorer import Explorer, menu
+from .controls import Choice
+from .explorer import Explorer, Panel
 
 SIDE = 192  # px of a picture
 FIRST_SHOWN = "SelfME-motion+SCViT"  # if the run has it
@@ -52,14 +53,14 @@ class LosoExplorer(Explorer):
         self._inputs = cache(lambda name: study.inputs(self._row(name)))
         self._networks = cache(lambda name: kept_classifiers(study, self._row(name)))
         self._frames = cache(lambda key: load_onset_apex([study.clips[self._place[key]]], SIDE))
-        self.method = menu("method", self._records)
+        self.method = Choice("method", self._records)
         if FIRST_SHOWN in self._records:
             self.method.value = FIRST_SHOWN
-        self.subject = menu("subject", sorted({clip.subject for clip in study.clips}))
-        self.clip = menu("clip", self._options())
+        self.subject = Choice("subject", sorted({clip.subject for clip in study.clips}))
+        self.clip = Choice("clip", self._options())
         self.method.observe(self._list_clips, names="value")
         self.subject.observe(self._list_clips, names="value")
-        super().__init__([self.method, self.subject, self.clip])
+        super().__init__([self.method, self.subject, self.clip], title="Held-out clips and their predictions")
 
     def prediction(self) -> dict[str, Any]:
         """The record of the clip: subject, clip, label, prediction, probabilities."""
@@ -70,7 +71,7 @@ class LosoExplorer(Explorer):
         network = self._networks(self.method.value).get(self.subject.value)
         return None if network is None else grad_cam(network, self._motion()[None], label)[0]
 
-    def render(self) -> tuple[Picture, str]:
+    def render(self) -> tuple[list[list[Panel]], str]:
         found, classes = self.prediction(), self._classes
         label, guess = found["label"], found["prediction"]
         onset, apex = (side[0] for side in self._frames(self.clip.value))
@@ -86,12 +87,13 @@ class LosoExplorer(Explorer):
         own, pooled = self._confusion(self._of_subject()), np.array(record["confusion"])
         shades = [CLASS_COLOURS[name] for name in classes]
         chances = bars(found["probabilities"], shades, classes, width=SIDE * 2, height=SIDE // 2)
-        numbers = beside(
-            [_confusion_picture(own, classes), _confusion_picture(pooled, classes), chances],
-            [f"subject {self.subject.value}", "everybody (rows: truth)", "probabilities"],
-        )
+        numbers = [
+            (f"subject {self.subject.value}", _confusion_picture(own, classes)),
+            ("everybody (rows: truth)", _confusion_picture(pooled, classes)),
+            ("probabilities", chances),
+        ]
         verdict = "right" if label == guess else f"{classes[guess]}, wrong"
-        return below([beside(shown, titles), numbers]), (
+        return [list(zip(titles, shown)), numbers], (
             f"{self.clip.value} is {classes[label]}, predicted {verdict} · subject: {np.trace(own)} of {own.sum()} right · "
             f"everybody: UF1 {uf1(pooled):.3f}, UAR {uar(pooled):.3f}"
         )

@@ -8,7 +8,6 @@ micro-expression does.
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-import ipywidgets
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -17,13 +16,15 @@ from torch import Tensor
 from selfme_lib.data import Clip, read_clip_frame
 from selfme_lib.grids import gaussian_blur
 from selfme_lib.plots.data import unit_intensities
-from selfme_lib.plots.montage import GAP, Picture, below, beside, enlarge, rgb, write
+from selfme_lib.plots.montage import GAP, Picture, enlarge, rgb, write
 from selfme_lib.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, SOFT, VERMILION
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.synthme.truth import Truth
 
 from .canvas import draw_lines, zoom_for
-from .explorer import Explorer, clip_menu, slider
+from .clips import about, blinks_of
+from .controls import Slider, clip_menu
+from .explorer import Explorer, Panel
 
 HEIGHT = 150  # px of the curves
 MARGIN = 26  # px below and above the curves, for frame numbers and names of moments
@@ -32,7 +33,7 @@ UNIT_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
 class TimelineExplorer(Explorer):
-    """A clip and one of its frames; play runs through the clip.
+    """A clip and one of its frames; a button plays it over and over. Blinks are marked where the truth is known.
 
     Args:
         clips: from `data.load_clips`.
@@ -42,7 +43,6 @@ class TimelineExplorer(Explorer):
     Attributes:
         clip: key of the clip.
         frame: number of the frame, as in the label file.
-        play: runs through the frames.
 
     Raises:
         UsageError: there is no clip, or one has more than `LONGEST` frames.
@@ -53,40 +53,35 @@ class TimelineExplorer(Explorer):
         self._frames, self._curves = cache(self._read), cache(self._curves_of)
         self.clip = clip_menu(self._clips)
         numbers, start = clips[0].frame_numbers, _start(clips[0])
-        self.frame = slider("frame", start, numbers[0], numbers[-1], layout={"width": "420px"})
-        self.play = ipywidgets.Play(value=start, min=numbers[0], max=numbers[-1], interval=150)
-        ipywidgets.jslink((self.play, "value"), (self.frame, "value"))
+        self.frame = Slider("frame", start, numbers[0], numbers[-1], play=True)
         self.clip.observe(self._choose, names="value")
-        super().__init__([self.clip], [self.play, self.frame])
+        super().__init__([self.clip], [self.frame], title="A clip, frame by frame")
 
-    def render(self) -> tuple[Picture, str]:
+    def render(self) -> tuple[list[list[Panel]], str]:
         clip = self._clips[self.clip.value]
         frames = self._frames(clip.key)
         number = min(clip.frame_numbers, key=lambda one: abs(one - self.frame.value))  # numbers may have gaps
         onset, shown = frames[clip.onset], frames[number]
         change = (5 * (shown - onset).abs()).clamp(0, 1)
-        faces = beside(
-            [enlarge(image, zoom_for(self._size)) for image in (onset, shown, change)],
-            [f"onset (frame {clip.onset})", f"frame {number}", "|frame − onset| × 5"],
-        )
+        faces = [enlarge(image, zoom_for(self._size)) for image in (onset, shown, change)]
+        titles = [f"onset (frame {clip.onset})", f"frame {number}", "|frame − onset| × 5"]
+        width = sum(face.shape[1] + GAP for face in faces) - GAP
         moment = f"frame {number - clip.onset:+d} from the onset"  # of one's own folders, the frame rate may be unknown
         if clip.fps:
             seconds = (number - clip.onset) / clip.fps
             moment = f"{1000 * seconds:+.0f} ms from the onset at {clip.fps:g} frames a second"
         apex = "no apex is labelled" if clip.apex is None else f"apex {clip.apex}"
-        return below([faces, self._timeline(clip, number, faces.shape[1])]), (
-            f"{clip.emotion} · AU {clip.action_units} · onset {clip.onset}, {apex}, offset {clip.offset} · {moment}"
+        blink = " · a blink" if clip.frame_numbers.index(number) in blinks_of(self._truth.get(clip.key)) else ""
+        curves = [("what moves when", self._timeline(clip, number, width))]
+        return [list(zip(titles, faces)), curves], (
+            f"{about(clip)} · onset {clip.onset}, {apex}, offset {clip.offset} · {moment}{blink}"
         )
 
     def _choose(self, _change: object) -> None:
         """Give the slider the frames of the newly chosen clip, and start at its apex."""
         clip = self._clips[self.clip.value]
-        numbers = clip.frame_numbers
         with self.hold_picture():
-            for control in (self.play, self.frame):
-                control.min, control.max = min(control.min, numbers[0]), max(control.max, numbers[-1])  # never empty
-                control.value = _start(clip)
-                control.min, control.max = numbers[0], numbers[-1]
+            self.frame.limit(clip.frame_numbers[0], clip.frame_numbers[-1], _start(clip))
 
     def _read(self, key: str) -> dict[int, Float[Tensor, "3 s s"]]:
         clip = self._clips[key]

@@ -32,7 +32,14 @@ def test_the_page_is_a_notebook_with_one_cell_of_code():
     nbformat.validate(notebook)
     (code,) = (cell.source for cell in notebook.cells if cell.cell_type == "code")
     compile(code, "page", "exec")
-    assert "micro_expressions" in code
+    assert "explore_amplification()" in code
+
+
+def test_the_readers_own_files(tmp_path):
+    files = [tmp_path / "on's.png", tmp_path / "apex.png"]
+    (code,) = (cell.source for cell in page.notebook_of(files=files).cells if cell.cell_type == "code")
+    compile(code, "page", "exec")
+    assert all(repr(str(path)) in code for path in files)
 
 
 def test_a_data_set_of_the_readers_own(tmp_path):
@@ -49,6 +56,8 @@ def test_a_data_set_of_the_readers_own(tmp_path):
         (["--dataset", "voxceleb"], 2, "voxceleb"),
         (["--root", "nowhere"], 1, "nowhere"),
         (["--port", "0"], 2, "--port"),
+        (["nowhere.mp4"], 1, "nowhere.mp4"),
+        (["nowhere.mp4", "--root", "somewhere"], 2, "--root"),
     ],
 )
 def test_what_cannot_be_shown_is_said_before_a_server_starts(arguments, code, words, capfd, monkeypatch):

@@ -131,8 +131,8 @@ def test_voila_shows_hostile_text_and_does_not_obey_it(page, tmp_path):
     ]
     with serve(command, tmp_path, tmp_path / "scratch", "/api"):
         page.goto(re.search(r"http://localhost:\S+", (tmp_path / "scratch" / "server.log").read_text())[0])
-        page.wait_for_selector("img.widget-image")
-        page.wait_for_function("document.querySelectorAll('.widget-html-content').length == 2")
+        page.wait_for_selector(".selfme-pictures img")
+        page.wait_for_selector(".selfme[data-drawn]")
         assert page.locator("[data-mime-type='application/vnd.jupyter.error']").all_inner_texts() == []
         check(page, times=6 + 2 + 4)  # cells of the tables, emotion and units of the timeline, menus of both widgets
         page.goto("about:blank")

@@ -6,7 +6,8 @@ import sys
 SCRIPT = """
 import importlib, pkgutil, sys
 
-sys.modules.update(dict.fromkeys(["IPython", "ipywidgets", "selfme_lib.bench", "selfme_lib.widgets", "selfme_lib.app"]))
+hidden = ["IPython", "anywidget", "ipywidgets", "selfme_lib.bench", "selfme_lib.widgets", "selfme_lib.app"]
+sys.modules.update(dict.fromkeys(hidden))
 import selfme_lib.plots
 
 for module in pkgutil.iter_modules(selfme_lib.plots.__path__, "selfme_lib.plots."):

@@ -6,7 +6,6 @@ import pytest
 import torch
 from nbformat.v4 import new_output
 
-from selfme_lib.data import Clip
 from selfme_lib.grids import jacobian_determinant
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.motion.learner import MotionLearner
@@ -14,18 +13,12 @@ from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.plots.montage import BAR, GAP
 from selfme_lib.plots.style import flow_to_rgb
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.widgets import ClipFrames, explore_amplification
+from selfme_lib.widgets import explore_amplification
 from selfme_lib.widgets.amplification import FULL_COLOUR, VIEWS, draw_view
 from selfme_lib.widgets.canvas import draw_folds
+from selfme_lib.widgets.samples import load_samples
 
 SIZE = 128
-
-
-def clip_of(subject, name):
-    return Clip(
-        dataset="casme2", subject=subject, name=name, frames=(), frame_numbers=(), onset=1, apex=2, offset=3,
-        emotion="", label=0, action_units="", fps=200.0,
-    )  # fmt: skip
 
 
 class KnownMotion(MotionLearner):
@@ -79,12 +72,15 @@ def test_the_picture_can_be_decoded_and_holds_onset_apex_and_view(explorer):
     assert picture.shape == (BAR + 256, 3 * 256 + 2 * GAP, 3)
 
 
-def test_the_learner_runs_once_per_clip(explorer, learner):
+def test_the_learner_runs_once_per_clip_and_not_before_it_is_needed(explorer, learner):
+    assert learner.calls == 0
+    pictures = set()
     for gamma in (0.0, 1.0, 6.0):
         explorer.gamma.value = gamma
-    assert learner.calls == 1
+        pictures.add(explorer.picture.value)
+    assert learner.calls == 1 and len(pictures) == 3
     explorer.clip.value = "second"
-    assert learner.calls == 2
+    assert explorer.note.value and learner.calls == 2
 
 
 def test_the_motion_is_the_classifiers_input(explorer, learner):
@@ -136,25 +132,88 @@ def test_the_static_twin_shows_the_same(explorer):
     assert "smallest det J" in figure.get_supxlabel()
     shown = figure.axes[0].images[0].get_array()
     assert shown.shape == (BAR + 256, 3 * 256 + 2 * GAP, 3)
-    output = new_output("display_data", explorer._repr_mimebundle_())  # raises if a notebook cannot store it
+    output = new_output("display_data", explorer._repr_mimebundle_()[0])  # raises if a notebook cannot store it
     assert base64.b64decode(output.data["image/jpeg"]) == explorer.picture.value
 
 
-def test_frames_of_a_data_set_are_read_on_demand(learner, monkeypatch):
-    asked = []
+class Browser:
+    """What the browser's side of an explorer says, and what it hears."""
 
-    def load(clips, size):
-        asked.append(clips[0].key)
-        return torch.rand(1, 3, size, size), torch.rand(1, 3, size, size)
+    def __init__(self, explorer, monkeypatch):
+        self._explorer, self.heard = explorer, []
+        monkeypatch.setattr(explorer, "send", lambda message, buffers=(): self.heard.append((message, buffers)))
 
-    monkeypatch.setattr("selfme_lib.widgets.amplification.load_onset_apex", load)
-    clips = [clip_of("01", f"EP0{number}") for number in range(3)]
-    explorer = explore_amplification(ClipFrames(clips, SIZE), learner=learner)
-    asked.clear()  # the type checker has read from the mapping, too
-    explorer.gamma.value = 5.0
-    assert asked == [] and explorer.clip.options == ("01/EP00", "01/EP01", "01/EP02")
-    explorer.clip.value = "01/EP02"
-    assert asked == ["01/EP02"]
+    def says(self, buffers=(), **message):
+        self._explorer._handle_custom_msg(message, [memoryview(one) for one in buffers])
+        return self.heard[-1] if self.heard else None
+
+
+@pytest.fixture
+def browser(explorer, monkeypatch):
+    return Browser(explorer, monkeypatch)
+
+
+def test_clips_start_at_four_and_pairs_where_chapters_expect(explorer, learner):
+    assert explore_amplification().gamma.value == 4.0 and explorer.gamma.value == 2.0
+    assert explore_amplification({"a": (torch.rand(3, 8, 8),) * 2}, learner=learner, gamma=1.5).gamma.value == 1.5
+
+
+def test_the_browser_is_sent_a_clip_when_it_asks_for_it(browser):
+    facts, content = browser.says(do="load", name="second", ask=7)
+    assert facts["answer"] == 7 and facts["facts"]["frames"] == 2 and len(content) == 3
+
+
+def test_what_the_browser_does_is_what_python_shows(explorer, browser):
+    state = {"clip": "second", "gamma": 3.5, "view": "arrows", "how": "bilinear"}
+    browser.says(do="state", state=state, number=5)
+    assert (explorer.clip.value, explorer.gamma.value, explorer.bspline.value) == ("second", 3.5, False)
+    assert explorer._state == state | {"number": 5}, "it hears its own number again, and knows that it is not behind"
+
+
+def test_samples_reach_the_browser_without_an_estimator(monkeypatch):
+    monkeypatch.setattr("selfme_lib.motion.checkpoint.load_estimator", lambda *_: pytest.fail("not needed"))
+    explorer = explore_amplification()
+    facts, content = Browser(explorer, monkeypatch).says(do="load", name=explorer.clip.options[1], ask=1)
+    assert content == load_samples()[explorer.clip.options[1]][1] and "AU" in facts["facts"]["about"]
+
+
+def test_true_motion_is_shown_where_it_is_known(explorer):
+    known = explore_amplification()
+    found = known.motion()
+    known.truth.value = True
+    clip = known.moving(known.clip.value)
+    torch.testing.assert_close(known.motion(), clip.amplified(clip.apex, 4.0, truth=True))
+    assert not torch.equal(known.motion(), found)
+    before = explorer.motion()
+    explorer.truth.value = True
+    assert torch.equal(explorer.motion(), before), "of onset and apex it is not known"
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+def test_a_file_is_sent_when_the_reader_saves_one(kind, explorer, browser):
+    state = {"clip": "first", "gamma": 4.0, "view": "warped face", "how": "spline"}
+    answer, (content,) = browser.says(do="save", kind=kind, state=state, ask=2)
+    assert answer["name"] == f"amplified.{kind}" and len(content) > 1000 and explorer.gamma.value == 4.0
+
+
+def test_own_pictures_without_a_face_are_refused_in_one_line(explorer, browser):
+    plain = cv2.imencode(".png", np.full((64, 64, 3), 90, np.uint8))[1].tobytes()
+    browser.says([plain], do="part", first=True)
+    browser.says([plain], do="part", first=False)
+    answer, _ = browser.says(do="own", name="me.png", ask=3)
+    assert "no face" in answer["problem"] and explorer.clip.options == ("first", "second")
+
+
+def test_an_unforeseen_fault_is_told_and_raised(browser):
+    with pytest.raises(KeyError):
+        browser._explorer._receive(None, {"do": "load", "name": "third", "ask": 4}, [])
+    assert "KeyError" in browser.heard[-1][0]["problem"]
+
+
+def test_a_clip_of_ones_own_gets_a_name_of_its_own(explorer):
+    clip = explorer.moving("first")
+    assert explorer.add("me", clip) == "me" and explorer.add("me", clip) == "me (2)"
+    assert explorer.clip.value == "me (2)" and explorer.moving("me") is clip
 
 
 def test_an_explorer_needs_a_clip(learner):

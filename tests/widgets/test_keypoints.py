@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -42,6 +44,26 @@ def test_it_starts_at_the_keypoint_that_moves_most(viewer):
     torch.testing.assert_close(viewer.displacements(), torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 0.0]]))
     assert "keypoint 2 moves (+2.00, +0.00) px" in viewer.note.value
     assert "largest of all on 50.0 % of the face" in viewer.note.value
+
+
+class OtherPoints(KnownPoints):
+    """In frames that are dark the third keypoint moves."""
+
+    def forward_motion(self, source, target):
+        motion = super().forward_motion(source, target)
+        if source.mean() > 0.4:
+            return motion
+        return replace(motion, local=motion.local[:, [0, 2, 1, 3]])
+
+
+def test_each_clip_starts_at_its_own_keypoint():
+    frames = {name: tuple(level * torch.rand(2, 3, SIZE, SIZE)) for name, level in (("a", 1.0), ("b", 0.1))}
+    viewer = view_keypoints(frames, learner=OtherPoints().eval())
+    assert viewer.keypoint.value == 2
+    drawn = viewer._drawn
+    viewer.clip.value = "b"
+    assert viewer.keypoint.value == 3 and viewer._drawn == drawn + 1
+    assert viewer._controls[1][0]["value"] == 3, "the browser is told, too"
 
 
 def test_the_last_weight_stands_still(viewer):

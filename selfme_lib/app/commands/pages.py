@@ -11,27 +11,39 @@ from selfme_lib.runtime.errors import UsageError
 
 
 def explore(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="A video of a face, or two pictures or more, the onset first.", metavar="[FILE]…", show_default=False
+        ),
+    ] = None,
     dataset: Annotated[
         Literal["synthme", "casme2", "smic", "samm", "casme3", "mmew", "4dme", "folder", "composite"],
         typer.Option(help="Whose clips, if --root is given."),
     ] = "synthme",
     root: Annotated[
-        Path | None, typer.Option(help="Folder of your own data; default: two rendered people.", show_default=False)
+        Path | None, typer.Option(help="Folder of your own data; default: rendered people.", show_default=False)
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
 ) -> None:
-    """Amplify a micro-expression with a slider, in your browser. Ctrl-C ends it."""
+    """Play a micro-expression amplified, in your browser. Ctrl-C ends it."""
     with extra("notebooks"):
         from selfme_lib.app import explorer
 
-    if root is not None:
+    if files and root is not None:
+        raise UsageError("FILE and --root: give one of them")
+    if files:
+        from selfme_lib.widgets.own import take_of_files
+
+        take_of_files(files)  # what is wrong is said here
+    elif root is not None:
         from selfme_lib.data import load_clips
 
         load_clips(dataset, root, apex_rule=explorer.apex_rule(dataset))  # what is wrong is said here
     elif dataset != "synthme":
         raise UsageError(f"{dataset} does not come with this project: say where it is with --root DIR")
-    if code := explorer.serve(explorer.notebook_of(dataset, root), port=port, browser=browser):
+    if code := explorer.serve(explorer.notebook_of(dataset, root, files or ()), port=port, browser=browser):
         raise UsageError(f"--port {port}: the server could not start (exit code {code}); try another port")
 
 
