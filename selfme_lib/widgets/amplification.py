@@ -67,7 +67,7 @@ class AmplificationExplorer(Explorer):
         learner: checkpoint.Estimator | None = None,
         gamma: float | None = None,
     ):
-        self._clips: dict[str, Any] | Mapping[str, Any] = load_samples() if clips is None else clips
+        self._clips: Mapping[str, Any] = load_samples() if clips is None else clips
         self._own: dict[str, MovingClip] = {}
         self._parts: list[bytes] = []
         if learner is not None:
@@ -160,16 +160,12 @@ class AmplificationExplorer(Explorer):
             self._state = state | {"number": self._number}
 
     @cached_property
-    def _rendered(self) -> tuple[list[list[Panel]], str]:
-        return self.render()
+    def _rendered(self) -> tuple[Picture, str]:
+        rows, said = self.render()
+        return montage(rows), said
 
-    @property
-    def _said(self) -> str:
-        return self._rendered[1]
-
-    @property
-    def _picture(self) -> Picture:
-        return montage(self._rendered[0])
+    def _shown(self) -> tuple[Picture, str]:
+        return self._rendered
 
     def _receive(self, _widget: object, message: dict[str, Any], buffers: Sequence[Any]) -> None:
         """What the browser asks for: a clip, a file, room for its reader's own clip; or it tells its state."""
@@ -177,11 +173,10 @@ class AmplificationExplorer(Explorer):
         content: Sequence[bytes] = []
         try:
             if message["do"] == "state":
-                return self._follow_browser(message["state"], message["number"])
-            if message["do"] == "part":
+                self._follow_browser(message["state"], message["number"])
+            elif message["do"] == "part":
                 self._parts = [*([] if message["first"] else self._parts), *map(bytes, buffers)]
-                return None
-            if message["do"] == "load":
+            elif message["do"] == "load":
                 answer["facts"], content = self._packed(message["name"])
             elif message["do"] == "save":
                 self._follow_browser(message["state"], self._number)
@@ -198,7 +193,6 @@ class AmplificationExplorer(Explorer):
         finally:
             if "ask" in message:
                 self.send(answer, buffers=list(content))
-        return None
 
     def _follow_browser(self, state: Mapping[str, Any], number: int) -> None:
         self._number = number

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selfme_lib.grids import identity_grid
-from selfme_lib.plots.montage import Picture, rgb, write
-from selfme_lib.plots.style import FAINT, HEAT, INK, SEQUENTIAL, SOFT, VERMILION
+from selfme_lib.plots.montage import Picture, enlarge, rgb, write
+from selfme_lib.plots.style import FAINT, HEAT, INK, SEQUENTIAL, SOFT, VERMILION, flow_to_rgb
 
 SIDE = 256  # px: the least side of a picture on the screen
 BITS = 4  # OpenCV draws between pixels in fixed-point numbers with so many bits of fraction
@@ -81,6 +81,14 @@ def draw_folds(picture: Picture, folded: Bool[Tensor, "h w"], zoom: int) -> Pict
         top, left = row * zoom + zoom // 2, column * zoom + zoom // 2
         picture[top : top + zoom, left : left + zoom] = rgb(VERMILION)
     return picture
+
+
+def wheel(scale: float, side: int = 96) -> tuple[str, Picture]:
+    """The wheel of the colours of motions and what its full colour stands for, as a titled picture."""
+    line = torch.linspace(-1.0, 1.0, side)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    flow = torch.stack([x, y]) * (torch.hypot(x, y) <= 1)  # white outside
+    return f"full colour: {scale:.2g} px", enlarge(flow_to_rgb(flow, 1.0), 1)
 
 
 def bars(shares: Sequence[float], shades: Sequence[str], labels: Sequence[str], *, width: int, height: int) -> Picture:

@@ -87,7 +87,7 @@ class ControlGridExplorer(Explorer):
         spacing = self.spacing.value
         controls = identity_grid(SIZE, SIZE)[:, ::spacing, ::spacing].flatten(1).T
         middle = torch.full((1, 2), SIZE // 2)
-        pulled = middle + torch.tensor([self.dx.value, self.dy.value])
+        pulled = middle + torch.tensor([float(self.dx.value), float(self.dy.value)])
         picture = enlarge(torch.ones(3, SIZE, SIZE), ZOOM)
         draw_lines(picture, [*places[::EVERY], *places[:, ::EVERY].transpose(0, 1)], ZOOM, INK)
         draw_dots(picture, controls, ZOOM, SOFT, 1.0 if spacing < 8 else 2.0)

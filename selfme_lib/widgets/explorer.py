@@ -6,7 +6,7 @@ everywhere else (GitHub, PDF, the static site) a picture stands in for it: outpu
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -31,7 +31,7 @@ Panel = tuple[str, Picture]
 class Shown:
     """Something that is shown, as it is now: `value`."""
 
-    def __init__(self, value: Any):
+    def __init__(self, value: Callable[[], Any]):
         self._value = value
 
     @property
@@ -59,12 +59,13 @@ class Explorer(anywidget.AnyWidget):
     _panels = traitlets.List().tag(sync=True)
     _note = traitlets.Unicode().tag(sync=True)
     _drawn = traitlets.Int(0).tag(sync=True)
-    _held, _rows = False, ()
+    _held = False
+    _rows: tuple[Sequence[Control], ...] = ()
 
     def __init__(self, *rows: Sequence[Control], title: str):
         super().__init__()
         self._rows, self._title = rows, title
-        self.picture, self.note = Shown(self._jpeg), Shown(lambda: self._said)
+        self.picture, self.note = Shown(lambda: jpeg(self._shown()[0])), Shown(lambda: self._shown()[1])
         for control in (control for row in rows for control in row):
             control.observe(self._draw)
         self.on_msg(self._receive)
@@ -97,8 +98,8 @@ class Explorer(anywidget.AnyWidget):
     def _draw(self, _change: object = None) -> None:
         if self._held:
             return
-        rows, self._said = self.render()
-        self._picture = montage(rows)
+        rows, said = self.render()
+        self._latest = montage(rows), said
         names = [[f"{row}.{place}" for place in range(len(controls))] for row, controls in enumerate(self._rows)]
         with self.hold_sync():
             self._controls = [
@@ -108,11 +109,12 @@ class Explorer(anywidget.AnyWidget):
             self._panels = [
                 [{"title": title, "data": jpeg(one), "width": one.shape[1]} for title, one in row] for row in rows
             ]
-            self._note = self._said
+            self._note = said
             self._drawn += 1
 
-    def _jpeg(self) -> bytes:
-        return jpeg(self._picture)
+    def _shown(self) -> tuple[Picture, str]:
+        """All pictures as one, and the note, as they are now."""
+        return self._latest
 
     def _receive(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
         """The browser has moved a control."""

@@ -10,8 +10,8 @@ from selfme_lib.grids import end_point_error
 from selfme_lib.motion.forms import FORMS, TITLES, Amplified, Form, motion_by
 from selfme_lib.plots.montage import enlarge
 
-from .amplification import VIEWS, OnsetApex, draw_view
-from .canvas import zoom_for
+from .amplification import FULL_COLOUR, VIEWS, OnsetApex, draw_view
+from .canvas import wheel, zoom_for
 from .controls import Choice, Slider, clip_menu
 from .explorer import Explorer, Panel
 
@@ -58,6 +58,8 @@ class FormsExplorer(Explorer):
         if name in self._truths:
             shown[TRUTH] = gamma * self._truths[name]
         frames = [("onset", enlarge(onset, zoom)), ("apex", enlarge(apex, zoom))]
+        if self.view.value == "colour flow":
+            frames.append(wheel(FULL_COLOUR))
         views = [(title, draw_view(self.view.value, onset, motion, zoom)) for title, motion in shown.items()]
         said = []
         for title, motion in shown.items():

@@ -18,7 +18,7 @@ from selfme_lib.plots.montage import enlarge
 from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
 
 from .amplification import OnsetApex
-from .canvas import colours, draw_dots, draw_lines, pale, zoom_for
+from .canvas import colours, draw_dots, draw_lines, pale, wheel, zoom_for
 from .controls import Slider, clip_menu
 from .explorer import Explorer, Panel
 
@@ -85,8 +85,9 @@ class KeypointViewer(Explorer):
         titles = [f"keypoints, displacement × {self.magnify.value}", f"weight of {name}", "dense motion: their sum"]
         moved = "does not move" if still else f"moves ({steps[k, 0]:+.2f}, {steps[k, 1]:+.2f}) px"
         largest = 100 * float((weights.argmax(0) == k).float().mean())
-        pictures = [face, shown, enlarge(flow_to_rgb(-dense, common_scale(dense)), zoom)]
-        return [list(zip(titles, pictures))], (
+        scale = common_scale(dense)
+        pictures = [face, shown, enlarge(flow_to_rgb(-dense, scale), zoom)]
+        return [[*zip(titles, pictures), wheel(scale)]], (
             f"{name} {moved} · largest weight {weight.max():.2f} · the largest of all on {largest:.1f} % of the face"
         )
 

@@ -150,7 +150,7 @@ def pack(clip: MovingClip) -> tuple[dict[str, Any], list[bytes]]:
 def unpack(facts: dict[str, Any], content: Sequence[bytes]) -> MovingClip:
     """What `pack` packed, with the losses of JPEG and of bytes."""
     count = facts["frames"]
-    frames = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) for data in content[:count]]
+    frames = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1] for data in content[:count]]
     fields = [_unpack_motion(facts[name], data) for name, data in zip(("motion", "truth"), content[count:])]
     known = {name: facts[name] for name in ("rate", "about", "onset", "apex", "offset")}
     truth = fields[1] if len(fields) > 1 else None

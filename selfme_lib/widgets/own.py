@@ -28,10 +28,10 @@ def take_of_bytes(content: Sequence[bytes]) -> Take:
     """
     pictures = []
     for number, data in enumerate(content):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if pixels is None or pixels.shape[0] * pixels.shape[1] > MOST_PIXELS:
             raise DataError(f"picture {number + 1}: not a picture that can be read; save it as PNG or JPEG")
-        pictures.append(pixels)
+        pictures.append(np.ascontiguousarray(pixels[..., ::-1]))
     return take_of(pictures)
 
 

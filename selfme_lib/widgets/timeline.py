@@ -101,7 +101,8 @@ class TimelineExplorer(Explorer):
             top = max(float(intensity.max()), 1e-6)
             moving = [index for index in strongest if intensity[:, index].max() > 0.02 * top]
             curves += [
-                (f"AU {units[index]}", colour, intensity[:, index] / top) for index, colour in zip(moving, UNIT_COLOURS)
+                (name_of(units[index]), colour, intensity[:, index] / top)
+                for index, colour in zip(moving, UNIT_COLOURS)
             ]
         return curves
 
@@ -114,6 +115,11 @@ class TimelineExplorer(Explorer):
 
         moments = {"onset": clip.onset, "apex": clip.apex, "offset": clip.offset}
         marks = [(column(frame), name) for name, frame in moments.items() if frame is not None]
+        closed = sorted(place for place in blinks_of(self._truth.get(clip.key)) if place < len(clip.frame_numbers))
+        half = (column(1) - column(0)) / 2
+        for place in closed:
+            x = column(clip.frame_numbers[place])
+            canvas[MARGIN:foot, max(round(x - half), 0) : round(x + half)] = rgb(FAINT)
         for x, _ in marks:
             canvas[MARGIN:foot, round(x)] = rgb(INK)
         canvas[foot] = rgb(FAINT)
@@ -124,12 +130,20 @@ class TimelineExplorer(Explorer):
         here = round(column(number))
         canvas[MARGIN:foot, max(here - 1, 0) : here + 2] = rgb(VERMILION)
         canvas = write(canvas, [(x, MARGIN - 4, name) for x, name in marks], size=11, anchor="md")
+        if closed:
+            middle = column(clip.frame_numbers[closed[len(closed) // 2]])
+            canvas = write(canvas, [(middle, MARGIN + 4, "blink")], size=11, colour=SOFT, anchor="ma")
         canvas = write(canvas, [(here, foot + 5, str(number))], size=11, colour=VERMILION, anchor="ma")
         left = GAP
         for name, colour, _ in curves:
             canvas = write(canvas, [(left, foot + 5, name)], size=11, colour=colour)
             left += 16 + 7 * len(name)
         return canvas
+
+
+def name_of(unit: int) -> str:
+    """What a curve is called; AU 45 closes the lids and is no micro-expression."""
+    return f"AU {unit}" + (" (blink)" if unit == 45 else "")
 
 
 def _start(clip: Clip) -> int:

@@ -54,7 +54,7 @@ def play_and_turn(page, name):
     assert page.locator(FAILURE).all_inner_texts() == []
     for moment in (3, 6):
         page.wait_for_function(f"document.querySelector('{PLAYER}').dataset.moment == {moment}")
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     page.locator(".selfme-stage").focus()
     page.keyboard.press("a")
     canvas = page.locator(".selfme-canvas").nth(1)

@@ -45,10 +45,10 @@ def calculator(browser):
 
 @pytest.fixture
 def motion():
-    """A smooth motion on a lattice, some pixels long, which folds when it is amplified at once."""
+    """A smooth motion on a lattice, some pixels of the frames long."""
     x = torch.linspace(-3, 3, LATTICE)
     hill = torch.exp(-(x[:, None] ** 2) - x[None] ** 2)
-    return torch.stack([-1.2 * hill * x[None].sign(), 0.7 * hill])
+    return torch.stack([0.5 * hill, -0.3 * hill])
 
 
 def amplified(page, motion, gamma, how):
@@ -63,8 +63,8 @@ def amplified(page, motion, gamma, how):
 def test_smooth_amplification_is_that_of_python(calculator, motion, gamma):
     expected = diffeomorphic_motion(motion[None], (SIZE, SIZE), gamma=gamma)[0]
     found = amplified(calculator, motion, gamma, "spline")
-    assert (found - expected).norm(dim=0).max() < 0.1, "px, of up to 20"
-    assert expected.norm(dim=0).max() > 0.7 * gamma
+    assert (found - expected).norm(dim=0).max() < 0.1, "px, of up to 18"
+    assert expected.norm(dim=0).max() >= 1.5 * gamma
 
 
 @pytest.mark.parametrize("how", ["bilinear", "truth"])
@@ -84,7 +84,7 @@ def test_pictures_are_warped_as_in_python(calculator, motion):
 
 
 def test_folds_and_lengths_are_those_of_python(calculator, motion):
-    flow = 6 * resize_flow(motion[None], (SIZE, SIZE))
+    flow = 20 * resize_flow(motion[None], (SIZE, SIZE))
     found = calculator.evaluate(
         "([flow, size]) => measure(Float32Array.from(flow), size)", [flow.flatten().tolist(), SIZE]
     )
@@ -183,7 +183,7 @@ def test_keys(page):
         page.keyboard.press("v")
         views.add(pixels(page))
     assert len(views) == 4 and page.locator(".selfme-legend").is_hidden()
-    page.get_by_text("colour flow", exact=True).click()
+    page.get_by_role("radio", name="colour flow").check()
     assert page.locator(".selfme-legend").is_visible() and "4 px" in page.locator(".selfme-legend").inner_text()
     page.locator(".selfme-stage").focus()
     found = pixels(page)
@@ -194,7 +194,7 @@ def test_keys(page):
 
 
 def test_arrow_keys_in_a_control_belong_to_it(page):
-    slider = paused(page).get_by_label("γ")
+    slider = paused(page).get_by_role("slider", name="γ", exact=True)
     moment = state(page, "moment")
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -212,7 +212,9 @@ def test_the_wipe_shows_the_recording_on_the_left_and_the_rest_on_the_right(page
         return [0.05, 0.55].map((at) => String(context.getImageData(at * 512, 100, 200, 300).data));
     }"""
     left, right = page.evaluate(sides)
-    page.get_by_label("divider").evaluate("node => { node.value = 0; node.dispatchEvent(new Event('input')); }")
+    page.get_by_role("slider", name="divider").evaluate(
+        "node => { node.value = 0; node.dispatchEvent(new Event('input')); }"
+    )
     amplified, same = page.evaluate(sides)
     assert same == right and amplified != left
     box = page.locator(".selfme-canvas").nth(1).bounding_box()
@@ -257,7 +259,7 @@ def test_a_pair_whose_name_is_hostile(page):
     page.get_by_label("clip", exact=True).select_option(index=1)
     page.wait_for_function("document.querySelector('.selfme-canvas').getAttribute('aria-label').includes('pair')")
     assert page.locator(".selfme b").count() == 0
-    assert page.get_by_label("show truth").is_disabled(), "it is not known"
+    assert page.get_by_role("radio", name="show truth").is_disabled(), "it is not known"
     page.wait_for_function("Number(document.querySelector('.selfme').dataset.moment) > 13")
 
 

@@ -144,3 +144,24 @@ def test_no_clip_and_too_long_a_clip_are_refused(clips):
     )
     with pytest.raises(UsageError, match="frames"):
         explore_timeline([long])
+
+
+def test_blinks_are_labelled(clips, finished):
+    clip = clips[0]
+    truth = load_truth(finished.root, clip.subject, clip.name)
+    closed = truth.au_intensity.clone()
+    lids = [at for at, name in enumerate(truth.au_names) if name.endswith("45")]
+    closed[:, lids] = 0
+    open_eyes = replace(truth, au_intensity=closed)
+    blinking = closed.clone()
+    blinking[2:5, lids] = 1.0
+    place = clip.frame_numbers[3]
+    seen = []
+    for known in (open_eyes, replace(truth, au_intensity=blinking)):
+        explorer = explore_timeline([clip], truth={clip.key: known}, size=32)
+        explorer.frame.value = place
+        seen.append(
+            ("a blink" in explorer.note.value, "AU 45 (blink)" in [name for name, *_ in explorer._curves(clip.key)])
+        )
+        seen.append(explorer.picture.value)
+    assert seen[0] == (False, False) and seen[2] == (True, True) and seen[1] != seen[3]

@@ -53,6 +53,11 @@ export default {
     el.append(root);
     if (!model.get("_player")) return void showPanels(model, root);
     const source = pythonSource(model), player = new Player(root, source);
+    model.on("change:_names", () => {
+      source.names = model.get("_names");
+      player.clips.options(source.names);
+      player.refresh();
+    });
     model.on("change:_state", () => {
       const { number, ...state } = model.get("_state");
       if (source.isNewer({ number })) player.set(state, true);

@@ -55,7 +55,9 @@ async function framesOfCamera(progress) {
 async function framesOfFiles(files, progress) {
   if (files.length === 1 && files[0].type.startsWith("video/")) return framesOfVideo(files[0], progress);
   if (files.length < 2) throw new Error("choose a video, or two pictures or more: the onset first, by name");
-  const sorted = [...files].sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));
+  const late = (file) => Number(!/onset/i.test(file.name)); // apex would come before onset
+  const order = (one, other) => late(one) - late(other) || one.name.localeCompare(other.name, "en", { numeric: true });
+  const sorted = [...files].sort(order);
   return Promise.all(sorted.slice(0, MOST_FRAMES).map(async (file) => {
     const picture = await createImageBitmap(file).catch(() => {
       throw new Error(`${file.name}: no picture that this browser can read; save it as PNG or JPEG`);
