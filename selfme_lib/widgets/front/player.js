@@ -136,7 +136,7 @@ class Player {
   }
 
   async open(name) {
-    this.say("");
+    this.say("the clip is on its way; if it does not come, run the cell");
     try {
       const clip = await openClip(await this.source.load(name));
       if (name !== this.state.clip) return; // the reader has moved on
@@ -145,6 +145,7 @@ class Player {
       this.say(error.message || String(error), true);
       return;
     }
+    this.say("");
     this.made.clear();
     this.moment = Math.min(this.moment, this.clip.facts.moments.length - 1);
     const { facts } = this.clip, last = facts.moments.length - 1;
