@@ -71,6 +71,7 @@ def python_draws(page):
     pictures = page.locator(".selfme-pictures img")
     pictures.first.wait_for()
     source = pictures.nth(1).get_attribute("src")
+    page.locator(".selfme-note").last.click()  # JupyterLab lets the cell that is clicked have the keys
     page.get_by_label("squarings n").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("source => document.querySelectorAll('.selfme-pictures img')[1].src != source", arg=source)
