@@ -56,9 +56,9 @@ class AmplificationExplorer(Explorer):
         DataError: the checkpoint cannot be read.
     """
 
-    _names = traitlets.List().tag(sync=True)
-    _state = traitlets.Dict().tag(sync=True)
-    _scale = traitlets.Dict().tag(sync=True)
+    _names: Any = traitlets.List().tag(sync=True)
+    _state: Any = traitlets.Dict().tag(sync=True)
+    _scale: Any = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -142,10 +142,10 @@ class AmplificationExplorer(Explorer):
             return found
         if isinstance(found, Take):
             return follow(found, self._estimator)
-        return pair(*found, self._estimator) if _is_pair(found) else unpack(*found)
+        return pair(found[0], found[1], self._estimator) if _is_pair(found) else unpack(found[0], found[1])
 
     def _pack(self, name: str) -> Packed:
-        found = None if name in self._own else self._clips[name]
+        found: Any = None if name in self._own else self._clips[name]
         return found if _is_packed(found) else pack(self.moving(name))
 
     def _draw(self, _change: object = None) -> None:
@@ -167,7 +167,7 @@ class AmplificationExplorer(Explorer):
     def _shown(self) -> tuple[Picture, str]:
         return self._rendered
 
-    def _receive(self, _widget: object, message: dict[str, Any], buffers: Sequence[Any]) -> None:
+    def _receive(self, _widget: object, message: dict[str, Any], buffers: Any) -> None:
         """What the browser asks for: a clip, a file, room for its reader's own clip; or it tells its state."""
         answer: dict[str, Any] = {"answer": message.get("ask")}
         content: Sequence[bytes] = []

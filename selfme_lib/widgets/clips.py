@@ -1,10 +1,9 @@
 """Clips of a data set for explorers, read from disk when asked for: onset and apex alone, or whole."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from selfme_lib.data import Clip, load_onset_apex, read_clip_frame
 from selfme_lib.data.frame_cache import FrameCache
@@ -28,7 +27,8 @@ class ClipFrames(Mapping):
     def __init__(self, clips: Sequence[Clip], size: int, cache: FrameCache | None = None):
         self._clips, self._size, self._cache = {clip.key: clip for clip in clips}, size, cache
 
-    def __getitem__(self, key: str) -> tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]:
+    def __getitem__(self, key: str) -> Any:
+        """Onset and apex, each (3, size, size)."""
         onset, apex = load_onset_apex([self._clip(key)], self._size)
         return onset[0], apex[0]
 
@@ -63,6 +63,7 @@ class WholeClips(ClipFrames):
         self._truth, self._clips = truth, {title(clip): clip for clip in clips}
 
     def __getitem__(self, key: str) -> Take:
+        """The whole clip."""
         clip = self._clip(key)
         numbers = np.array(clip.frame_numbers)
         if len(numbers) > MOST_FRAMES:
@@ -73,10 +74,17 @@ class WholeClips(ClipFrames):
             numbers = np.union1d(every, [clip.onset, apex, clip.offset])
         place = {number: at for at, number in enumerate(numbers.tolist())}
         frames = np.stack([to_bytes(read_clip_frame(clip, number, self._size)) for number in place])
-        moments = {"onset": place[clip.onset], "apex": place[apex], "offset": place.get(clip.offset)}
         closed = blinks_of(self._truth(clip))
         blinks = tuple(at for number, at in place.items() if clip.frame_numbers.index(number) in closed)
-        return Take(frames=frames, about=about(clip), rate=float(clip.fps), blinks=blinks, **moments)
+        return Take(
+            frames=frames,
+            onset=place[clip.onset],
+            apex=place[apex],
+            offset=place.get(clip.offset),
+            about=about(clip),
+            rate=float(clip.fps),
+            blinks=blinks,
+        )
 
 
 def about(clip: Clip) -> str:

@@ -42,7 +42,7 @@ class Choice(Control):
         traitlets.TraitError: the value is none of the options.
     """
 
-    options = traitlets.Tuple()
+    options: Any = traitlets.Tuple()
 
     def __init__(self, label: str, options: Iterable[Any], *, kind: str = "menu", value: Any = None):
         super().__init__(label)

@@ -55,8 +55,8 @@ class Explorer(anywidget.AnyWidget):
     _css = look()
     _title = traitlets.Unicode().tag(sync=True)
     _player = traitlets.Bool(False).tag(sync=True)
-    _controls = traitlets.List().tag(sync=True)
-    _panels = traitlets.List().tag(sync=True)
+    _controls: Any = traitlets.List().tag(sync=True)
+    _panels: Any = traitlets.List().tag(sync=True)
     _note = traitlets.Unicode().tag(sync=True)
     _drawn = traitlets.Int(0).tag(sync=True)
     _held = False
@@ -116,7 +116,7 @@ class Explorer(anywidget.AnyWidget):
         """All pictures as one, and the note, as they are now."""
         return self._latest
 
-    def _receive(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
+    def _receive(self, _widget: object, message: dict[str, Any], buffers: Any) -> None:
         """The browser has moved a control."""
         try:
             row, place = map(int, message["set"].split("."))
@@ -133,7 +133,8 @@ class Explorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget's own view, and the picture for readers that cannot show widgets."""
-        views, facts = super()._repr_mimebundle_(**options)
+        bundle: Any = super()._repr_mimebundle_(**options)
+        views, facts = bundle
         return {**views, "image/jpeg": base64.b64encode(self.picture.value).decode()}, facts
 
 

@@ -150,11 +150,13 @@ def pack(clip: MovingClip) -> tuple[dict[str, Any], list[bytes]]:
 def unpack(facts: dict[str, Any], content: Sequence[bytes]) -> MovingClip:
     """What `pack` packed, with the losses of JPEG and of bytes."""
     count = facts["frames"]
-    frames = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1] for data in content[:count]]
+    decoded: list[Any] = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in content[:count]]
     fields = [_unpack_motion(facts[name], data) for name, data in zip(("motion", "truth"), content[count:])]
     known = {name: facts[name] for name in ("rate", "about", "onset", "apex", "offset")}
     truth = fields[1] if len(fields) > 1 else None
-    return MovingClip(frames=np.stack(frames), motion=fields[0], truth=truth, blinks=tuple(facts["blinks"]), **known)
+    return MovingClip(
+        frames=np.stack(decoded)[..., ::-1], motion=fields[0], truth=truth, blinks=tuple(facts["blinks"]), **known
+    )
 
 
 def _pack_motion(motion: Float[Tensor, "t 2 m m"]) -> tuple[int, list[float], bytes]:

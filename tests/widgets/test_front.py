@@ -307,3 +307,61 @@ def test_a_page_needs_a_clip():
 def test_the_clips_of_a_page_are_whole():
     text = fragment().split('class="selfme-clips">')[1].split("</script>")[0]
     assert set(json.loads(text)["clips"]) == set(load_samples())
+
+
+MODEL = """() => {
+    const picture = new DataView(new Uint8Array([1]).buffer), heard = {};
+    window.sent = [];
+    window.state = {
+        _controls: [[{ name: '0.0', kind: 'slider', label: 'n', low: 0, high: 9, step: 1, digits: 0, value: 2, play: true }],
+            [{ name: '1.0', kind: 'buttons', label: 'side', options: ['left', 'right'], value: 0 }]],
+        _panels: [[{ title: 'first', data: picture, width: 50 }, { title: 'second', data: picture, width: 50 }]],
+        _note: '<b>2</b>',
+    };
+    const model = { get: (name) => state[name], on: (name, act) => (heard[name] = act), send: (one) => sent.push(one) };
+    window.answer = (change) => {
+        Object.assign(state, change);
+        Object.values(heard).forEach((act) => act());
+    };
+    const root = frame('explorer');
+    document.body.replaceChildren(root);
+    showPanels(model, root);
+}"""
+
+
+@pytest.fixture
+def panels(browser):
+    """An explorer whose pictures Python draws, without a Python."""
+    page = browser.new_page()
+    page.add_script_tag(content=script(("controls", "panels")))
+    page.evaluate(MODEL)
+    yield page
+    page.close()
+
+
+def test_only_the_latest_value_is_asked_for_and_only_when_the_last_is_drawn(panels):
+    panels.get_by_role("slider", name="n").focus()
+    for _ in range(4):
+        panels.keyboard.press("ArrowRight")
+    assert panels.evaluate("sent") == [{"set": "0.0", "value": 3}]
+    panels.evaluate("answer({ _note: '3' })")
+    assert panels.evaluate("sent") == [{"set": "0.0", "value": 3}, {"set": "0.0", "value": 6}]
+    assert panels.get_by_role("slider").input_value() == "6", "the reader is ahead of the answer"
+
+
+def test_pictures_and_note_follow_and_are_described(panels):
+    assert [one.get_attribute("alt") for one in panels.locator("img").all()] == ["first", "second"]
+    assert panels.get_by_role("status").inner_text() == "<b>2</b>"
+    panels.get_by_role("radio", name="right").check()
+    assert panels.evaluate("sent") == [{"set": "1.0", "value": 1}]
+    panels.evaluate("answer({ _panels: [[{ ...state._panels[0][0], title: 'third' }]], _note: 'done' })")
+    assert [one.get_attribute("alt") for one in panels.locator("img").all()] == ["third"]
+    assert panels.get_by_role("status").inner_text() == "done"
+
+
+def test_a_slider_that_plays(panels):
+    panels.get_by_role("button", name="Play").click()
+    until(panels, lambda: panels.evaluate("sent.length") == 1)
+    panels.evaluate("state._controls[0][0].value = 3; answer({})")
+    until(panels, lambda: panels.evaluate("sent.length") == 2)
+    assert panels.evaluate("sent.map((one) => one.value)") == [3, 4]
