@@ -365,3 +365,18 @@ def test_a_slider_that_plays(panels):
     panels.evaluate("state._controls[0][0].value = 3; answer({})")
     until(panels, lambda: panels.evaluate("sent.length") == 2)
     assert panels.evaluate("sent.map((one) => one.value)") == [3, 4]
+
+
+def test_explorers_on_one_page_do_not_take_each_others_controls(browser):
+    """Each of them runs the same file, as Jupyter loads it once for each class."""
+    page = browser.new_page()
+    page.set_content("<main></main>")
+    make = "document.querySelector('main').append(buttons('side', ['left', 'right'], () => {}).node, menu('clip', [], () => {}).node)"
+    for _ in range(2):
+        page.add_script_tag(content=f"{script(('controls',))};{make}", type="module")
+    page.wait_for_function("document.querySelectorAll('select').length == 2")
+    for radio in page.get_by_role("radio", name="right").all():
+        radio.check()
+    assert [radio.is_checked() for radio in page.get_by_role("radio", name="right").all()] == [True, True]
+    assert page.evaluate("[...document.querySelectorAll('select')].every((one) => one.labels.length == 1)")
+    page.close()

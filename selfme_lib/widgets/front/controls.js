@@ -1,6 +1,8 @@
 // Controls that all explorers share: labelled, by mouse and keyboard. Each gives { node, show(value), options(list) }.
 
+const HERE = Math.random().toString(36).slice(2); // each explorer runs this file anew, on one page
 let numbers = 0;
+const unique = () => `selfme-${HERE}-${++numbers}`;
 
 function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -13,7 +15,7 @@ function element(tag, properties = {}, ...children) {
 }
 
 function labelled(label, control, ...more) {
-  control.id ||= `selfme-${++numbers}`;
+  control.id ||= unique();
   const name = element("label", { htmlFor: control.id, className: "selfme-label", textContent: label });
   return element("div", { className: "selfme-control" }, name, control, ...more);
 }
@@ -29,7 +31,7 @@ function menu(label, names, changed) {
 
 /** One of few, side by side: arrow keys choose. */
 function buttons(label, names, changed) {
-  const group = `selfme-${++numbers}`;
+  const group = unique();
   const inputs = names.map((_, at) => {
     const input = element("input", { type: "radio", name: group, className: "selfme-radio" });
     input.addEventListener("change", () => input.checked && changed(at));
