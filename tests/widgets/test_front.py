@@ -371,7 +371,8 @@ def test_explorers_on_one_page_do_not_take_each_others_controls(browser):
     """Each of them runs the same file, as Jupyter loads it once for each class."""
     page = browser.new_page()
     page.set_content("<main></main>")
-    make = "document.querySelector('main').append(buttons('side', ['left', 'right'], () => {}).node, menu('clip', [], () => {}).node)"
+    made = "buttons('side', ['left', 'right'], () => {}).node, menu('clip', [], () => {}).node"
+    make = f"document.querySelector('main').append({made})"
     for _ in range(2):
         page.add_script_tag(content=f"{script(('controls',))};{make}", type="module")
     page.wait_for_function("document.querySelectorAll('select').length == 2")
