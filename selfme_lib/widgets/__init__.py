@@ -1,7 +1,7 @@
 """Widgets to play with, one concept a module: `amplification` (γ), `control_grid` (Eq 9), `keypoints` (Eq 1-5), `contrast`
 (Eq 12-14), `forms` (the three forms of motion), `timeline` (onset, apex, offset), `loso` (predictions and what spoke for them).
 
-May import every room but `app`; the only one that needs anywidget. Begin with `explorer`, which all of them share: `controls`,
+May import every room but `app`; the only one that needs anywidget. Begin with `panels`, which all of them share: `controls`,
 pictures and a note, in JupyterLab and in Voilà; `front/` is its browser's side. `canvas` draws on the pictures. Clips that play:
 `moving`, `clips`, `own`, `samples`; out of the notebook they go by `export` and `static_explorer`. Nothing is trained here.
 """

@@ -21,10 +21,10 @@ from selfme_lib.runtime.errors import DataError, UsageError
 
 from .canvas import draw_arrows, draw_folds, pale, zoom_for
 from .controls import Choice, Slider, Switch, clip_menu
-from .explorer import Explorer, Panel, montage
 from .export import encode
 from .moving import MovingClip, Take, follow, pack, pair, unpack
 from .own import take_of_bytes
+from .panels import Panel, PanelExplorer, montage
 from .samples import Packed, load_samples
 
 OnsetApex = tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]
@@ -35,7 +35,7 @@ FULL_COLOUR = 4.0  # px: length of a motion drawn in full colour
 CONTRAST = 3.0  # of the view "difference"
 
 
-class AmplificationExplorer(Explorer):
+class AmplificationExplorer(PanelExplorer):
     r"""Clips that play as recorded and amplified, beside each other or with a wipe between them.
 
     Controls are attributes: set a value, and the picture follows. Folds ($\det J \le 0$) turn orange.

@@ -22,13 +22,13 @@ from selfme_lib.runtime.errors import UsageError
 
 from .canvas import SIDE, bars
 from .controls import Choice, Slider
-from .explorer import Explorer, Panel
+from .panels import Panel, PanelExplorer
 
 ACROSS = (1, 0, 3, 2)  # the region across the face from UL, UR, BL, BR
 SHOWN = 14  # candidates with a bar
 
 
-class ContrastExplorer(Explorer):
+class ContrastExplorer(PanelExplorer):
     """An anchor, its region and that of the others, the temperature, the denominator.
 
     Args:

@@ -17,7 +17,7 @@ from selfme_lib.plots.style import BLUE, INK, SOFT, YELLOW, flow_to_rgb
 
 from .canvas import colours, draw_dots, draw_folds, draw_lines
 from .controls import Choice, Slider
-from .explorer import Explorer, Panel
+from .panels import Panel, PanelExplorer
 
 SIZE, ZOOM = 97, 3  # px of the field: 96 = 6 x 16 = 12 x 8 = 24 x 4 spacings; px of the screen for each
 SPACINGS = (4, 8, 16)  # px between control points
@@ -25,7 +25,7 @@ EVERY = 4  # px between the lines that are drawn
 MANY = 10  # squarings that stand for infinitely many
 
 
-class ControlGridExplorer(Explorer):
+class ControlGridExplorer(PanelExplorer):
     """Displacement of one control point, spacing of the grid, kind of expansion, number of squarings.
 
     Attributes:

@@ -1,78 +1,87 @@
-"""What all explorers share: controls on top, below them titled pictures and a note that follow every change.
+"""An explorer with controls of ipywidgets, such as the upload of a file; all others share `panels`.
 
-The browser's side is `front/panels.js`. It lays pictures out by the room there is, names them for those who cannot see them, and
-asks for the next picture when it has shown the last, so a slider never lags behind. A widget lives only in a running notebook;
-everywhere else (GitHub, PDF, the static site) a picture stands in for it: outputs carry one, and `static` gives it as a figure.
+Controls on top, below them a picture and a note that follow every change.
+
+A widget lives only in a running notebook. Everywhere else (GitHub, PDF, the static site) a picture stands in for it: outputs
+carry one beside the widget, and `static` gives picture and note as a figure. `ipywidgets.interactive` offers neither.
 """
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+import html
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-import anywidget
 import cv2
-import traitlets
+import ipywidgets
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from selfme_lib.plots.montage import Picture, below, beside
+from selfme_lib.plots.montage import Picture
 from selfme_lib.plots.style import SOFT, WIDTH
-from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.errors import UsageError
 
-from .controls import Control
-from .front import EXPLORERS, look, script
-
-Panel = tuple[str, Picture]
-"""A picture and its title, which is its description, too."""
+LABEL = {"description_width": "90px"}
 
 
-class Shown:
-    """Something that is shown, as it is now: `value`."""
-
-    def __init__(self, value: Callable[[], Any]):
-        self._value = value
-
-    @property
-    def value(self) -> Any:
-        return self._value()
+def menu(label: str, options: Iterable[Any], **more: Any) -> ipywidgets.Dropdown:
+    """One of many options; at first the first one, unless `value` is given."""
+    return ipywidgets.Dropdown(options=list(options), description=label, style=LABEL, **more)
 
 
-class Explorer(anywidget.AnyWidget):
-    """Rows of controls, rows of pictures, a note. A subclass makes its controls and draws their values in `render`.
+def clip_menu(clips: Iterable[str]) -> ipywidgets.Dropdown:
+    """One of several clips.
+
+    Raises:
+        UsageError: there is no clip.
+    """
+    names = list(clips)
+    if not names:
+        raise UsageError("an explorer needs at least one clip, got none")
+    return menu("clip", names)
+
+
+def buttons(label: str, options: Iterable[Any], *, width: int, **more: Any) -> ipywidgets.ToggleButtons:
+    """One of few options, as buttons of `width` px; at first the first one, unless `value` is given."""
+    style = LABEL | {"button_width": f"{width}px"}
+    return ipywidgets.ToggleButtons(options=list(options), description=label, style=style, **more)
+
+
+def slider(
+    label: str, value: float, low: float, high: float, *, kind: type = ipywidgets.IntSlider, **more: Any
+) -> ipywidgets.Widget:
+    """A number from `low` to `high`; a whole one unless another `kind` of ipywidgets' sliders is given."""
+    return kind(value=value, min=low, max=high, description=label, style=LABEL, **more)
+
+
+class Explorer(ipywidgets.VBox):
+    """Rows of controls, a picture, a note. A subclass makes its controls and draws their values in `render`.
+
+    Papermill swallows exceptions in callbacks: after setting a control, look at `picture` and `note`.
 
     Args:
-        rows: of controls, from the top; each is observed.
-        title: what a screen reader calls the whole.
+        rows: of controls, from the top; each control is observed.
 
     Attributes:
-        picture: `picture.value` is a JPEG of all pictures.
-        note: `note.value` is a line or two of numbers that go with them: plain text, whatever a data set's labels hold.
+        picture: a JPEG, drawn again whenever a control changes.
+        note: a line or two of numbers that go with it. Names and labels from a data set may stand in it, so it shows every
+            character as it is.
     """
 
-    _esm = script(EXPLORERS)
-    _css = look()
-    _title = traitlets.Unicode().tag(sync=True)
-    _player = traitlets.Bool(False).tag(sync=True)
-    _controls: Any = traitlets.List().tag(sync=True)
-    _panels: Any = traitlets.List().tag(sync=True)
-    _note = traitlets.Unicode().tag(sync=True)
-    _drawn = traitlets.Int(0).tag(sync=True)
-    _held = False
-    _rows: tuple[Sequence[Control], ...] = ()
+    _held, _said = False, ""
 
-    def __init__(self, *rows: Sequence[Control], title: str):
-        super().__init__()
-        self._rows, self._title = rows, title
-        self.picture, self.note = Shown(lambda: jpeg(self._shown()[0])), Shown(lambda: self._shown()[1])
+    def __init__(self, *rows: list[ipywidgets.Widget]):
+        self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "align_self": "flex-start"})
+        self.note = ipywidgets.HTML()
         for control in (control for row in rows for control in row):
-            control.observe(self._draw)
-        self.on_msg(self._receive)
+            control.observe(self._draw, names="value")
         self._draw()
+        boxes = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
+        super().__init__([*boxes, self.picture, self.note])
 
-    def render(self) -> tuple[list[list[Panel]], str]:
-        """Rows of pictures, and the note, for the present values of the controls."""
+    def render(self) -> tuple[Picture, str]:
+        """Picture and note (plain text) for the present values of the controls."""
         raise NotImplementedError
 
     @contextmanager
@@ -85,62 +94,24 @@ class Explorer(anywidget.AnyWidget):
             self._held = False
 
     def static(self) -> Figure:
-        """The static twin: pictures and note as they are now, as a figure."""
+        """The static twin: picture and note as they are now, as a figure."""
         picture = imread(BytesIO(self.picture.value), format="jpeg")
         height = WIDTH * picture.shape[0] / picture.shape[1]
         figure = Figure(figsize=(WIDTH, height + 0.35), layout="constrained")
         ax = figure.subplots()
         ax.imshow(picture, interpolation="antialiased")
         ax.set_axis_off()
-        figure.supxlabel(self.note.value, parse_math=False, fontsize=8, color=SOFT, x=0.01, ha="left")
+        figure.supxlabel(self._said, parse_math=False, fontsize=8, color=SOFT, x=0.01, ha="left")
         return figure
 
     def _draw(self, _change: object = None) -> None:
         if self._held:
             return
-        rows, said = self.render()
-        self._latest = montage(rows), said
-        names = [[f"{row}.{place}" for place in range(len(controls))] for row, controls in enumerate(self._rows)]
-        with self.hold_sync():
-            self._controls = [
-                [control.described() | {"name": name} for control, name in zip(controls, some)]
-                for controls, some in zip(self._rows, names)
-            ]
-            self._panels = [
-                [{"title": title, "data": jpeg(one), "width": one.shape[1]} for title, one in row] for row in rows
-            ]
-            self._note = said
-            self._drawn += 1
-
-    def _shown(self) -> tuple[Picture, str]:
-        """All pictures as one, and the note, as they are now."""
-        return self._latest
-
-    def _receive(self, _widget: object, message: dict[str, Any], buffers: Any) -> None:
-        """The browser has moved a control."""
-        try:
-            row, place = map(int, message["set"].split("."))
-            self._rows[row][place].take(message["value"])
-        except (DataError, UsageError) as error:
-            with self.hold_sync():
-                self._note = str(error)
-                self._drawn += 1
-        finally:
-            self.send({"done": True})
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        picture, self._said = self.render()
+        self.picture.value = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+        self.note.value = html.escape(self._said, quote=False).replace("\n", "<br>")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget's own view, and the picture for readers that cannot show widgets."""
-        bundle: Any = super()._repr_mimebundle_(**options)
-        views, facts = bundle
-        return {**views, "image/jpeg": base64.b64encode(self.picture.value).decode()}, facts
-
-
-def montage(rows: Sequence[Sequence[Panel]]) -> Picture:
-    return below([beside([picture for _, picture in row], [title for title, _ in row]) for row in rows])
-
-
-def jpeg(picture: Picture) -> bytes:
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+        views = super()._repr_mimebundle_(**options)
+        return {**views, "image/jpeg": base64.b64encode(self.picture.value).decode()}

@@ -13,12 +13,12 @@ from selfme_lib.plots.montage import enlarge
 from .amplification import FULL_COLOUR, VIEWS, OnsetApex, draw_view
 from .canvas import wheel, zoom_for
 from .controls import Choice, Slider, clip_menu
-from .explorer import Explorer, Panel
+from .panels import Panel, PanelExplorer
 
 TRUTH = "true motion"
 
 
-class FormsExplorer(Explorer):
+class FormsExplorer(PanelExplorer):
     r"""A clip, γ from 0 to 6, a view; below onset and apex, each form's motion in that view, and the true one where it is known.
 
     Args:

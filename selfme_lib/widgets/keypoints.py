@@ -20,10 +20,10 @@ from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
 from .amplification import OnsetApex
 from .canvas import colours, draw_dots, draw_lines, pale, wheel, zoom_for
 from .controls import Slider, clip_menu
-from .explorer import Explorer, Panel
+from .panels import Panel, PanelExplorer
 
 
-class KeypointViewer(Explorer):
+class KeypointViewer(PanelExplorer):
     """A clip, a keypoint, and how much longer than true the displacements are drawn.
 
     Args:

@@ -26,13 +26,13 @@ from selfme_lib.study.study import Study
 
 from .canvas import bars, heat_over
 from .controls import Choice
-from .explorer import Explorer, Panel
+from .panels import Panel, PanelExplorer
 
 SIDE = 192  # px of a picture
 FIRST_SHOWN = "SelfME-motion+SCViT"  # if the run has it
 
 
-class LosoExplorer(Explorer):
+class LosoExplorer(PanelExplorer):
     """A method, a held-out subject, one of the subject's clips.
 
     Args:

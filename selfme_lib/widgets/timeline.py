@@ -24,7 +24,7 @@ from selfme_lib.synthme.truth import Truth
 from .canvas import draw_lines, zoom_for
 from .clips import about, blinks_of
 from .controls import Slider, clip_menu
-from .explorer import Explorer, Panel
+from .panels import Panel, PanelExplorer
 
 HEIGHT = 150  # px of the curves
 MARGIN = 26  # px below and above the curves, for frame numbers and names of moments
@@ -32,7 +32,7 @@ LONGEST = 256  # frames: a longer clip is not read
 UNIT_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
-class TimelineExplorer(Explorer):
+class TimelineExplorer(PanelExplorer):
     """A clip and one of its frames; a button plays it over and over. Blinks are marked where the truth is known.
 
     Args:
