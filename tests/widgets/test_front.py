@@ -351,12 +351,12 @@ def test_only_the_latest_value_is_asked_for_and_only_when_the_last_is_drawn(pane
 
 def test_pictures_and_note_follow_and_are_described(panels):
     assert [one.get_attribute("alt") for one in panels.locator("img").all()] == ["first", "second"]
-    assert panels.get_by_role("status").inner_text() == "<b>2</b>"
+    assert panels.locator(".selfme-note").inner_text() == "<b>2</b>"
     panels.get_by_role("radio", name="right").check()
     assert panels.evaluate("sent") == [{"set": "1.0", "value": 1}]
     panels.evaluate("answer({ _panels: [[{ ...state._panels[0][0], title: 'third' }]], _note: 'done' })")
     assert [one.get_attribute("alt") for one in panels.locator("img").all()] == ["third"]
-    assert panels.get_by_role("status").inner_text() == "done"
+    assert panels.locator(".selfme-note").inner_text() == "done"
 
 
 def test_a_slider_that_plays(panels):

@@ -52,7 +52,7 @@ function buttons(label, names, changed) {
 /** A number. */
 function slider(label, { low, high, step, digits, logarithmic }, changed) {
   const input = element("input", { type: "range", className: "selfme-range" });
-  const said = element("output", { className: "selfme-value" });
+  const said = element("output", { className: "selfme-value", "aria-live": "off" }); // the slider says it itself
   const range = (from, to, by) => Object.assign(input, { min: from, max: to, step: by });
   const text = (value) => value.toFixed(digits).replace("-", "−");
   const read = () => (logarithmic ? 10 ** Number(input.value) : Number(input.value));
