@@ -5,7 +5,7 @@
 # make lab         JupyterLab with the first notebook open
 # make verify      run the quick profile again and compare with the published numbers
 # make site        web pages of the notebooks → site/index.html
-# make map         update the tables in README.md and LEDGER.md that lead from the paper to the code
+# make map         update the tables in docs/equation_map.md and LEDGER.md that lead from the paper to the code
 # make lock        write requirements.lock, the hashes of what constraints.txt pins
 # make clean       remove .venv and caches
 # The first call creates .venv, which every target uses. Needs Python 3.10 or newer, make and git.

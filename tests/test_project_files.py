@@ -1,5 +1,6 @@
 """Files about the project agree with the project: metadata, pins, citation, changelog, workflows, templates, CONTRIBUTING."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from typer.main import get_command
 
 from selfme_lib.app.cli import app
 from selfme_lib.runtime.paths import PROJECT
@@ -137,6 +139,79 @@ def test_every_pin_has_its_hashes():
         name: version for name, version in expected.items() if name not in ("torch", "torchvision")
     }
     assert "--no-deps --require-hashes --requirement requirements.lock" in text("Makefile")
+
+
+PAGES = ["README.md", "LEDGER.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+PAGES += [path.relative_to(PROJECT).as_posix() for path in sorted((PROJECT / "docs").glob("*.md"))]
+PAGES += [path.relative_to(PROJECT).as_posix() for path in sorted((PROJECT / "selfme_lib").rglob("*.md"))]
+
+
+def anchors_of(path: Path) -> set[str]:
+    """What a link can point to on GitHub: its headings, in its own way of writing them, and marked places."""
+    prose = re.sub(r"(?ms)^```.*?^```", "", path.read_text(encoding="utf-8"))
+    headings = re.findall(r"(?m)^#{1,6} +(.+?)$", prose)
+    plain = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings]
+    slugs = {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in plain}
+    return slugs | set(re.findall(r'<a id="([\w-]+)">', prose))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_between_pages_lead_somewhere_on_github_as_well(page):
+    """The web pages have a test of their own."""
+    path = PROJECT / page
+    prose = re.sub(r"(?ms)^```.*?^```", "", path.read_text(encoding="utf-8"))
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", prose) if not re.match(r"[a-z]+:", link)]
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), f"{page}: {link}"
+        assert not anchor or target.suffix != ".md" or anchor in anchors_of(target), f"{page}: {link}"
+
+
+def test_the_front_page_is_short_and_leads_to_every_guide():
+    readme = text("README.md")
+    assert len(readme.splitlines()) <= 120
+    guides = {page for page in PAGES if page.startswith("docs/")}
+    assert len(guides) >= 8 and guides <= set(re.findall(r"\]\((docs/[\w.]+)", readme))
+    for notebook in (PROJECT / "notebooks").glob("*.ipynb"):
+        assert f"(notebooks/{notebook.name})" in readme
+    stated = [page for page in PAGES if "<!-- verdict" in text(page)]
+    assert stated == ["README.md"], "the verdict is stated once"
+
+
+def shell_lines(markdown: str) -> list[list[str]]:
+    """The commands in blocks of shell, without comments, as lists of words."""
+    blocks = re.findall(r"(?ms)^```bash\n(.*?)^```", markdown)
+    lines = [re.sub(r"(?:^|\s)#.*", "", line) for block in blocks for line in block.splitlines()]
+    return [part.split() for line in lines for part in line.split("&&") if part.strip()]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("selfme_lib/")])
+def test_commands_on_the_pages_exist_with_all_their_options(page):
+    group = get_command(app)
+    for words in shell_lines(text(page)):
+        name = words[0].rpartition("/")[2]
+        if name == "make":
+            wanted = [word for word in words[1:] if "=" not in word]
+            assert set(wanted) <= {*targets(), ".venv/installed"}, words
+        elif name == "selfme":
+            command, rest = group, words[1:]
+            while hasattr(command, "commands"):
+                command, rest = command.commands[rest[0]], rest[1:]
+            known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            assert {word for word in rest if word.startswith("--")} <= known | {"--help"}, words
+
+
+def test_containers_install_as_make_does_and_take_nothing_along():
+    dockerfile = text("Dockerfile")
+    (python,) = re.findall(r"(?m)^FROM python:(\d\.\d+)-", dockerfile)
+    assert python in pythons() and "RUN make .venv/installed" in dockerfile and ".venv/installed:" in MAKEFILE
+    container = json.loads(text(".devcontainer/devcontainer.json"))
+    assert container["postCreateCommand"] == "make .venv/installed" and f":{python}-" in container["image"]
+    made = {".venv", "data", "runs", "site"}
+    assert made <= set(text(".dockerignore").splitlines()) and made <= {
+        line.strip("/") for line in text(".gitignore").splitlines()
+    }
 
 
 def code_in(markdown: str) -> str:

@@ -18,6 +18,7 @@ from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import PROJECT
 
 BEGIN, END = "<!-- map -->", "<!-- end map -->"
+EQUATION_MAP = "docs/equation_map.md"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ PLACES = (
 def update(project: Path = PROJECT) -> list[Path]:
     """Write both tables; returns the files that changed."""
     changed = []
-    for path, table in ((project / "README.md", paper_map(project)), (project / "LEDGER.md", ledger_map(project))):
+    pages = (project / EQUATION_MAP, paper_map(project)), (project / "LEDGER.md", ledger_map(project))
+    for path, table in pages:
         text = path.read_text(encoding="utf-8")
         if text.count(BEGIN) != 1 or text.count(END) != 1:
             raise DataError(f"{path}: expected {BEGIN} and {END} once each; the table goes between them")
@@ -91,7 +93,7 @@ def update(project: Path = PROJECT) -> list[Path]:
 
 
 def paper_map(project: Path = PROJECT) -> str:
-    """The table of `PLACES`, with the notebook cell that shows each.
+    """The table of `PLACES`, with the notebook cell that shows each; its links are seen from `docs/`.
 
     Raises:
         DataError: a function, a test or a cell does not exist, or a function's docstring does not name its equation.
@@ -110,8 +112,8 @@ def paper_map(project: Path = PROJECT) -> str:
             raise DataError(f"tests/{file}: has no {test}; correct PLACES in tools/paper_map.py")
         cell = _find_cell(project, place.shown or name.rpartition(".")[2], first)
         lines.append(
-            f"| Eq {number} | {place.what} | [`{name}`](selfme_lib/{module}) | "
-            f"[`{test.removeprefix('test_')}`](tests/{file}) | {cell} |"
+            f"| Eq {number} | {place.what} | [`{name}`](../selfme_lib/{module}) | "
+            f"[`{test.removeprefix('test_')}`](../tests/{file}) | {cell} |"
         )
     return "\n".join(lines)
 
@@ -172,7 +174,7 @@ def _find_cell(project: Path, word: str, equation: int) -> str:
                 number += 1
                 used = re.sub(r"(?m)^(?:from .+|import .+|    \w+,)$", "", cell.source)
                 if re.search(rf"\b{word}\b", used):
-                    return f"[{path.stem[:2]}, cell {number}](notebooks/{path.name}): {heading.replace('|', ' ')}"
+                    return f"[{path.stem[:2]}, cell {number}](../notebooks/{path.name}): {heading.replace('|', ' ')}"
     raise DataError(f"no notebook that covers Eq {equation} uses {word}; correct PLACES in tools/paper_map.py")
 
 

@@ -1,9 +1,9 @@
 """`selfme report runs/NAME --publish`: bring a run's pictures and outputs into the repository.
 
-The committed notebooks show the results of one real run. The README, its tables (between `<!-- table NAME -->` and
-`<!-- end -->`) and the notebooks' title pictures show the same run; none of them is ever edited by hand. The numbers are kept
-in `notebooks/published.json`, for `selfme verify`. Pictures get the descriptions that were saved with them, for readers who
-cannot see; the README's animation is made again.
+The committed notebooks show the results of one real run. The tables of `docs/results.md` (between `<!-- table NAME -->` and
+`<!-- end -->`), the figures on all pages and the notebooks' title pictures show the same run; none of them is ever edited by
+hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`. Pictures get the descriptions that were saved with
+them, for readers who cannot see; the README's animation is made again.
 """
 
 import re
@@ -22,11 +22,12 @@ from selfme_lib.study.run_folder import RunFolder
 from .chapters import BEYOND, RESTORE, find_appendices, find_notebooks, machine_paths, read_notebook
 from .verify import write_published
 
+RESULTS = "docs/results.md"
 ANIMATION = "figures/00_amplification.webp"  # that the README may show
 
 
 def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJECT) -> list[Path]:
-    """Put a run's outputs into the committed notebooks, and the figures that README and notebooks show into `figures/`.
+    """Put a run's outputs into the committed notebooks, its tables into `docs/results.md`, and what is shown into `figures/`.
 
     Appendices are published only if the run has them. Nothing is written unless everything can be.
 
@@ -40,24 +41,25 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
     appendices = [path for path in find_appendices(notebooks) if finished.get(path.stem, {}).get("status") == "done"]
     sources = [*find_notebooks(notebooks), *appendices]
     published = [(source, _with_outputs(source, run)) for source in sources]  # all must pass before any is written
-    wanted = _wanted_figures(project / "README.md", sources)
+    pages = [project / "README.md", *sorted((project / "docs").glob("*.md"))]
+    wanted = _wanted_figures(pages, sources)
     figures = [(_figure(name, run), project / "figures" / name) for name in wanted]
-    readme = project / "README.md"
-    text = _with_tables(readme.read_text(encoding="utf-8"), run)
+    results = project / RESULTS
+    text = _with_tables(results.read_text(encoding="utf-8"), run)
     for source, notebook in published:
         with atomic_path(source) as temporary:
             nbformat.write(notebook, temporary)
     for figure, target in figures:
         with atomic_path(target) as temporary:
             shutil.copyfile(figure, temporary)
-    with atomic_path(readme) as temporary:
+    with atomic_path(results) as temporary:
         temporary.write_text(text, encoding="utf-8")
     others = [target for _, target in figures]
     if run.metrics.exists():
         others.append(write_published(run, notebooks / "published.json"))
-    if ANIMATION in text:
+    if ANIMATION in pages[0].read_text(encoding="utf-8"):
         others.append(write_amplification(project / ANIMATION))
-    return [readme, *sources, *others]
+    return [results, *sources, *others]
 
 
 def write_amplification(path: Path) -> Path:
@@ -115,7 +117,7 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
 
 
 def _with_tables(text: str, run: RunFolder) -> str:
-    """The README with every marked table taken from the run; those of an appendix that the run lacks stay as they are."""
+    """A page with every marked table taken from the run; those of an appendix that the run lacks stay as they are."""
     saved = {record["name"] for record in run.items()}
 
     def filled(match: re.Match) -> str:
@@ -128,9 +130,11 @@ def _with_tables(text: str, run: RunFolder) -> str:
     return re.sub(r"<!-- table (\w+) -->.*?<!-- end -->", filled, text, flags=re.DOTALL)
 
 
-def _wanted_figures(readme: Path, notebooks: list[Path]) -> list[str]:
-    """Names of the pictures that the README shows as `figures/NAME.png` and notebooks as `(../figures/NAME.png)`."""
-    names = set(re.findall(r"figures/([\w-]+\.png)", readme.read_text(encoding="utf-8")))
+def _wanted_figures(pages: list[Path], notebooks: list[Path]) -> list[str]:
+    """Names of the pictures that pages show as `figures/NAME.png` and notebooks as `(../figures/NAME.png)`."""
+    names: set[str] = set()
+    for page in pages:
+        names.update(re.findall(r"figures/([\w-]+\.png)", page.read_text(encoding="utf-8")))
     for notebook in notebooks:
         names.update(re.findall(r"\(\.\./figures/([\w-]+\.png)\)", notebook.read_text(encoding="utf-8")))
     return sorted(names)
@@ -139,5 +143,5 @@ def _wanted_figures(readme: Path, notebooks: list[Path]) -> list[str]:
 def _figure(name: str, run: RunFolder) -> Path:
     path = run.figures / name
     if not path.exists():
-        raise DataError(f"README.md or a notebook shows figures/{name}, which {run.path} does not have")
+        raise DataError(f"a page or a notebook shows figures/{name}, which {run.path} does not have")
     return path

@@ -1,8 +1,8 @@
 """`selfme site`: the project as web pages, by Sphinx with MyST-NB and the book theme.
 
-README, ledger, notebooks (as published or those of a run), the library's API from its docstrings, and every other file that
-these link to. The pages work from a folder as from any web server and load nothing from elsewhere. Notebooks are never
-executed.
+README, `docs/`, ledger, notebooks (as published or those of a run), the library's API from its docstrings, and every other
+file that these link to. The pages work from a folder as from any web server and load nothing from elsewhere. Notebooks are
+never executed.
 
 Sphinx reads a source tree that is made for it in a temporary folder. The tree has the repository's layout, except that
 `README.md` becomes `index.md` and the modules of the package become `api/MODULE.rst`; links are rewritten accordingly.
@@ -129,6 +129,7 @@ class _SourceTree:
         contents = {
             "The paper": find_notebooks(folder),
             "Beyond the paper": find_appendices(folder),
+            "Guides": sorted((self.project / "docs").glob("*.md")),
             "Reference": [self.project / "LEDGER.md"],
         }
         self.waiting = [self.project / "README.md", *itertools.chain(*contents.values())]
@@ -176,7 +177,7 @@ class _SourceTree:
             self._write(page, nbformat.writes(self._notebook(path)))
         elif path.suffix == ".md":
             text = self._relinked(path.read_text(encoding="utf-8"), path)
-            listed = place.as_posix() in ("README.md", "LEDGER.md")
+            listed = place.as_posix() in ("README.md", "LEDGER.md") or place.parts[0] == "docs"
             self._write(page, text if listed else f"---\norphan: true\n---\n\n{text}")
         elif path.is_dir():
             inside = [item.name for item in sorted(path.iterdir()) if item.suffix in (".py", ".md", ".yaml")]

@@ -20,6 +20,8 @@ def project(tmp_path):
     """A project with one notebook, and a run in which papermill would have executed it."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "README.md").write_text("![a](figures/05_confusion.png) and again figures/05_confusion.png")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "results.md").write_text("# Results\n")
     source = tmp_path / "notebooks" / "05_scvit.ipynb"
     write_notebook(source, "1 + 1")
     run = RunFolder(tmp_path / "runs" / "quick")
@@ -49,7 +51,7 @@ def test_outputs_and_figures_come_into_the_project(project):
     source = project / "notebooks" / "05_scvit.ipynb"
     before = notebook_fingerprint(source, {})
     written = publish_project(project)
-    assert [path.name for path in written] == ["README.md", "05_scvit.ipynb", "05_confusion.png"]
+    assert [path.name for path in written] == ["results.md", "05_scvit.ipynb", "05_confusion.png"]
     assert (project / "figures" / "05_confusion.png").read_bytes() == b"picture"
     notebook = nbformat.read(source, as_version=4)
     nbformat.validate(notebook)
@@ -75,11 +77,13 @@ def test_nothing_is_published_when_anything_is_unfit(project):
         publish_project(project)
     execute(source, run)
 
-    (project / "README.md").write_text("figures/09_missing.png")
-    with pytest.raises(DataError, match=r"shows figures/09_missing\.png"):
-        publish_project(project)
-    assert source.read_bytes() == untouched
-    (project / "README.md").write_text("")
+    for page in ("README.md", "docs/results.md"):
+        before = (project / page).read_text()
+        (project / page).write_text("figures/09_missing.png")
+        with pytest.raises(DataError, match=r"shows figures/09_missing\.png"):
+            publish_project(project)
+        assert source.read_bytes() == untouched
+        (project / page).write_text(before)
 
     write_notebook(source, "1 + 2")
     with pytest.raises(DataError, match="changed since the run"):
@@ -114,18 +118,18 @@ def test_a_notebooks_title_picture_is_published_too(project):
     assert (project / "figures" / "05_head.png").read_bytes() == b"head"
 
 
-def test_tables_of_the_readme_come_from_the_run(project):
-    run, readme = RunFolder(project / "runs" / "quick"), project / "README.md"
+def test_tables_of_the_results_come_from_the_run(project):
+    run, page = RunFolder(project / "runs" / "quick"), project / "docs" / "results.md"
     table = pd.DataFrame({"row": ["a|b", "c"], "UF1": [0.51234, float("nan")], "seeds": [1, 2]})
     run.save_table("05_scores", table, title="Scores", caption="On SynthME.")
     rivals = "<!-- table 08_scores -->\nof another run\n<!-- end -->"
-    readme.write_text(f"Before\n<!-- table 05_scores -->\nstale\n<!-- end -->\nafter\n{rivals}")
+    page.write_text(f"Before\n<!-- table 05_scores -->\nstale\n<!-- end -->\nafter\n{rivals}")
     publish_project(project)
-    published = readme.read_text()
+    published = page.read_text()
     assert "| a\\|b | 0.512 | 1 |" in published and "| c | – | 2 |" in published and "On SynthME." in published
     assert "stale" not in published and published.endswith(f"<!-- end -->\nafter\n{rivals}")
     publish_project(project)
-    assert readme.read_text() == published
+    assert page.read_text() == published
 
 
 def test_an_appendix_is_published_if_it_was_run(project):

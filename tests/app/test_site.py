@@ -19,6 +19,7 @@ PYTHON = {"language_info": {"name": "python"}}
 pytestmark = pytest.mark.filterwarnings("ignore:.*Check CHANGES for Sphinx")  # of extensions, about one another
 JPEG = "/9j/4AAQSkZJRg=="
 PAGES_OF_SPHINX = {"search.html", "genindex.html"}
+FRONT = ["index", *(f"docs/{path.stem}" for path in sorted((PROJECT / "docs").glob("*.md")))]
 
 
 class Page(HTMLParser):
@@ -58,16 +59,20 @@ def check_links(pages, known=lambda target: False):
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with a README, a ledger, a module, a figure and two notebooks."""
+    """A project with a README, a guide, a ledger, a module, a figure and two notebooks."""
     root = tmp_path / "project"
-    for folder in ("notebooks", "figures", "package"):
+    for folder in ("notebooks", "figures", "package", "docs"):
         (root / folder).mkdir(parents=True)
     (root / "figures" / "a.png").write_bytes(b"picture")
     (root / "package" / "module.py").write_text("x = 1 < 2\n")
     (root / "CONTRIBUTING.md").write_text("# Contributing\n")
     (root / "README.md").write_text(
         "# Project\n\n![a face](figures/a.png) [one](notebooks/00_one.ipynb) [code](package)\n"
-        "[how](CONTRIBUTING.md) [ledger](LEDGER.md#l-x)\n"
+        "[how](CONTRIBUTING.md) [ledger](LEDGER.md#l-x) [guide](docs/guide.md#part-two-and-three)\n"
+    )
+    (root / "docs" / "guide.md").write_text(
+        "# Guide\n\n![a face](../figures/a.png) [home](../README.md)\n\n## Part two, and `three`\n\n"
+        "[two](../notebooks/01_two.ipynb) [here](#guide)\n"
     )
     (root / "LEDGER.md").write_text('# Ledger\n\n| a | b |\n|---|---|\n| <a id="l-x"></a>x | $\\gamma$, `$HOME` |\n')
     pictured = new_output("display_data", {"image/png": "aGk=", "text/plain": "F"})
@@ -98,6 +103,7 @@ def test_every_link_of_every_page_leads_to_a_page(project, tmp_path, capfd):
         "index.html",
         "LEDGER.html",
         "CONTRIBUTING.html",
+        "docs/guide.html",
         "notebooks/00_one.html",
         "notebooks/01_two.html",
         "package/index.html",
@@ -105,7 +111,7 @@ def test_every_link_of_every_page_leads_to_a_page(project, tmp_path, capfd):
     }
     check_links(pages)
     links = "\n".join(pages[tmp_path / "site" / "notebooks" / "00_one.html"].links)
-    assert "../LEDGER.html#l-x" in links and "01_two.html" in links
+    assert "../LEDGER.html#l-x" in links and "01_two.html" in links and "../docs/guide.html" in links, "in the contents"
 
 
 def test_a_notebook_reads_as_without_a_kernel(project, tmp_path):
@@ -167,6 +173,8 @@ def test_the_project_itself_becomes_a_site_with_its_api(site):
     check_links(
         pages, lambda target: target.parent.name == "figures" and not (PROJECT / "figures" / target.name).exists()
     )
+    contents = pages[site / "index.html"].links
+    assert len(FRONT) > 7 and {f"{name}.html" for name in FRONT[1:]} <= set(contents), "every guide is in the contents"
     rooms = {path.parent.name for path in Path(PROJECT, "selfme_lib").glob("*/__init__.py")}
     assert rooms and all(site / "api" / f"selfme_lib.{room}.html" in pages for room in rooms)
     losses = pages[site / "api" / "selfme_lib.classifier.symmetry.html"]
@@ -187,7 +195,7 @@ def test_pages_work_in_a_browser_without_a_network(site):
         page = chromium.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
         page.set_default_timeout(browser.PATIENCE)
         page.on("request", lambda request: asked.append(request.url))
-        for name in ("index", "LEDGER", "notebooks/04_scvit", "api/selfme_lib.classifier.symmetry"):
+        for name in (*FRONT, "LEDGER", "notebooks/04_scvit", "api/selfme_lib.classifier.symmetry"):
             page.goto((site / f"{name}.html").as_uri())
             page.wait_for_load_state()
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{name} is wider than a phone"

@@ -106,9 +106,9 @@ def page_of(port):
 
 
 @pytest.mark.skipif(not (shutil.which("openssl") and shutil.which("bash")), reason="no openssl")
-def test_the_certificate_of_the_readme_lets_its_owner_in_and_nobody_else(tmp_path):
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    (recipe,) = (block for block in re.findall(r"```bash\n(.*?)```", readme, re.DOTALL) if "openssl" in block)
+def test_the_certificate_of_the_guide_lets_its_owner_in_and_nobody_else(tmp_path):
+    guide = (PROJECT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    (recipe,) = (block for block in re.findall(r"```bash\n(.*?)```", guide, re.DOTALL) if "openssl" in block)
     subprocess.run(["bash", "-ec", recipe], env={**os.environ, "HOME": str(tmp_path)}, check=True, capture_output=True)
     folder = tmp_path / ".config" / "dask"
     assert stat.S_IMODE((folder / "key.pem").stat().st_mode) == 0o600
