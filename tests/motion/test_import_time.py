@@ -8,6 +8,17 @@ from PIL import Image
 SLOW = "captum kornia lightning_fabric matplotlib openpyxl pandas scipy skimage sklearn timm torchvision torch._dynamo"
 
 
+def test_importing_the_package_costs_nothing_until_something_is_asked_of_it():
+    script = """
+import sys
+import selfme_lib
+early = {"torch", "numpy"} & set(sys.modules)
+print(sorted(early), set(selfme_lib.__all__) <= set(dir(selfme_lib)), callable(selfme_lib.amplify), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "[] True True True"
+
+
 def test_the_motion_command_imports_nothing_slow_but_torch(tmp_path):
     """Importing is most of what `selfme motion` costs for one pair: whatever else is slow is left to those who use it."""
     for name in ("onset", "apex"):
