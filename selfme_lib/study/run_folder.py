@@ -43,8 +43,8 @@ class RunFolder:
         self.notebooks = self.path / "notebooks"
         self.results = self.path / "results"
         self.figures = self.path / "figures"
-        shared = self.path / SHARED
-        place = self.path / read_shaped(shared, str, remedy="delete it") if shared.exists() else self.path
+        self.shared = self.path / SHARED
+        place = self.path / read_shaped(self.shared, str, remedy="delete it") if self.shared.exists() else self.path
         self.fields = place / "fields"
         self.folds = place / "folds"
         self.progress = self.folds / "progress.json"

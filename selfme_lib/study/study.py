@@ -46,6 +46,7 @@ from selfme_lib.synthme import render_pairs, write_dataset
 from selfme_lib.synthme.identity import final_tables
 
 from . import extraction, inputs, keys, profiles, protocols
+from .adoption import adopt
 from .by_folds import learned_by_folds, out_of_fold, seen_clips
 from .clips import prepare_clips
 from .extraction import extract
@@ -74,10 +75,16 @@ class Study:
 
     @classmethod
     def open(cls, profile: str, run_dir: Path | str, *, seed: int | None = None, **sections: Any) -> "Study":
-        """The study of a profile in a folder; PyTorch's generator is seeded. Arguments and errors as in `profiles.load`."""
+        """The study of a profile in a folder; PyTorch's generator is seeded. Arguments and errors as in `profiles.load`.
+
+        What runs of the same profile beside it have computed is taken over, unless `selfme reproduce` made this one.
+        """
         settings = profiles.load(profile, seed=seed, **sections)
         torch.manual_seed(settings.seed)
-        return cls(settings, RunFolder(Path(run_dir)))
+        run = RunFolder(Path(run_dir))
+        for name, count in adopt(run, settings.name).items():
+            print(f"{run.path}: takes over {count} motions, folds and networks from the run {name}")
+        return cls(settings, run)
 
     def changed(self, *, seed: int | None = None, **sections: Mapping[str, Any]) -> "Study":
         """The same study with other settings: `study.changed(evaluation={"seeds": 5})`."""
