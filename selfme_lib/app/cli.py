@@ -12,7 +12,7 @@ import gc
 import io
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from selfme_lib.runtime.errors import DataError, UsageError
 
 from .commands import bench, datasets, motion, pages, runs
 
+SPECIAL: dict[Any, dict[str, Any]] = {runs.reproduce: {"context_settings": {"allow_extra_args": True}}}  # --only 05 06
 WRITABLE = "give a place that can be written to"
 PLAIN = {
     "…": "...",
@@ -37,12 +38,18 @@ PLAIN = {
 app = typer.Typer(
     name="selfme",
     help="SelfME (CVPR 2023) reproduced: learned motion for micro-expression recognition.",
+    epilog="Example: selfme explore",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-measure = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure methods against known truth.")
+measure = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Measure methods against known truth.",
+    epilog="Example: selfme bench motion --world home --subjects 4 --nuisances none",
+)
 app.add_typer(measure, name="bench")
 
 
@@ -129,31 +136,34 @@ def _options(
 ) -> None: ...
 
 
-for command in (
-    datasets.synth,
-    datasets.doctor,
-    datasets.align,
-    runs.reproduce,
-    runs.sweep,
-    motion.motion,
-    motion.features,
-    motion.pretrain,
-    pages.explore,
-    pages.student,
-    pages.site,
-    runs.verify,
-    runs.score,
-    runs.report,
-):  # in the order of the help
-    app.command()(command)
-measure.command(name="motion")(bench.bench_motion)
-measure.command(name="recognition")(bench.bench_recognition)
-measure.command(name="spotting")(bench.bench_spotting)
-measure.command(name="apex")(bench.bench_apex)
-measure.command(name="tune")(bench.bench_tune)
-measure.command(name="train")(bench.bench_train)
-measure.command(name="synth")(bench.bench_synth)
-measure.command(name="difficulty")(bench.bench_difficulty)
+for command, example in (  # in the order of the help
+    (datasets.synth, "selfme synth people --subjects 4 --clips 3"),
+    (datasets.doctor, "selfme doctor --dataset casme2 --root DIR"),
+    (datasets.align, "selfme align recordings faces --size 224"),
+    (runs.reproduce, "selfme reproduce --profile smoke --only 00 03 --out runs/try"),
+    (runs.sweep, "selfme sweep notebooks/05_loso_evaluation.ipynb notebooks/grids/table_1.yaml --out runs/table_1"),
+    (motion.motion, "selfme motion onset.png apex.png --out flow.npy --gamma 2 --png flow.png"),
+    (motion.features, "selfme features pictures --dataset casme2 --root DIR --method tvl1"),
+    (motion.pretrain, "selfme pretrain runs/plus --form plus --world home --persons 632"),
+    (pages.explore, "selfme explore --dataset casme2 --root DIR"),
+    (pages.student, "selfme student notebooks/02_motion_learning.ipynb course"),
+    (pages.site, "selfme site site --run runs/quick"),
+    (runs.verify, "selfme verify runs/verify"),
+    (runs.score, "selfme score predictions.csv --classes 5"),
+    (runs.report, "selfme report runs/quick"),
+):
+    app.command(epilog=f"Example: {example}", **SPECIAL.get(command, {}))(command)
+for command, name, example in (
+    (bench.bench_motion, "motion", "selfme bench motion --world home --subjects 4 --nuisances none"),
+    (bench.bench_recognition, "recognition", "selfme bench recognition --people 6 --protocol loso --rows linear"),
+    (bench.bench_spotting, "spotting", "selfme bench spotting --root DIR --methods difference"),
+    (bench.bench_apex, "apex", "selfme bench apex --root DIR"),
+    (bench.bench_tune, "tune", "selfme bench tune --out runs/tuning --methods tvl1"),
+    (bench.bench_train, "train", "selfme bench train --profile smoke --workers 1"),
+    (bench.bench_synth, "synth", "selfme bench synth --people 1 --pairs 0"),
+    (bench.bench_difficulty, "difficulty", "selfme bench difficulty --people 4 --nuisances none"),
+):
+    measure.command(name=name, epilog=f"Example: {example}")(command)
 
 
 if __name__ == "__main__":

@@ -101,15 +101,19 @@ def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool, idle: in
         idle: seconds after which a kernel that no browser is connected to is shut down.
     """
     with extra("notebooks"):
+        from tornado.ioloop import IOLoop
         from voila.app import Voila
 
     class Server(Voila):
+        def listen(self) -> None:
+            IOLoop.current().add_callback(print, f"{address} (Ctrl-C ends it)", file=sys.stderr)  # once it answers
+            super().listen()
+
         def launch_browser(self) -> None:
             webbrowser.open(door.as_uri())
 
     token = secrets.token_urlsafe(24)
     address = f"http://localhost:{port}/?token={token}"
-    print(f"{address} (Ctrl-C ends it)", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:  # readable by this user alone
         path, door = Path(folder, "explorer.ipynb"), Path(folder, "explorer.html")
         nbformat.write(notebook, path)

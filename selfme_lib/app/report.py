@@ -12,6 +12,7 @@ from selfme_lib.runtime.files import atomic_path
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import read_notebook
+from .commands.output import clock
 
 DATASET_NAMES = {
     "synthme": "SynthME (rendered faces)",
@@ -95,14 +96,6 @@ def decimals_of(values: list[Any]) -> int:
         return 0
     largest = max(map(abs, numbers))
     return 3 if largest < 10 else 2 if largest < 100 else 1
-
-
-def clock(seconds: float | int) -> str:
-    """`3.2` -> `3.2 s`, `75.2` -> `1:15 min`, `3700` -> `1:01:40 h`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h" if minutes >= 60 else f"{minutes}:{rest:02} min"
 
 
 def _prepared(record: dict[str, Any], run: RunFolder) -> dict[str, Any]:

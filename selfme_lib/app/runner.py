@@ -23,8 +23,8 @@ from selfme_lib.study.records import Scored, Timings
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import RESTORE, find_notebooks, notebook_fingerprint, read_notebook
+from .commands.output import clock
 from .execution import Outcome, declared_parameters, execute
-from .report import clock
 
 logger = logging.getLogger(__name__)
 

@@ -116,11 +116,12 @@ def one_line(error: ValidationError, kind: Any = None, *, where: str = "") -> st
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """`; did you mean X? There are X, Y, Z`; empty if nothing is known."""
+    """`; did you mean X? There are X, Y, Z`, or without a question if nothing is alike; empty if nothing is known."""
     if not known:
         return ""
-    near = max(known, key=lambda option: difflib.SequenceMatcher(None, option, name).ratio())
-    return f"; did you mean {near}? There are {', '.join(known)}"
+    plain = {option.casefold(): option for option in known}
+    near = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.5)
+    return f"{f'; did you mean {plain[near[0]]}? There' if near else '; there'} are {', '.join(known)}"
 
 
 def _why(kind: Any, steps: Sequence[str | int]) -> str:

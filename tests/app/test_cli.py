@@ -8,13 +8,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from test_runner import write_notebook
+from typer.main import get_command
 
 from selfme_lib.app import cli
 from selfme_lib.app.chapters import find_notebooks
 from selfme_lib.app.commands.output import print_table
+from selfme_lib.app.commands.runs import _with_scores
 from selfme_lib.app.site import write_site
 from selfme_lib.data import read_frame
 from selfme_lib.flow import CLASSICAL
@@ -64,6 +67,27 @@ def test_the_help_lists_every_command_and_imports_nothing_slow():
     assert done.stdout.splitlines()[-1].strip() == "end"
 
 
+def commands(group, path=()):
+    """Every command, with the words that lead to it; groups first."""
+    yield path, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*path, name))
+
+
+COMMANDS = dict(commands(get_command(cli.app)))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_help_has_an_example_and_nothing_is_cut_off(capfd, monkeypatch, path):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = call(capfd, *path, "--help")
+    assert code == 0 and max(map(len, out.splitlines())) <= 80
+    assert "..." not in out.replace("[ARGS]...", "")
+    words = " ".join(out.split()).partition("Example: ")[2].split()
+    assert words[: 1 + len(path)] == ["selfme", *path]
+    COMMANDS[path].make_context("selfme", words[1 + len(path) :])  # every argument and option exists
+
+
 def test_the_version(capfd):
     code, out, _ = call(capfd, "--version")
     assert code == 0
@@ -81,6 +105,12 @@ def test_the_version(capfd):
         (["reproduce", "--profile", "quik"], "did you mean quick?"),
         (["reproduce", "--profile", "mine.yaml"], "mine.yaml: no such file"),
         (["reproduce", "05"], "did you mean --only 05?"),
+        (["reproduce", "3", "A2"], "did you mean --only 3 A2?"),
+        (["reproduce", "smoke"], "did you mean --profile smoke?"),
+        (["reproduce", "casme2"], "did you mean --dataset casme2?"),
+        (["reproduce", "everything"], "unexpected argument 'everything'; see selfme reproduce --help"),
+        (["reproduce", "--profile", "SMOKE"], "did you mean smoke?"),
+        (["reproduce", "--profile", "xyz"], "profile xyz is unknown; there are gpu"),
         (["reproduce", "--dataset", "smick"], "did you mean smic?"),
         (["reproduce", "--dataset", "casme2"], "--root DIR"),
         (["reproduce", "--apex", "peak"], "--apex peak: expected label, middle, largest or a CSV file"),
@@ -165,6 +195,7 @@ def test_motion_is_in_pixels_of_the_picture_and_amplified_by_gamma(capfd, faces)
     [
         (["onset.png", "wide.png", "--out", "a.npy"], 1, "wide.png: not the size of onset.png"),
         (["onset.png", "apex.png", "--out", "a.npy", "--png", "a.jpg"], 2, "ends in .png"),
+        (["onset.png", "apex.png", "--out", "a.flo"], 2, "--out a.flo: expected a name that ends in .npy"),
         (["onset.png", "apex.png", "--out", "onset.png/a.npy"], 1, "onset.png"),
         (["onset.png", "apex.png", "--out", "a.npy", "--checkpoint", "onset.png"], 1, "not a checkpoint"),
         (
@@ -284,9 +315,13 @@ def test_score_prints_json_alone(capfd, tmp_path):
     lines = [f"{i % 24:02},clip{i},{label},{prediction}" for i, (label, prediction) in enumerate(rows)]
     path = tmp_path / "predictions.csv"
     path.write_text("\n".join(["subject,clip,label,prediction", *lines]))
-    code, out, _ = call(capfd, "score", path)
+    code, out, err = call(capfd, "score", path)
     score = json.loads(out)
     assert code == 0
+    ends = {name: "[{:.4f}, {:.4f}]".format(*score["pooled"].pop(f"{name}_interval")) for name in ("uf1", "uar")}
+    assert err == f"UF1 0.8382 {ends['uf1']}, UAR 0.8190 {ends['uar']}: 145 clips of 24 subjects\n"
+    low, high = score["pooled"]["accuracy_interval"]
+    assert low < score["pooled"]["accuracy"] < high
     assert set(score) == {"pooled", "fold_mean", "confusion", "n_clips", "n_subjects"}
     assert score["confusion"] == confusion
     assert (round(score["pooled"]["uf1"], 4), round(score["pooled"]["uar"], 4)) == (0.8382, 0.8190)
@@ -294,6 +329,14 @@ def test_score_prints_json_alone(capfd, tmp_path):
     path.write_text("subject,clip,label,prediction\n01,a,4,4\n01,b,0,3\n")
     assert call(capfd, "score", path)[2].strip().endswith("label 4 is not a class; expected whole numbers 0 to 2")
     assert json.loads(call(capfd, "score", path, "--classes", 5)[1])["pooled"]["uar"] == 1 / 5
+
+
+def test_scores_of_a_sweep_have_four_digits_and_intervals():
+    point = {"classifier.omega": 0.1, "method": "SCViT", "seeds": 2}
+    scores = {"uf1": 0.57604, "uf1_sd": 0.01, "uf1_low": 0.5, "uf1_high": 0.65}
+    columns, rows = _with_scores(pd.DataFrame([point | scores]))
+    assert columns == ["classifier.omega", "method", "seeds", "uf1 [95 %]"]
+    assert rows == [[0.1, "SCViT", 2, "0.5760 [0.5000, 0.6500]"]]
 
 
 def test_settings_that_pydantic_refuses_are_one_line_and_exit_code_2(capfd, monkeypatch):

@@ -23,14 +23,16 @@ def bench_motion(
         Literal["home", "other", "photographs"] | None,
         typer.Option(help="Instead of --root: people of this world, rendered once and kept.", show_default=False),
     ] = None,
-    subjects: Annotated[int, typer.Option(min=1, max=1000, help="Of a world: number of people.")] = 12,
-    clips: Annotated[int, typer.Option(min=1, max=1000, help="Of a world: clips per person.")] = 12,
+    subjects: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Of a world: number of people.")] = 12,
+    clips: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Of a world: clips per person.")] = 12,
     population: Annotated[
         Literal["evaluation", "choice"], typer.Option(help="Of a world: whose people; choose methods on choice.")
     ] = "evaluation",
     size: Annotated[
         int | None,
-        typer.Option(min=32, max=4096, help="Side at which motion is measured; default: as on disk, or 128."),
+        typer.Option(
+            metavar="N", min=32, max=4096, help="Side at which motion is measured; default: as on disk, or 128."
+        ),
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
     also: Annotated[
@@ -49,8 +51,10 @@ def bench_motion(
         str,
         typer.Option(metavar="DEGREES", help="Also with heads turned, such as 0,5,10,15,20,30,45.", show_default=False),
     ] = "",
-    every: Annotated[int, typer.Option(min=1, max=10**6, help="Nuisances on every Nth clip of each subject.")] = 3,
-    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads that each method may use.")] = 1,
+    every: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10**6, help="Nuisances on every Nth clip of each subject.")
+    ] = 3,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, max=1024, help="Threads that each method may use.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder for bench.json, .csv, .md and .png.", show_default=False)
     ] = None,
@@ -113,12 +117,12 @@ def _methods(also: list[str]) -> "dict[str, FlowMethod]":
 def bench_tune(
     out: Annotated[Path, typer.Option(help="Folder for rendered pairs and what was measured.", show_default=False)],
     methods: Annotated[str, typer.Option(help="Some of these.")] = "tvl1,farneback,dis,lucas_kanade",
-    size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the frames.")] = 128,
-    subjects: Annotated[int, typer.Option(min=1, max=1000, help="Number of choice people.")] = 24,
-    clips: Annotated[int, typer.Option(min=1, max=100, help="Pairs of each.")] = 2,
+    size: Annotated[int, typer.Option(metavar="N", min=32, max=1024, help="Side of the frames.")] = 128,
+    subjects: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Number of choice people.")] = 24,
+    clips: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Pairs of each.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """Search the best settings of classical methods, on people on whom nothing is evaluated. The same command resumes."""
+    """Search the best settings of classical flow. On people on whom nothing is evaluated; the same command resumes."""
     from selfme_lib.bench.tuning import tune
 
     chosen = [name.strip() for name in methods.split(",")]
@@ -131,12 +135,16 @@ def bench_tune(
 
 def bench_train(
     profile: Annotated[str, typer.Option(help="Whose classifier: smoke, quick, gpu, paper, or a YAML file.")] = "quick",
-    epochs: Annotated[int, typer.Option(min=1, max=10**5, help="Epochs per measurement.")] = 20,
-    rounds: Annotated[int, typer.Option(min=1, max=10**4, help="Measurements, of which the fastest counts.")] = 3,
-    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side; 1 leaves that out.")] = 2,
+    epochs: Annotated[int, typer.Option(metavar="N", min=1, max=10**5, help="Epochs per measurement.")] = 20,
+    rounds: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10**4, help="Measurements, of which the fastest counts.")
+    ] = 3,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1024, help="Processes side by side; 1 leaves that out.")
+    ] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """Speed of the classifier's training, against a plain timm loop and the machine's matrix product."""
+    """Speed of the classifier's training. Beside it a plain timm loop and the machine's matrix product."""
     from selfme_lib.bench.train import bench_train as measure
     from selfme_lib.bench.train import report_text
     from selfme_lib.study import profiles
@@ -158,15 +166,19 @@ def bench_train(
 
 def bench_synth(
     world: Annotated[str, typer.Option(help="home, other or synthme-1.")] = "home",
-    people: Annotated[int, typer.Option(min=1, max=1000, help="Whose clips are rendered, one of each.")] = 3,
-    rounds: Annotated[int, typer.Option(min=1, max=10**4, help="Measurements, of which the fastest counts.")] = 3,
+    people: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Whose clips are rendered, one of each.")
+    ] = 3,
+    rounds: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10**4, help="Measurements, of which the fastest counts.")
+    ] = 3,
     pairs: Annotated[
-        int, typer.Option(min=0, max=10**5, help="Onsets and apexes by all workers; 0 leaves it out.")
+        int, typer.Option(metavar="N", min=0, max=10**5, help="Onsets and apexes by all workers; 0 leaves it out.")
     ] = 96,
-    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side.")] = 2,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=1024, help="Processes side by side.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """Speed of the renderer: frames, true motion and people on one core, pairs of frames on several."""
+    """Speed of the renderer. Frames, true motion and people on one core, pairs of frames on several."""
     from typing import get_args
 
     from selfme_lib.bench.synth import bench_synth as measure
@@ -187,14 +199,18 @@ def bench_synth(
 
 
 def bench_difficulty(
-    people: Annotated[int, typer.Option(min=3, max=1000, help="Choice people, one of whom is left out in turn.")] = 24,
-    clips: Annotated[int, typer.Option(min=1, max=1000, help="Per person; nuisances on every third.")] = 12,
-    size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the frames in pixels.")] = 128,
+    people: Annotated[
+        int, typer.Option(metavar="N", min=3, max=1000, help="Choice people, one of whom is left out in turn.")
+    ] = 24,
+    clips: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Per person; nuisances on every third.")
+    ] = 12,
+    size: Annotated[int, typer.Option(metavar="N", min=32, max=4096, help="Side of the frames in pixels.")] = 128,
     nuisances: Annotated[str, typer.Option(help="all, none, or some of the names in the table, by commas.")] = "all",
-    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes that render.")] = 2,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=1024, help="Processes that render.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of tables.")] = False,
 ) -> None:
-    """How hard SynthME is: a linear classifier on truth and classical flow, and what each nuisance adds to the flow's error."""
+    """How hard SynthME is. A linear classifier on truth and classical flow; what each nuisance adds to the flow's error."""
     from selfme_lib.bench.difficulty import METHODS, OFF
     from selfme_lib.bench.difficulty import bench_difficulty as measure
 
@@ -231,6 +247,7 @@ def bench_recognition(
     people: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=2,
             max=200,
             help="So many people of each population, for a quick check.",
@@ -251,11 +268,13 @@ def bench_recognition(
             "(grey, turned heads), layouts (CASME II-like, SMIC-like, their average), composite (of three data sets)."
         ),
     ] = "linear,units",
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings of every fold of what is trained.")] = 5,
-    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes side by side.")] = 2,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Trainings of every fold of what is trained.")
+    ] = 5,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=1024, help="Processes side by side.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """Which motion and which classifier recognise rendered expressions of people on whom nothing was chosen."""
+    """Recognise expressions of people on whom nothing was chosen. Which motion does best, and which classifier?"""
     from selfme_lib.bench.recognition import bench_recognition as measure
     from selfme_lib.bench.recognition import recognition_study
 
@@ -309,7 +328,7 @@ def bench_spotting(
     methods: Annotated[str, typer.Option(help="all, or some of the names in the table, by commas.")] = "all",
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """Who finds micro- and macro-expressions in long videos; all settings come from other subjects."""
+    """Find micro- and macro-expressions in long videos. All settings come from other subjects."""
     from selfme_lib.bench.spotting import KINDS, SPOTTING_METHODS
     from selfme_lib.bench.spotting import bench_spotting as measure
 
@@ -339,7 +358,7 @@ def bench_apex(
     ] = "casme2-long",
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of tables.")] = False,
 ) -> None:
-    """How far off each rule for the apex is, and what a wrong onset or apex costs the recogniser."""
+    """How far off each rule for the apex is. And what a wrong onset or apex costs the recogniser."""
     from selfme_lib.bench.apex import bench_apex as measure
 
     if not root.is_dir():

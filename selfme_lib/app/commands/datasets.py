@@ -8,7 +8,7 @@ import typer
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .output import print_json, print_table
+from .output import Stopwatch, print_json, print_table
 
 if TYPE_CHECKING:
     from selfme_lib.data.faults import Fault
@@ -20,16 +20,25 @@ def synth(
         Literal["casme2", "smic", "samm", "casme2-long", "samm-long"],
         typer.Option(help="Data set whose files and labels are imitated; long: CAS(ME)2 and SAMM Long Videos."),
     ] = "casme2",
-    subjects: Annotated[int, typer.Option(min=1, max=10_000, help="Number of people.")] = 12,
+    subjects: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="Number of people.")] = 12,
     clips: Annotated[
         int | None,
-        typer.Option(min=1, max=1_000, help="Labelled clips per person; or long videos.", show_default="12; 1 long"),
+        typer.Option(
+            metavar="N", min=1, max=1_000, help="Labelled clips per person; or long videos.", show_default="12; 1 long"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same bytes.")] = 0,
-    size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the frames in pixels.")] = 256,
-    yaw: Annotated[float, typer.Option(min=-45, max=45, help="Degrees by which every head is turned.")] = 0.0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="The same seed gives the same bytes.")
+    ] = 0,
+    size: Annotated[int, typer.Option(metavar="N", min=32, max=4096, help="Side of the frames in pixels.")] = 256,
+    yaw: Annotated[
+        float, typer.Option(metavar="N", min=-45, max=45, help="Degrees by which every head is turned.")
+    ] = 0.0,
     first_identity: Annotated[
-        int, typer.Option(min=0, max=2**31 - 1, help="Number of the first person; other numbers are other people.")
+        int,
+        typer.Option(
+            metavar="N", min=0, max=2**31 - 1, help="Number of the first person; other numbers are other people."
+        ),
     ] = 0,
     world: Annotated[
         Literal["home", "other"], typer.Option(help="Where the people live: other skin, light and cameras.")
@@ -38,30 +47,32 @@ def synth(
         Literal["none", "h264"], typer.Option(help="h264: recorded as a video first, as real data sets were.")
     ] = "none",
     seconds: Annotated[
-        float | None, typer.Option(min=1, max=600, help="Length of long videos.", show_default="30")
+        float | None, typer.Option(metavar="N", min=1, max=600, help="Length of long videos.", show_default="30")
     ] = None,
     fps: Annotated[
-        int | None, typer.Option(min=10, max=1000, help="Frames a second of long videos.", show_default="30 or 200")
+        int | None,
+        typer.Option(metavar="N", min=10, max=1000, help="Frames a second of long videos.", show_default="30 or 200"),
     ] = None,
 ) -> None:
     """Render the SynthME data set: faces whose motion is known."""
     from selfme_lib.synthme import SYNTHME_2, SynthConfig, write_dataset
     from selfme_lib.synthme.long_dataset import LongConfig, write_long_dataset
 
+    time = Stopwatch()
     who_and_how: dict[str, Any] = {"subjects": subjects, "size": size, "seed": seed, "first_identity": first_identity}
     who_and_how |= {"yaw": yaw, "world": world, "codec": codec}
     if layout == "casme2-long" or layout == "samm-long":
         length = 30.0 if seconds is None else seconds
         long = LongConfig(videos=clips or 1, seconds=length, layout=layout, fps=fps, **who_and_how)
         write_long_dataset(out, long)
-        print(f"{out}: {subjects} subjects, {long.videos} videos each", file=sys.stderr)
+        print(f"{out}: {subjects} subjects, {long.videos} videos each, in {time}", file=sys.stderr)
         return
     for option, value in (("--seconds", seconds), ("--fps", fps)):
         if value is not None:
             raise UsageError(f"{option} is for long videos; add --layout casme2-long or samm-long")
     config = SynthConfig(clips=clips or 12, layout=layout, difficulty=SYNTHME_2, **who_and_how)
     write_dataset(out, config)
-    print(f"{out}: {subjects} subjects, {config.clips} clips each", file=sys.stderr)
+    print(f"{out}: {subjects} subjects, {config.clips} clips each, in {time}", file=sys.stderr)
 
 
 def doctor(
@@ -93,16 +104,17 @@ def doctor(
 def align(
     source: Annotated[Path, typer.Argument(help="Folder of recorded frames, or a video.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="Folder to create.", show_default=False)],
-    size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")] = 256,
+    size: Annotated[int, typer.Option(metavar="N", min=32, max=4096, help="Side of the crops in pixels.")] = 256,
 ) -> None:
     """Cut faces out of recordings. Each folder or video is cropped at one fixed place; the same command resumes."""
     from selfme_lib.data.align_tree import align_tree
 
+    time = Stopwatch()
     faults = align_tree(source, out, size=size)
     _print_faults(faults, source)
     if errors := sum(fault.severity == "error" for fault in faults):
         raise DataError(f"{source}: {errors} of the lines above are errors; fix them and give the same command again")
-    print(f"{out}: faces of {size} x {size} pixels", file=sys.stderr)
+    print(f"{out}: faces of {size} x {size} pixels, in {time}", file=sys.stderr)
 
 
 def _print_faults(faults: "list[Fault]", root: Path) -> None:

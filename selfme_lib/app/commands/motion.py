@@ -10,6 +10,8 @@ import typer
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
+from .output import Stopwatch
+
 
 def motion(
     onset: Annotated[Path, typer.Argument(help="Image of the face before it moves.", show_default=False)],
@@ -17,7 +19,7 @@ def motion(
         Path, typer.Argument(help="Image of the same face when it has moved farthest.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="File to write: float32, 2 x H x W, pixels.", show_default=False)],
-    gamma: Annotated[float, typer.Option(min=0, max=1_000, help="Motion amplification.")] = 1.0,
+    gamma: Annotated[float, typer.Option(metavar="N", min=0, max=1_000, help="Motion amplification.")] = 1.0,
     png: Annotated[Path | None, typer.Option(help="Also draw the motion, into this file.", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without B-spline and exponential.")] = False,
     form: Annotated[
@@ -26,13 +28,15 @@ def motion(
     ] = "plus",
     checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the form's shipped one.")] = None,
 ) -> None:
-    """Motion between two images of a face, learned unless another form is asked for."""
+    """Measure the motion between two pictures of a face. It is learned, unless another form is asked for."""
     if form == "lucas-kanade" and (raw or checkpoint is not None):
         raise UsageError(
             "--form lucas-kanade: has no checkpoint, B-spline or exponential; leave out --checkpoint and --raw"
         )
     if form == "printed" and checkpoint is not None:
         raise UsageError(f"--checkpoint {checkpoint}: has a form of its own; leave out --form")
+    if out.suffix.lower() != ".npy":
+        raise UsageError(f"--out {out}: expected a name that ends in .npy")
     if png is not None and png.suffix.lower() != ".png":
         raise UsageError(f"--png {png}: expected a name that ends in .png")
     from selfme_lib.runtime.files import atomic_path, refuse_overwriting
@@ -69,18 +73,19 @@ def features(
     root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
     dataset: Annotated[str, typer.Option(help="casme2, smic, samm, casme3, composite or synthme.")] = "synthme",
     method: Annotated[str, typer.Option(help="selfme, tvl1, tvl1_fast, farneback, dis or truth.")] = "selfme",
-    gamma: Annotated[float, typer.Option(min=0, max=1_000, help="Motion amplification.")] = 1.0,
+    gamma: Annotated[float, typer.Option(metavar="N", min=0, max=1_000, help="Motion amplification.")] = 1.0,
     profile: Annotated[
         str, typer.Option(help="Whose frames and learner: smoke, quick, paper, or a YAML file.")
     ] = "quick",
 ) -> None:
-    """Write the motion of every clip as a picture: u, v and optical strain in red, green and blue."""
+    """Write the motion of every clip as a picture. Red, green and blue are u, v and optical strain."""
     from selfme_lib.motion import checkpoint as checkpoints
     from selfme_lib.study import profiles
     from selfme_lib.study.clips import prepare_clips
     from selfme_lib.study.extraction import extract
     from selfme_lib.study.feature_pictures import check_empty, write_feature_pictures
 
+    time = Stopwatch()
     if not root.is_dir():
         raise DataError(f"--root {root}: no such folder; give the folder of the data set")
     check_empty(out)
@@ -93,7 +98,7 @@ def features(
     motion = extract(
         method, clips, size=settings.data.size, learner=learner, bspline=settings.motion.bspline, gamma=gamma, root=root
     )
-    print(write_feature_pictures(out, clips, motion), file=sys.stderr)
+    print(f"{write_feature_pictures(out, clips, motion)}: {len(clips)} clips, in {time}", file=sys.stderr)
 
 
 def pretrain(
@@ -127,11 +132,15 @@ def pretrain(
     ] = None,
     persons: Annotated[
         int | None,
-        typer.Option(min=17, max=10**7, help="Rendered people, 16 of them for validation.", show_default="200"),
+        typer.Option(
+            metavar="N", min=17, max=10**7, help="Rendered people, 16 of them for validation.", show_default="200"
+        ),
     ] = None,
-    pairs: Annotated[int, typer.Option(min=1, max=10_000, help="Pairs of frames per rendered person.")] = 10,
+    pairs: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Pairs of frames per rendered person.")
+    ] = 10,
     frames: Annotated[
-        int, typer.Option(min=2, max=10**6, help="VoxCeleb: at most this many frames of each sequence.")
+        int, typer.Option(metavar="N", min=2, max=10**6, help="VoxCeleb: at most this many frames of each sequence.")
     ] = 8,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="VoxCeleb: skip files that cannot be read.")
@@ -149,31 +158,41 @@ def pretrain(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=32, max=4096, help="Largest side of the frames in pixels.", show_default="256; plus: 128"),
+        typer.Option(
+            metavar="N", min=32, max=4096, help="Largest side of the frames in pixels.", show_default="256; plus: 128"
+        ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
-            min=1, max=10**8, help="Optimiser steps; plus: of its head network.", show_default="1200; classifier: 10000"
+            metavar="N",
+            min=1,
+            max=10**8,
+            help="Optimiser steps; plus: of its head network.",
+            show_default="1200; classifier: 10000",
         ),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, max=4096, help="Pairs per step and process; fewer of large frames.", show_default="8"),
+        typer.Option(
+            metavar="N", min=1, max=4096, help="Pairs per step and process; fewer of large frames.", show_default="8"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, faces and batches.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="Seed of weights, faces and batches.")
+    ] = 0,
     accelerator: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Device.")] = "auto",
     devices: Annotated[
-        int, typer.Option(min=0, max=1024, help="Processes, one per device; 0: all GPUs, or 1 on a CPU.")
+        int, typer.Option(metavar="N", min=0, max=1024, help="Processes, one per device; 0: all GPUs, or 1 on a CPU.")
     ] = 0,
     nodes: Annotated[
-        int, typer.Option(min=1, max=1024, help="Machines; start the command on each, as with torchrun.")
+        int, typer.Option(metavar="N", min=1, max=1024, help="Machines; start the command on each, as with torchrun.")
     ] = 1,
     precision: Annotated[
         Literal["32-true", "bf16-mixed", "16-mixed"], typer.Option(help="Precision of the networks.")
     ] = "32-true",
 ) -> None:
-    """Train a motion learner or a classifier from scratch, as the shipped ones were. The same command resumes."""
+    """Train a motion learner or a classifier from scratch. The shipped ones were made so; the same command resumes."""
     people = {} if persons is None else {"persons": persons}
     device = {"seed": seed, "accelerator": accelerator}
     if stage != "motion":
@@ -198,7 +217,7 @@ def pretrain(
         return _pretrain_spotter(out, motion or "plus", people, {"steps": steps, "batch_size": batch}, **device)
     if wrong := [name for name, value in {"task": task, "network": network, "motion": motion}.items() if value]:
         raise UsageError(f"--{wrong[0]}: is of the classifier; add --stage classifier")
-    steps = steps or 1200
+    time, steps = Stopwatch(), steps or 1200
     if dataset == "voxceleb" and root is None:
         raise UsageError("voxceleb does not come with this project: say where it is with --root DIR")
     if dataset == "synthme" and root is not None:
@@ -255,7 +274,7 @@ def pretrain(
         if accelerator not in ("auto", "cpu") or max(devices, nodes) > 1 or precision != "32-true":
             raise UsageError("--form plus: is learned in closed form, on one CPU; leave out devices and precision")
         path = pretrain_plus(out, config, FacePriorConfig(), FacePriorTraining(steps=steps, seed=seed))
-        print(path, file=sys.stderr)
+        print(f"{path}: in {time}", file=sys.stderr)
         return
     if devices > (cores := os.cpu_count() or 1) and (accelerator == "cpu" or not torch.cuda.is_available()):
         raise UsageError(f"--devices {devices}: on a CPU each is a process, and this machine has {cores} cores")
@@ -269,7 +288,7 @@ def pretrain(
         raise UsageError(f"--accelerator {accelerator} --devices {devices or 'auto'}: {error}") from None
     path = train(out, config, fabric=fabric)
     if fabric.global_rank == 0:
-        print(path, file=sys.stderr)
+        print(f"{path}: in {time}", file=sys.stderr)
 
 
 def _pretrain_classifier(
@@ -291,7 +310,9 @@ def _pretrain_classifier(
     given = {name: value for name, value in training.items() if value is not None}
     values = {"network": network, "motions": [name.strip() for name in motions], "pairs": pairs, **people}
     recipe = from_plain(ClassifierRecipe, {**values, "training": {"task": task, "seed": seed, **given}})
-    print(pretrain_classifier(out, recipe, device=DEVICE if accelerator == "auto" else accelerator), file=sys.stderr)
+    time = Stopwatch()
+    path = pretrain_classifier(out, recipe, device=DEVICE if accelerator == "auto" else accelerator)
+    print(f"{path}: in {time}", file=sys.stderr)
 
 
 def _pretrain_spotter(

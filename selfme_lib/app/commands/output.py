@@ -2,8 +2,33 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+
+class Stopwatch:
+    """Starts when it is made; in text it says what has passed since: `3.2 s`, `1:15 min`, `1:01:40 h`."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def __str__(self) -> str:
+        return clock(time.monotonic() - self.started)
+
+
+def clock(seconds: float | int) -> str:
+    """`3.2` -> `3.2 s`, `75.2` -> `1:15 min`, `3700` -> `1:01:40 h`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h" if minutes >= 60 else f"{minutes}:{rest:02} min"
+
+
+def in_four_digits(scores: Mapping[str, Any], name: str) -> str:
+    """`0.8382 [0.7613, 0.8921]` from a score and, under `NAME_interval`, its 95 % interval."""
+    low, high = scores[f"{name}_interval"]
+    return f"{scores[name]:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def print_json(value: Any) -> None:

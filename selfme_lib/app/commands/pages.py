@@ -9,6 +9,8 @@ import typer
 from selfme_lib.app.extras import extra
 from selfme_lib.runtime.errors import UsageError
 
+from .output import Stopwatch
+
 
 def explore(
     files: Annotated[
@@ -24,7 +26,7 @@ def explore(
     root: Annotated[
         Path | None, typer.Option(help="Folder of your own data; default: rendered people.", show_default=False)
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8866,
+    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="On this machine.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
 ) -> None:
     """Play a micro-expression amplified, in your browser. Ctrl-C ends it."""
@@ -70,4 +72,6 @@ def site(
         from selfme_lib.app.site import write_site
     from selfme_lib.study.run_folder import RunFolder
 
-    print(write_site(out, None if run is None else RunFolder(run)), file=sys.stderr)
+    time = Stopwatch()
+    front = write_site(out, None if run is None else RunFolder(run))
+    print(f"{front}: {sum(1 for _ in out.rglob('*.html'))} pages, in {time}", file=sys.stderr)

@@ -9,9 +9,11 @@ import typer
 from selfme_lib.app.extras import extra
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .output import print_json, print_table
+from .output import Stopwatch, in_four_digits, print_json, print_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from selfme_lib.study.profiles import Profile
     from selfme_lib.study.run_folder import RunFolder
 
@@ -19,7 +21,7 @@ _WITHOUT_LOSO = ("00", "01", "02", "03")  # chapters that one subject is enough 
 
 
 def reproduce(
-    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    context: typer.Context,
     profile: Annotated[str, typer.Option(help="smoke, quick, gpu, paper, or a YAML file.")] = "quick",
     dataset: Annotated[
         str,
@@ -30,7 +32,12 @@ def reproduce(
     ] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)] = None,
     classes: Annotated[
-        int, typer.Option(help="3; casme2 and samm also 5, casme3 also 4 and 7; default: the profile's.")
+        int,
+        typer.Option(
+            metavar="N",
+            help="3; casme2 and samm also 5, casme3 also 4 and 7.",
+            show_default="the profile's",
+        ),
     ] = 0,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Do without clips that cannot be read; left_out.json lists them.")
@@ -40,12 +47,14 @@ def reproduce(
         typer.Option(help="label, middle, largest (motion), or a CSV file of apex frames; default: the profile's."),
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/PROFILE")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Notebooks to run: --only 05 06.", show_default=False)] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NUMBERS", help="Notebooks to run: --only 05 06.", show_default=False)
+    ] = None,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
 ) -> None:
     """Run the notebooks in order and write report.html. The same command resumes an interrupted run."""
-    if more and not only:
-        raise UsageError(f"unexpected argument {more[0]!r}; did you mean --only {' '.join(more)}?")
+    if (more := context.args) and not only:
+        raise UsageError(f"unexpected argument {more[0]!r}{_meant(more)}")
     with extra("notebooks"):
         from selfme_lib.app.runner import reproduce as run_notebooks
     from selfme_lib.app.chapters import find_notebooks
@@ -73,18 +82,39 @@ def reproduce(
             raise DataError(f"--root {root}: no such folder; give the folder of the data set")
         data["root"] = seen_from(NOTEBOOKS, root)  # the notebooks' working directory
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
-    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
+    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *more])
     run = RunFolder(out or Path("runs") / settings.name)
     _check(settings, notebooks, root, run)
     _warn_of(settings.evaluation.cluster)
+    time = Stopwatch()
     outcomes = run_notebooks(profiles.to_dict(settings), run, notebooks=notebooks)
     failed = [outcome.name for outcome in outcomes if outcome.status == "failed"]
     if run.items():
         export(run)
-        print(write_report(run), file=sys.stderr)
+        print(f"{write_report(run)}: {len(outcomes) - len(failed)} notebooks, in {time}", file=sys.stderr)
     if failed:
         print(f"selfme: {len(failed)} of {len(outcomes)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _meant(words: list[str]) -> str:
+    """The option whose value the words are, if they are one's."""
+    from selfme_lib.app.chapters import find_appendices, find_notebooks
+    from selfme_lib.data import DATASETS
+    from selfme_lib.runtime.paths import NOTEBOOKS
+    from selfme_lib.study import profiles
+
+    chapters = {
+        part
+        for path in (*find_notebooks(NOTEBOOKS), *find_appendices(NOTEBOOKS))
+        for part in (path.stem, path.stem[:2])
+    }
+    if {word.zfill(2) for word in words} <= chapters:
+        return f"; did you mean --only {' '.join(words)}?"
+    for option, known in (("--profile", profiles.names()), ("--dataset", DATASETS)):
+        if words[0] in known:
+            return f"; did you mean {option} {words[0]}?"
+    return "; see selfme reproduce --help"
 
 
 def _check(settings: "Profile", notebooks: list[Path], root: Path | None, run: "RunFolder") -> None:
@@ -129,9 +159,7 @@ def _check(settings: "Profile", notebooks: list[Path], root: Path | None, run: "
 
 def _warn_of(cluster: str) -> None:
     if cluster.startswith("tcp://"):
-        danger = (
-            "not encrypted, and whoever reaches this scheduler can run code as you; README.md shows how to use tls://"
-        )
+        danger = "not encrypted, and whoever reaches this scheduler can run code as you; docs/cluster.md shows how to use tls://"
         print(f"selfme: --cluster {cluster}: {danger}", file=sys.stderr)
 
 
@@ -139,7 +167,7 @@ def sweep(
     notebook: Annotated[Path, typer.Argument(help="Such as notebooks/05_loso_evaluation.ipynb.", show_default=False)],
     grid: Annotated[Path, typer.Argument(help="YAML: parameters; a list stands for alternatives.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
-    workers: Annotated[int, typer.Option(min=1, max=1024, help="Notebooks that run side by side.")] = 2,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=1024, help="Notebooks that run side by side.")] = 2,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them: its address, or local.")] = "",
 ) -> None:
     """Run a notebook at every point of a grid and collect one table. The same command resumes."""
@@ -150,21 +178,38 @@ def sweep(
 
     points = read_grid(grid, notebook)
     _warn_of(cluster)
+    time = Stopwatch()
     with worker_pool(workers, cluster) as pool:
         table, outcomes = run_points(notebook, points, out, executor=pool)
-    print_table(list(table), table.to_numpy().tolist())
+    print_table(*_with_scores(table))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         print(f"selfme: {outcome.message}", file=sys.stderr)
+    print(f"{out / 'sweep.csv'}: {len(outcomes) - len(failed)} points, in {time}", file=sys.stderr)
     if failed:
         print(f"selfme: {len(failed)} of {len(outcomes)} points failed", file=sys.stderr)
         raise typer.Exit(1)
 
 
+def _with_scores(table: "pd.DataFrame") -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of a sweep for people: each score with its interval, in one cell."""
+    from selfme_lib.study.results import METRICS
+
+    scores = [name for name in METRICS if name in table]
+    others = [
+        name for name in table if str(name).removesuffix("_low").removesuffix("_high").removesuffix("_sd") not in scores
+    ]
+    rows = []
+    for _, line in table.iterrows():
+        ends = {f"{name}_interval": (line[f"{name}_low"], line[f"{name}_high"]) for name in scores}
+        rows.append([*line[others], *(in_four_digits({**line, **ends}, name) for name in scores)])
+    return [*others, *(f"{name} [95 %]" for name in scores)], rows
+
+
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)],
     publish: Annotated[
-        bool, typer.Option("--publish", help="Also refresh figures/, README.md and the notebooks' outputs.")
+        bool, typer.Option("--publish", help="Also refresh docs/results.md, figures/ and the notebooks' outputs.")
     ] = False,
 ) -> None:
     """Write report.html and exports/ again from a run's results."""
@@ -204,14 +249,24 @@ def verify(
         raise DataError(
             f"{folder}: {len(faults)} numbers differ from the published ones; the lines above say which{why}"
         )
-    print(f"{folder}: agrees with every published number{f' ({kind})' if kind else ''}")
+    compared = f"{len(before['tables'])} tables and {len(before['values'])} lists of values"
+    print(f"{folder}: agrees with every published number in {compared}{f' ({kind})' if kind else ''}")
 
 
 def score(
     predictions: Annotated[Path, typer.Argument(help="CSV: subject, clip, label, prediction.", show_default=False)],
-    classes: Annotated[int, typer.Option(min=2, max=1000, help="Number of classes.")] = 3,
+    classes: Annotated[int, typer.Option(metavar="N", min=2, max=1000, help="Number of classes.")] = 3,
 ) -> None:
     """Pooled and per-fold scores of predictions, as JSON."""
     from selfme_lib.evaluation import metrics
+    from selfme_lib.evaluation.intervals import bootstrap_over_subjects
 
-    print_json(metrics.score(metrics.read_predictions(predictions, classes=classes), classes=classes))
+    table = metrics.read_predictions(predictions, classes=classes)
+    scores = metrics.score(table, classes=classes)
+    for name, metric in (("uf1", metrics.uf1), ("uar", metrics.uar), ("accuracy", metrics.accuracy)):
+        scores["pooled"][f"{name}_interval"] = list(bootstrap_over_subjects(table, metric, classes=classes))
+    print_json(scores)
+    in_words = ", ".join(
+        f"{title} {in_four_digits(scores['pooled'], name)}" for title, name in (("UF1", "uf1"), ("UAR", "uar"))
+    )
+    print(f"{in_words}: {scores['n_clips']} clips of {scores['n_subjects']} subjects", file=sys.stderr)
