@@ -20,7 +20,7 @@ _KEPT = (".npy", ".json", ".safetensors")  # not the states of trainings that ar
 
 
 def adopt(run: RunFolder, profile: str) -> dict[str, int]:
-    """Take over what `run` lacks from the runs beside it that have the same profile.
+    """Take over what `run` lacks from the runs beside it that have the same profile, and say so.
 
     A run of `selfme reproduce` or of a sweep adopts nothing: it is there to compute, and `make verify` would verify nothing else.
 
@@ -39,6 +39,7 @@ def adopt(run: RunFolder, profile: str) -> dict[str, int]:
             continue
         if same and (count := sum(map(_take_over, _places(other), _places(run)))):
             found[other.name] = count
+            print(f"{run.path}: takes over {count} motions, folds and networks from the run {other.name}")
     return found
 
 

@@ -75,15 +75,11 @@ class Study:
 
     @classmethod
     def open(cls, profile: str, run_dir: Path | str, *, seed: int | None = None, **sections: Any) -> "Study":
-        """The study of a profile in a folder; PyTorch's generator is seeded. Arguments and errors as in `profiles.load`.
-
-        What runs of the same profile beside it have computed is taken over, unless `selfme reproduce` made this one.
-        """
+        """The study of a profile in a folder, which `adopt`s; PyTorch's generator is seeded. Arguments as in `profiles.load`."""
         settings = profiles.load(profile, seed=seed, **sections)
         torch.manual_seed(settings.seed)
         run = RunFolder(Path(run_dir))
-        for name, count in adopt(run, settings.name).items():
-            print(f"{run.path}: takes over {count} motions, folds and networks from the run {name}")
+        adopt(run, settings.name)
         return cls(settings, run)
 
     def changed(self, *, seed: int | None = None, **sections: Mapping[str, Any]) -> "Study":
