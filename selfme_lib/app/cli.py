@@ -12,15 +12,15 @@ import gc
 import io
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .commands import bench, datasets, motion, pages, runs
 
-SPECIAL: dict[Any, dict[str, Any]] = {runs.reproduce: {"context_settings": {"allow_extra_args": True}}}  # --only 05 06
 WRITABLE = "give a place that can be written to"
 PLAIN = {
     "…": "...",
@@ -34,6 +34,15 @@ PLAIN = {
     "ω": "omega",
     "τ": "tau",
 }
+
+
+class _Command(TyperCommand):
+    """A command whose usage leaves out hidden arguments."""
+
+    def collect_usage_pieces(self, ctx):
+        shown = (one for one in self.get_params(ctx) if not getattr(one, "hidden", False))
+        return [self.options_metavar, *(piece for one in shown for piece in one.get_usage_pieces(ctx))]
+
 
 app = typer.Typer(
     name="selfme",
@@ -152,7 +161,7 @@ for command, example in (  # in the order of the help
     (runs.score, "selfme score predictions.csv --classes 5"),
     (runs.report, "selfme report runs/quick"),
 ):
-    app.command(epilog=f"Example: {example}", **SPECIAL.get(command, {}))(command)
+    app.command(cls=_Command, epilog=f"Example: {example}")(command)
 for command, name, example in (
     (bench.bench_motion, "motion", "selfme bench motion --world home --subjects 4 --nuisances none"),
     (bench.bench_recognition, "recognition", "selfme bench recognition --people 6 --protocol loso --rows linear"),

@@ -21,7 +21,7 @@ _WITHOUT_LOSO = ("00", "01", "02", "03")  # chapters that one subject is enough 
 
 
 def reproduce(
-    context: typer.Context,
+    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     profile: Annotated[str, typer.Option(help="smoke, quick, gpu, paper, or a YAML file.")] = "quick",
     dataset: Annotated[
         str,
@@ -53,7 +53,7 @@ def reproduce(
     cluster: Annotated[str, typer.Option(help="Dask scheduler that trains the folds: its address, or local.")] = "",
 ) -> None:
     """Run the notebooks in order and write report.html. The same command resumes an interrupted run."""
-    if (more := context.args) and not only:
+    if more and not only:
         raise UsageError(f"unexpected argument {more[0]!r}{_meant(more)}")
     with extra("notebooks"):
         from selfme_lib.app.runner import reproduce as run_notebooks
@@ -82,7 +82,7 @@ def reproduce(
             raise DataError(f"--root {root}: no such folder; give the folder of the data set")
         data["root"] = seen_from(NOTEBOOKS, root)  # the notebooks' working directory
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
-    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *more])
+    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     run = RunFolder(out or Path("runs") / settings.name)
     _check(settings, notebooks, root, run)
     _warn_of(settings.evaluation.cluster)
