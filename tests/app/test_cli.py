@@ -82,7 +82,7 @@ def test_every_help_has_an_example_and_nothing_is_cut_off(capfd, monkeypatch, pa
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = call(capfd, *path, "--help")
     assert code == 0 and max(map(len, out.splitlines())) <= 80
-    assert "..." not in out.replace("[ARGS]...", "")
+    assert "..." not in out.partition("\n\n")[2], "the usage alone may say that there can be more of something"
     words = " ".join(out.split()).partition("Example: ")[2].split()
     assert words[: 1 + len(path)] == ["selfme", *path]
     COMMANDS[path].make_context("selfme", words[1 + len(path) :])  # every argument and option exists

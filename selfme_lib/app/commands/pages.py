@@ -16,7 +16,7 @@ def explore(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="A video of a face, or two pictures or more, the onset first.", metavar="[FILE]…", show_default=False
+            help="A video of a face, or two pictures or more, the onset first.", metavar="FILE", show_default=False
         ),
     ] = None,
     dataset: Annotated[
