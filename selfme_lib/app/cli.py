@@ -162,7 +162,7 @@ for command, example in (  # in the order of the help
     (runs.report, "selfme report runs/quick"),
 ):
     app.command(cls=_Command, epilog=f"Example: {example}")(command)
-for command, name, example in (
+for benchmark, name, example in (
     (bench.bench_motion, "motion", "selfme bench motion --world home --subjects 4 --nuisances none"),
     (bench.bench_recognition, "recognition", "selfme bench recognition --people 6 --protocol loso --rows linear"),
     (bench.bench_spotting, "spotting", "selfme bench spotting --root DIR --methods difference"),
@@ -172,7 +172,7 @@ for command, name, example in (
     (bench.bench_synth, "synth", "selfme bench synth --people 1 --pairs 0"),
     (bench.bench_difficulty, "difficulty", "selfme bench difficulty --people 4 --nuisances none"),
 ):
-    measure.command(name=name, epilog=f"Example: {example}")(command)
+    measure.command(name=name, epilog=f"Example: {example}")(benchmark)
 
 
 if __name__ == "__main__":

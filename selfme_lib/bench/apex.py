@@ -94,22 +94,26 @@ def bench_apex(root: Path, *, dataset: str = "casme2-long", folder: Path | None 
 
 def _cases(root: Path, video: LongVideo) -> list[_Case]:
     margin = round(max(SHIFTS_MS) / 1000 * video.fps) + 1
-    true = {
-        event.coded: event for event in load_long_truth(root, video.subject, video.name).events if event.kind == "micro"
-    }
+    events = load_long_truth(root, video.subject, video.name).events
+    true = {event.coded[0] - 1: event for event in events if event.coded is not None}
     found = []
     for one in truth_of(video):
-        event = next((event for coded, event in true.items() if coded is not None and coded[0] - 1 == one.onset), None)
+        event = true.get(one.onset)
         if event is None:
             continue
         first, last = max(0, one.onset - margin), one.offset + margin
-        frames = np.stack([pixels for _, pixels in video.read(first + 1, min(last + 1, video.length))])
-        moments = (moment - first for moment in (one.onset, one.offset, event.apex - 1))
-        found.append(
-            _Case(
-                video.subject, one.kind, float(video.fps), *moments, CLASS_OF_EMOTION.get(event.emotion), frames, first
-            )
+        case = _Case(
+            subject=video.subject,
+            kind=one.kind,
+            fps=float(video.fps),
+            onset=one.onset - first,
+            offset=one.offset - first,
+            apex=event.apex - 1 - first,
+            truth=CLASS_OF_EMOTION.get(event.emotion),
+            frames=np.stack([pixels for _, pixels in video.read(first + 1, min(last + 1, video.length))]),
+            first=first,
         )
+        found.append(case)
     return found
 
 

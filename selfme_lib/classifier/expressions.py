@@ -118,13 +118,13 @@ def load_recogniser(form: ClassifierConfig, *, path: Path = SHIPPED, device: str
     try:
         stored, metadata = read_weights(path, sealed=False)
         told = json.loads(metadata["settings"])
-        head = LinearHead(*(stored[name].double() for name in ("weights", "bias", "centre")), float(told["scale"]))
+        weights, bias, centre = (stored[name].double() for name in ("weights", "bias", "centre"))
         models = Models(
             form=replace(form, init=told["init"]),
             gamma=float(told["gamma"]),
             classes=tuple(told["classes"]),
             units=tuple(told["units"]),
-            head=head,
+            head=LinearHead(weights, bias, centre, float(told["scale"])),
             unit_weights=stored["unit_weights"],
             unit_bias=stored["unit_bias"],
             temperature=float(told["temperature"]),

@@ -19,7 +19,7 @@ from selfme_lib.motion.forms import Form, motion_by
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.locks import in_use
 from selfme_lib.runtime.settings import STRICT
-from selfme_lib.spotting.intervals import EXPRESSIONS, Interval
+from selfme_lib.spotting.intervals import EXPRESSIONS, KINDS, Interval, Kind
 from selfme_lib.spotting.kept_motion import motion_of_videos
 from selfme_lib.spotting.network import SpotterConfig
 from selfme_lib.spotting.signal import Motion
@@ -132,8 +132,8 @@ def events_of(root: Path, video: LongVideo) -> tuple[Interval, ...]:
     found = []
     for event in load_long_truth(root, video.subject, video.name).events:
         onset, apex, offset = (moment - 1 for moment in event.coded or (event.onset, event.apex, event.offset))
-        kind = event.kind if event.kind in ("micro", "macro", "blink") else "other"
-        found.append(Interval(onset=onset, apex=apex, offset=offset, kind=kind))
+        kind = event.kind if event.kind in KINDS else "other"
+        found.append(Interval(onset=onset, apex=apex, offset=offset, kind=cast(Kind, kind)))
     return tuple(found)
 
 

@@ -194,7 +194,6 @@ def pretrain(
 ) -> None:
     """Train a motion learner or a classifier from scratch. The shipped ones were made so; the same command resumes."""
     people = {} if persons is None else {"persons": persons}
-    device = {"seed": seed, "accelerator": accelerator}
     if stage != "motion":
         given: dict[str, Any] = {
             "dataset": dataset != "synthme",
@@ -206,15 +205,25 @@ def pretrain(
         if wrong := [name for name, value in given.items() if value]:
             raise UsageError(f"--{wrong[0]}: is of --stage motion; leave it out")
     if stage == "classifier":
-        training = {"steps": steps, "batch_size": batch}
-        chosen = {"network": network or "scvit", "task": task or "units", "motions": (motion or "plus").split(",")}
-        return _pretrain_classifier(out, **chosen, people=people, pairs=pairs, training=training, **device)
+        return _pretrain_classifier(
+            out,
+            network=network or "scvit",
+            task=task or "units",
+            motions=(motion or "plus").split(","),
+            people=people,
+            pairs=pairs,
+            training={"steps": steps, "batch_size": batch},
+            seed=seed,
+            accelerator=accelerator,
+        )
     if stage in ("spotter", "expressions"):
         if wrong := [name for name, value in {"task": task, "network": network}.items() if value]:
             raise UsageError(f"--{wrong[0]}: is of --stage classifier; leave it out")
         if stage == "expressions":
             return _pretrain_expressions(out, people, accelerator=accelerator)
-        return _pretrain_spotter(out, motion or "plus", people, {"steps": steps, "batch_size": batch}, **device)
+        return _pretrain_spotter(
+            out, motion or "plus", people, {"steps": steps, "batch_size": batch}, seed=seed, accelerator=accelerator
+        )
     if wrong := [name for name, value in {"task": task, "network": network, "motion": motion}.items() if value]:
         raise UsageError(f"--{wrong[0]}: is of the classifier; add --stage classifier")
     time, steps = Stopwatch(), steps or 1200
