@@ -8,7 +8,7 @@ were fitted on people whom the models had not seen.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,9 +19,11 @@ from selfme_lib.grids import resize_flow
 from selfme_lib.runtime.device import one_thread
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.kept import read_weights, write_weights
+from selfme_lib.runtime.settings import from_plain
 
 from . import frozen
 from .checkpoint import CHECKPOINTS
+from .checkpoint import SHIPPED as TRUNKS
 from .linear import LinearHead
 from .network import ClassifierConfig, SCViT
 
@@ -102,17 +104,15 @@ def save_models(models: Models, path: Path | str, **origin: str) -> None:
     write_weights(path, stored, {"settings": json.dumps(settings), **origin})
 
 
-def load_recogniser(form: ClassifierConfig, *, path: Path = SHIPPED, device: str = "cpu") -> Recogniser:
+def load_recogniser(form: ClassifierConfig | None = None, *, path: Path = SHIPPED, device: str = "cpu") -> Recogniser:
     """The recogniser of a file, by default the one that comes with the package.
 
     Args:
-        form: of the trunk, as `study.classifier_pretraining.SCVIT`.
+        form: of the trunk; by default what the trunk's own checkpoint says.
 
     Raises:
         DataError: the file is missing, or holds something else.
     """
-    from dataclasses import replace
-
     if not path.is_file():
         raise DataError(f"{path}: no such file of a recogniser")
     try:
@@ -120,7 +120,7 @@ def load_recogniser(form: ClassifierConfig, *, path: Path = SHIPPED, device: str
         told = json.loads(metadata["settings"])
         weights, bias, centre = (stored[name].double() for name in ("weights", "bias", "centre"))
         models = Models(
-            form=replace(form, init=told["init"]),
+            form=replace(form or _form_of(told["init"]), init=told["init"]),
             gamma=float(told["gamma"]),
             classes=tuple(told["classes"]),
             units=tuple(told["units"]),
@@ -133,6 +133,12 @@ def load_recogniser(form: ClassifierConfig, *, path: Path = SHIPPED, device: str
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: not a recogniser ({str(error).splitlines()[0]})") from error
     return Recogniser(models, device=device)
+
+
+def _form_of(init: str) -> ClassifierConfig:
+    """The settings that the weights of a shipped trunk need."""
+    _, metadata = read_weights(TRUNKS[init], sealed=False)
+    return from_plain(ClassifierConfig, json.loads(metadata["config"]))
 
 
 def named(values: Sequence[float], names: Sequence[str]) -> dict[str, float]:

@@ -76,8 +76,13 @@ def motion_of_videos(
 
 def video_fingerprint(video: LongVideo) -> str:
     """Of the names and contents of its files, and of its frame rate."""
-    digest = hashlib.sha256(f"{video.fps} ".encode())
-    for path in video.frames or (video.place,):
+    return content_fingerprint(video.frames or (video.place,), f"{video.fps} ")
+
+
+def content_fingerprint(paths: Iterable[Path], head: str) -> str:
+    """Of the names and contents of files, in this order, and of `head`."""
+    digest = hashlib.sha256(head.encode())
+    for path in paths:
         digest.update(f"{path.name} ".encode(errors="surrogateescape"))
         with path.open("rb") as file:
             while block := file.read(2**20):
