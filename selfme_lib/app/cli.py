@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .commands import bench, datasets, motion, pages, runs
+from .commands import analyse, bench, datasets, motion, pages, runs
 
 WRITABLE = "give a place that can be written to"
 PLAIN = {
@@ -151,6 +151,7 @@ for command, example in (  # in the order of the help
     (datasets.align, "selfme align recordings faces --size 224"),
     (runs.reproduce, "selfme reproduce --profile smoke --only 00 03 --out runs/try"),
     (runs.sweep, "selfme sweep notebooks/05_loso_evaluation.ipynb notebooks/grids/table_1.yaml --out runs/table_1"),
+    (analyse.analyse, "selfme analyse me.mp4 --out analysis"),
     (motion.motion, "selfme motion onset.png apex.png --out flow.npy --gamma 2 --png flow.png"),
     (motion.features, "selfme features pictures --dataset casme2 --root DIR --method tvl1"),
     (motion.pretrain, "selfme pretrain runs/plus --form plus --world home --persons 632"),
