@@ -1,5 +1,6 @@
 """Widgets to play with, one concept a module: `amplification` (γ), `control_grid` (Eq 9), `keypoints` (Eq 1-5), `contrast`
-(Eq 12-14), `forms` (the three forms of motion), `timeline` (onset, apex, offset), `loso` (predictions and what spoke for them).
+(Eq 12-14), `forms` (the three forms of motion), `timeline` (onset, apex, offset), `loso` (predictions and what spoke for them),
+`own_video` (a file of one's own).
 
 May import every room but `app`; the only one that needs anywidget. Begin with `panels`, which all of them share: `controls`,
 pictures and a note, in JupyterLab and in Voilà; `front/` is its browser's side. `canvas` draws on the pictures. Clips that play:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .keypoints import KeypointViewer as view_keypoints
     from .loso import LosoExplorer
     from .loso import LosoExplorer as explore_loso
+    from .own_video import OwnVideo
+    from .own_video import OwnVideo as explore_own_video
     from .timeline import TimelineExplorer
     from .timeline import TimelineExplorer as explore_timeline
 
@@ -33,6 +36,7 @@ _CALLED = {
     "explore_control_grid": "ControlGridExplorer",
     "explore_forms": "FormsExplorer",
     "explore_loso": "LosoExplorer",
+    "explore_own_video": "OwnVideo",
     "explore_timeline": "TimelineExplorer",
     "view_keypoints": "KeypointViewer",
 }
@@ -44,6 +48,7 @@ _HOME = {
     "FormsExplorer": "forms",
     "KeypointViewer": "keypoints",
     "LosoExplorer": "loso",
+    "OwnVideo": "own_video",
     "TimelineExplorer": "timeline",
     "WholeClips": "clips",
 }
@@ -65,6 +70,7 @@ __all__ = [
     "FormsExplorer",
     "KeypointViewer",
     "LosoExplorer",
+    "OwnVideo",
     "TimelineExplorer",
     "WholeClips",
     "explore_amplification",
@@ -72,6 +78,7 @@ __all__ = [
     "explore_control_grid",
     "explore_forms",
     "explore_loso",
+    "explore_own_video",
     "explore_timeline",
     "view_keypoints",
 ]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from selfme_lib.data.face_stream import FaceFrame
 from test_kills import contents, killed_at_every_seam
 
 import known_analysis as known
@@ -15,7 +16,6 @@ from data.videos import write_video
 from selfme_lib.app import analysis_folder, cli
 from selfme_lib.app.analysis_folder import analyse_into
 from selfme_lib.app.face_film import FaceFilm
-from selfme_lib.data.face_stream import FaceFrame
 from selfme_lib.data.recording import Frame, Recording
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.spotting import signal

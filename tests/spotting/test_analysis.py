@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from selfme_lib.data.face_stream import FaceFrame
 
 import known_analysis as known
-from selfme_lib.data.face_stream import FaceFrame
 from selfme_lib.data.recording import Frame, Recording
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.spotting import analysis

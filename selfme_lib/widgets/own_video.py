@@ -1,0 +1,147 @@
+"""A video of one's own: give a file, and see when the face moves, how, and, last, which expression that may be.
+
+The file stays on the machine on which the notebook runs; an uploaded copy is deleted once it is analysed.
+"""
+
+import tempfile
+from pathlib import Path
+
+import cv2
+import ipywidgets
+import numpy as np
+import torch
+
+from selfme_lib.data.faults import printable
+from selfme_lib.data.recording import open_recording
+from selfme_lib.plots.analysis import (
+    KIND_COLOURS,
+    KIND_WORDS,
+    counts_of,
+    heights,
+    motion_picture,
+    region_motion,
+    strongest_units,
+)
+from selfme_lib.plots.montage import GAP, Picture, below, beside, rgb, write
+from selfme_lib.plots.style import BLUE, FAINT, GREEN, ORANGE, PURPLE, SOFT
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.paths import safe_names
+from selfme_lib.spotting.analysis import AMPLIFICATION, Analysis, Event, Tools, analyse_recording, shipped_tools
+
+from .canvas import draw_lines
+from .explorer import LABEL, Explorer, menu
+
+SIDE, WIDTH, HEIGHT = 176, 736, 150  # px: of a face, of the timeline
+BAND, FOOT = 16, 20  # px: of the intervals above the curves, and of the words below
+CURVES = (BLUE, GREEN, ORANGE, PURPLE, SOFT)
+ASK = "Give a video of one face, by upload or by its path. Show and keep it only with that person's consent."
+NONE = [("nothing yet", -1)]
+
+
+class OwnVideo(Explorer):
+    """A recording, its timeline, and one of its expressions.
+
+    Args:
+        path: of a video, or of a folder of frames, to begin with.
+        fps: frames a second: of a folder, which has no times, or instead of a file's own.
+        tools: what it is analysed with; by default SelfME+ with the spotter and recogniser that come with the package.
+
+    Attributes:
+        upload: a file; path: where one lies. Each change begins an analysis.
+        event: which expression is shown.
+        analysis: of the last recording; None if it could not be read, and then `note` says why.
+    """
+
+    def __init__(self, path: Path | str = "", *, fps: float | None = None, tools: Tools | None = None):
+        self._fps, self._tools, self._trouble = fps, tools, ASK
+        self.analysis: Analysis | None = None
+        self.upload = ipywidgets.FileUpload(accept="video/*,.mkv,.avi", multiple=False, description="upload")
+        self.path = ipywidgets.Text(
+            str(path), description="or path", placeholder="me.mp4", continuous_update=False, style=LABEL
+        )
+        self.event = menu("expression", NONE)
+        self.upload.observe(self._take_upload, names="value")
+        self.path.observe(self._take_path, names="value")
+        self._take_path()
+        super().__init__([self.upload, self.path], [self.event])
+
+    def render(self) -> tuple[Picture, str]:
+        analysis = self.analysis
+        if analysis is None:
+            return np.full((FOOT, WIDTH, 3), 255, np.uint8), self._trouble
+        found = f"{analysis.seconds:.1f} s: {counts_of(analysis.events)}"
+        if not analysis.expressions:
+            return _timeline(analysis, None), found
+        event = analysis.expressions[self.event.value]
+        return below([_faces(event), _timeline(analysis, event)]), f"{found}\n{_words(event)}"
+
+    def _take_path(self, _change: object = None) -> None:
+        if self.path.value:
+            self._analyse(Path(self.path.value).expanduser())
+
+    def _take_upload(self, _change: object) -> None:
+        if not self.upload.value:
+            return
+        file = self.upload.value[0]
+        with tempfile.TemporaryDirectory() as folder:
+            name = Path(file["name"]).name
+            place = Path(folder, f"{safe_names([Path(name).stem])[Path(name).stem]}{Path(name).suffix[:5]}")
+            place.write_bytes(file["content"])
+            self._analyse(place)
+
+    def _analyse(self, path: Path) -> None:
+        """Take what is at this place; what is wrong with it becomes the note."""
+        self.analysis = None
+        try:
+            recording = open_recording(path, fps=self._fps)
+            self.analysis = analyse_recording(recording, self._tools or shipped_tools(), progress=False)
+        except (DataError, UsageError) as error:
+            self._trouble = printable(str(error))
+        shown = [] if self.analysis is None else self.analysis.expressions
+        with self.hold_picture():
+            self.event.options = [
+                (f"{number} · {event.interval.kind}, {event.onset_s:.2f} s", number - 1)
+                for number, event in enumerate(shown, 1)
+            ] or NONE
+
+
+def _faces(event: Event) -> Picture:
+    motion, scale = motion_picture(event)
+    titles = [f"onset {event.onset_s:.2f} s", f"apex {event.apex_s:.2f} s", f"motion, full colour {scale:.2g} px"]
+    pictures = [event.onset_face, event.apex_face, motion, event.amplified_face]
+    scaled = [cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for one in pictures if one is not None]
+    return beside(scaled, [*titles, f"moved {AMPLIFICATION:g} times as far"])
+
+
+def _timeline(analysis: Analysis, shown: Event | None) -> Picture:
+    """Intervals, motion of regions, and the shown expression's span."""
+    canvas = np.full((BAND + HEIGHT + FOOT, WIDTH, 3), 255, np.uint8)
+    length = max(analysis.seconds, 1e-6)
+
+    def column(seconds: float) -> int:
+        return GAP + round((WIDTH - 2 * GAP) * min(seconds / length, 1))
+
+    if shown is not None:
+        canvas[BAND : BAND + HEIGHT, column(shown.onset_s) : column(shown.offset_s) + 1] = rgb(FAINT)
+    for event in analysis.events:
+        colour = rgb(KIND_COLOURS[event.interval.kind])
+        canvas[2 : BAND - 2, column(event.onset_s) : column(event.offset_s) + 1] = colour
+    motion, left = analysis.motion, GAP
+    at = torch.tensor([column(frame / motion.fps) for frame in motion.frames.tolist()])
+    for (name, values), colour in zip(region_motion(motion).items(), CURVES):
+        y = BAND + HEIGHT * (1 - torch.from_numpy(heights(values)))
+        canvas = draw_lines(canvas, [torch.stack([at, y], 1)], 1, colour)
+        canvas = write(canvas, [(left, BAND + HEIGHT + 3, name)], size=11, colour=colour)
+        left += 20 + 7 * len(name)
+    return canvas
+
+
+def _words(event: Event) -> str:
+    """Times, units, and last the class."""
+    one = event.interval
+    milliseconds = 1000 * (event.offset_s - event.onset_s)
+    units = "; ".join(f"{name} {value:+.2f} px" for name, value in strongest_units(event, 3))
+    likeliest = max(event.probabilities.values(), default=0.0)
+    answer = "cannot tell" if event.label is None else f"moves like {event.label}"
+    span = f"{KIND_WORDS[one.kind]}, {event.onset_s:.2f} to {event.offset_s:.2f} s, {milliseconds:.0f} ms, score {one.score:.2f}"
+    return f"{span}\n{units}\n{answer} ({likeliest:.2f})"
