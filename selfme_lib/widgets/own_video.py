@@ -127,7 +127,7 @@ def _timeline(analysis: Analysis, shown: Event | None) -> Picture:
         colour = rgb(KIND_COLOURS[event.interval.kind])
         canvas[2 : BAND - 2, column(event.onset_s) : column(event.offset_s) + 1] = colour
     motion, left = analysis.motion, GAP
-    at = torch.tensor([column(frame / motion.fps) for frame in motion.frames.tolist()])
+    at = torch.tensor([column(frame / motion.fps) for frame in motion.frames.tolist()], dtype=torch.double)
     for (name, values), colour in zip(region_motion(motion).items(), CURVES):
         y = BAND + HEIGHT * (1 - torch.from_numpy(heights(values)))
         canvas = draw_lines(canvas, [torch.stack([at, y], 1)], 1, colour)

@@ -1,5 +1,8 @@
+from datetime import datetime, timezone
+
 import numpy as np
 import pytest
+from traitlets import Bunch
 
 import known_analysis as known
 from data.videos import write_video
@@ -14,9 +17,8 @@ def frames(tmp_path_factory):
 
 def upload(explorer, path):
     content = memoryview(path.read_bytes())
-    explorer.upload.value = (
-        {"name": path.name, "type": "", "size": len(content), "content": content, "last_modified": 0},
-    )
+    now = datetime.now(timezone.utc)
+    explorer.upload.value = (Bunch(name=path.name, type="", size=len(content), content=content, last_modified=now),)
 
 
 def test_it_asks_for_a_file_and_then_shows_its_expressions(frames):
@@ -44,7 +46,7 @@ def test_what_is_wrong_with_a_file_becomes_the_note(frames, tmp_path, monkeypatc
     explorer = explore_own_video(frames, fps=10.0, tools=known.tools())
     (tmp_path / "<b>text</b>.mp4").write_text("no film")
     upload(explorer, tmp_path / "<b>text</b>.mp4")
-    assert explorer.analysis is None and "no video" in explorer.note.value and "<b>" not in explorer.note.value
+    assert explorer.analysis is None and "not an MP4" in explorer.note.value and "<b>" not in explorer.note.value
     assert explorer.event.options == (("nothing yet", -1),)
     explorer.path.value = str(tmp_path / "gone.mp4")
     assert "gone.mp4" in explorer.note.value
