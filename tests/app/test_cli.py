@@ -49,6 +49,7 @@ def test_the_help_lists_every_command_and_imports_nothing_slow():
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     for command in (
+        "analyse",
         "synth",
         "doctor",
         "reproduce",
