@@ -124,8 +124,8 @@ def _timeline(analysis: Analysis, shown: Event | None) -> Picture:
     if shown is not None:
         canvas[BAND : BAND + HEIGHT, column(shown.onset_s) : column(shown.offset_s) + 1] = rgb(FAINT)
     for event in analysis.events:
-        colour = rgb(KIND_COLOURS[event.interval.kind])
-        canvas[2 : BAND - 2, column(event.onset_s) : column(event.offset_s) + 1] = colour
+        shade = rgb(KIND_COLOURS[event.interval.kind])
+        canvas[2 : BAND - 2, column(event.onset_s) : column(event.offset_s) + 1] = shade
     motion, left = analysis.motion, GAP
     at = torch.tensor([column(frame / motion.fps) for frame in motion.frames.tolist()], dtype=torch.double)
     for (name, values), colour in zip(region_motion(motion).items(), CURVES):
