@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from selfme_lib.data.face_stream import FaceFrame
 
 import known_analysis as known
 from selfme_lib.data.recording import Frame, Recording
