@@ -28,7 +28,10 @@ def analyse(
         typer.Option(help="Frames a second, if the recording does not say it, or wrongly.", show_default=False),
     ] = None,
 ) -> None:
-    """When a face moves in a recording, how, and which expression that may be. The same command resumes."""
+    """Find when and how a face moves in a recording.
+
+    Last comes which expression that may be, or "cannot tell". The same command resumes.
+    """
     if (video is None) == (camera is None):
         raise UsageError("give a video, a folder of frames, or --camera 0; one of them")
     if camera is None and seconds is not None:
