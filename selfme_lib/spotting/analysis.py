@@ -318,7 +318,7 @@ def _described(event: Event, seen: Sequence[FaceFrame], recogniser: Recogniser, 
     models = recogniser.models
     faces = torch.stack([to_frame(face.pixels, SIDE) for face in seen])  # (n, 3, s, s)
     onset = faces[:1]
-    place = [face.index for face in seen].index(event.interval.apex)
+    place = [face.index for face in seen].index(_apex(event.interval))
     answer = recogniser.recognise(motion(onset.expand_as(faces), faces, models.gamma).cpu())
     units = [named(row.tolist(), models.units) for row in answer.units]
     probabilities = named(answer.probabilities[place].tolist(), models.classes)
