@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .commands import analyse, bench, datasets, motion, pages, runs
+from .commands import amplify, analyse, bench, bench_video, datasets, motion, pages, runs
 
 WRITABLE = "give a place that can be written to"
 PLAIN = {
@@ -155,6 +155,7 @@ for command, example in (  # in the order of the help
     (motion.motion, "selfme motion onset.png apex.png --out flow.npy --gamma 2 --png flow.png"),
     (motion.features, "selfme features pictures --dataset casme2 --root DIR --method tvl1"),
     (motion.pretrain, "selfme pretrain runs/plus --form plus --world home --persons 632"),
+    (amplify.amplify, "selfme amplify me.mp4 --gamma 8 --out large.mp4 --side-by-side"),
     (pages.explore, "selfme explore --dataset casme2 --root DIR"),
     (pages.student, "selfme student notebooks/02_motion_learning.ipynb course"),
     (pages.site, "selfme site site --run runs/quick"),
@@ -166,8 +167,9 @@ for command, example in (  # in the order of the help
 for benchmark, name, example in (
     (bench.bench_motion, "motion", "selfme bench motion --world home --subjects 4 --nuisances none"),
     (bench.bench_recognition, "recognition", "selfme bench recognition --people 6 --protocol loso --rows linear"),
-    (bench.bench_spotting, "spotting", "selfme bench spotting --root DIR --methods difference"),
-    (bench.bench_apex, "apex", "selfme bench apex --root DIR"),
+    (bench_video.bench_spotting, "spotting", "selfme bench spotting --root DIR --methods difference"),
+    (bench_video.bench_apex, "apex", "selfme bench apex --root DIR"),
+    (bench_video.bench_amplification, "amplification", "selfme bench amplification --people 2"),
     (bench.bench_tune, "tune", "selfme bench tune --out runs/tuning --methods tvl1"),
     (bench.bench_train, "train", "selfme bench train --profile smoke --workers 1"),
     (bench.bench_synth, "synth", "selfme bench synth --people 1 --pairs 0"),

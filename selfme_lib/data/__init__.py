@@ -6,8 +6,8 @@
 
 Begin with `clips` (what a reader returns), then `readers` (one per data set: `casme2`, `smic`, …, on top of `tree`, `coding`
 and `labelled`), `images`, `doctor`. `long_videos` has the videos in which expressions are to be found (`casme2_long`,
-`samm_long`). `alignment`, `faces` and `frame_cache` crop recordings; `video` and `voxceleb` read faces for pre-training. This
-room imports only `runtime`.
+`samm_long`). `alignment`, `faces` and `frame_cache` crop recordings; `recording` streams them, and `face_stream` holds the
+face still (`stabilisation`); `video` and `voxceleb` read faces for pre-training. This room imports only `runtime`.
 """
 
 from .clips import (

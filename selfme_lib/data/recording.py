@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -43,7 +42,8 @@ _SOUND_MP4 = rb"hdlr.{8}soun"
 _HEADER = 2**16
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True)
+class Frame:
     """A frame of a recording."""
 
     index: int  # from 0
@@ -172,10 +172,10 @@ def _decode(path: Path, count: int, step: float, *, retrieve: bool = False) -> I
         while index < count and video.grab():
             shown_at = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
             if retrieve:
-                intact, pixels = video.retrieve()
+                intact, picture = video.retrieve()
                 if not intact:
                     break
-                pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+                pixels = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
             origin = shown_at if origin is None else origin
             last = shown_at - origin if shown_at - origin > last else last + step
             yield index, last, pixels

@@ -117,7 +117,9 @@ def _sound(file: Any, path: Path) -> Iterator[tuple[float, Any]]:
             return
         track = recorded.streams.audio[0]
         begin = recorded.streams.video[0].start_time or 0
-        origin = float(begin * recorded.streams.video[0].time_base)
+        base = recorded.streams.video[0].time_base
+        assert base is not None and track.time_base is not None, "FFmpeg gives every track one"
+        origin = float(begin * base)
         if track.codec_context.name in _COPIED:
             copied = file.add_stream_from_template(track)
             shift = round(origin / track.time_base)

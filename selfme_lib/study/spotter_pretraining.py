@@ -132,8 +132,8 @@ def events_of(root: Path, video: LongVideo) -> tuple[Interval, ...]:
     found = []
     for event in load_long_truth(root, video.subject, video.name).events:
         onset, apex, offset = (moment - 1 for moment in event.coded or (event.onset, event.apex, event.offset))
-        kind = event.kind if event.kind in KINDS else "other"
-        found.append(Interval(onset=onset, apex=apex, offset=offset, kind=cast(Kind, kind)))
+        kind: Kind = event.kind if event.kind in KINDS else "other"
+        found.append(Interval(onset=onset, apex=apex, offset=offset, kind=kind))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.errors import UsageError
 
 from .output import print_json, print_table
 
@@ -221,14 +221,14 @@ def bench_difficulty(
     if as_json:
         print_json(measured)
         return
-    rows = [[name, f"{row['uf1']:.3f}", _between(row["uf1_interval"])] for name, row in measured["linear"].items()]
+    rows = [[name, f"{row['uf1']:.3f}", between(row["uf1_interval"])] for name, row in measured["linear"].items()]
     print_table(["motion", "UF1, linear", "95 %"], rows)
     if chosen:
         rows = [
             [
                 name,
                 *(
-                    f"{by[one]['epe_degradation']:+.3f}{_between(by[one]['epe_degradation_interval'])}"
+                    f"{by[one]['epe_degradation']:+.3f}{between(by[one]['epe_degradation_interval'])}"
                     for one in METHODS
                 ),
             ]
@@ -239,7 +239,7 @@ def bench_difficulty(
     print(f"the head moves by (quantiles over clips, px of a 256-px frame): {drift}")
 
 
-def _between(ends: "list[float]", digits: int = 3) -> str:
+def between(ends: "list[float]", digits: int = 3) -> str:
     return f" [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]"
 
 
@@ -288,7 +288,7 @@ def bench_recognition(
         [
             row["name"],
             row["protocol"],
-            f"{row['uf1']:.3f}{_between(row['uf1_interval'])}",
+            f"{row['uf1']:.3f}{between(row['uf1_interval'])}",
             f"{row['uar']:.3f}",
             f"{row['seconds']:.1f}",
         ]
@@ -299,7 +299,7 @@ def bench_recognition(
         [
             one["against"],
             one["protocol"],
-            f"{one['difference']:+.3f}{_between(one['difference_interval'])}",
+            f"{one['difference']:+.3f}{between(one['difference_interval'])}",
             f"{one['p_holm']:.3f}",
         ]
         for one in measured["verdicts"]
@@ -312,72 +312,3 @@ def bench_recognition(
             f"{told['largest']:+.3f}; rank correlation {told['order']:.2f}; {told['covered']:.0%} of the intervals hold"
         )
     print(f"{measured['people']} people, {measured['clips']} clips")
-
-
-def bench_spotting(
-    root: Annotated[
-        Path,
-        typer.Option(
-            help="Folder of long videos with labels; of aligned faces (selfme align; selfme synth --layout casme2-long).",
-            show_default=False,
-        ),
-    ],
-    dataset: Annotated[
-        Literal["casme2-long", "samm-long"], typer.Option(help="How the folder is laid out.")
-    ] = "casme2-long",
-    methods: Annotated[str, typer.Option(help="all, or some of the names in the table, by commas.")] = "all",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
-) -> None:
-    """Find micro- and macro-expressions in long videos. All settings come from other subjects."""
-    from selfme_lib.bench.spotting import KINDS, SPOTTING_METHODS
-    from selfme_lib.bench.spotting import bench_spotting as measure
-
-    if not root.is_dir():
-        raise DataError(f"--root {root}: no such folder; give the folder of the long videos")
-    chosen = SPOTTING_METHODS if methods == "all" else [name.strip() for name in methods.split(",")]
-    measured = measure(root, dataset=dataset, methods=chosen)
-    if as_json:
-        print_json(measured)
-        return
-    table = []
-    for name, one in measured["methods"].items():
-        f1 = [f"{one[kind]['f1']:.3f}{_between(one[kind]['f1_interval'])}" for kind in KINDS]
-        apex = "–" if one["apex_error_ms"] is None else f"{one['apex_error_ms']:.0f}"
-        table.append([name, *f1, f"{one['fp_per_minute']:.2f}", apex, f"{one['times_real_time']:.1f}"])
-    print_table(["method", *(f"F1 {kind}, 95 %" for kind in KINDS), "false a minute", "apex, ms", "x real time"], table)
-    labelled = ", ".join(f"{count} {kind}" for kind, count in measured["expressions"].items())
-    print(
-        f"{measured['videos']} videos of {measured['subjects']} subjects, {measured['minutes']:.1f} minutes; {labelled}"
-    )
-
-
-def bench_apex(
-    root: Annotated[Path, typer.Option(help="Folder of rendered long videos.", show_default=False)],
-    dataset: Annotated[
-        Literal["casme2-long", "samm-long"], typer.Option(help="How the folder is laid out.")
-    ] = "casme2-long",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of tables.")] = False,
-) -> None:
-    """How far off each rule for the apex is. And what a wrong onset or apex costs the recogniser."""
-    from selfme_lib.bench.apex import bench_apex as measure
-
-    if not root.is_dir():
-        raise DataError(f"--root {root}: no such folder; give the folder of the long videos")
-    measured = measure(root, dataset=dataset)
-    if as_json:
-        print_json(measured)
-        return
-    rows = [
-        [rule, kind, f"{one['frames']:.2f}", f"{one['ms']:.0f}{_between(one['ms_interval'], 0)}", one["of_middle"]]
-        for rule, kinds in measured["rules"].items()
-        for kind, one in kinds.items()
-    ]
-    print_table(["apex by", "of", "frames off", "ms off, 95 %", "of the middle's"], rows)
-    costs = measured["recognition"]
-    shifts = list(costs["apex_shift_ms"])
-    print_table(
-        ["ms late", "UF1, apex late", "UF1, onset late"],
-        [[s, *(costs[f"{m}_shift_ms"][s] for m in ("apex", "onset"))] for s in shifts],
-    )
-    counts = ", ".join(f"{count} {kind}" for kind, count in measured["expressions"].items())
-    print(f"{counts}; the recogniser on {costs['expressions']} micro-expressions")
