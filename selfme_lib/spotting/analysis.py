@@ -254,7 +254,7 @@ def analyse(
         if face.reference_changed or face.lost:
             changes.append(place)
         for one in wanted.pop(place, ()):
-            looks[one][place] = face._replace(picture=face.pixels)  # whole frames may be large
+            looks[one][place] = replace(face, picture=face.pixels)  # whole frames may be large
             if place == one.offset:  # no more faces than those of one expression are in memory
                 seen = looks.pop(one)
                 if not _disturbed(one, changes):

@@ -50,6 +50,7 @@ def test_the_help_lists_every_command_and_imports_nothing_slow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     for command in (
         "analyse",
+        "amplify",
         "synth",
         "doctor",
         "reproduce",
