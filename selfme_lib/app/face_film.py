@@ -17,7 +17,7 @@ from selfme_lib.data.face_stream import FaceFrame
 RATE = 25.0  # frames a second, at most
 LONG = 600.0  # seconds: longer films have fewer frames a second
 BRIEF = 60.0  # seconds: shorter films keep their noise
-NOISE, REACH = 2.0, 1.5  # grey levels of a neighbourhood that has not changed, and its size in pixels
+NOISE, REACH = 2.5, 1.5  # grey levels of a neighbourhood that has not changed, and its size in pixels
 
 Pixels = UInt8[np.ndarray, "s s 3"]
 
