@@ -86,7 +86,7 @@ def bench_amplification(
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the frames.")] = 128,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """How far amplified motion is from gamma times the true one."""
+    """How far amplified motion is from the true one."""
     from selfme_lib.bench.amplification import bench_amplification as measure
 
     try:

@@ -35,13 +35,14 @@ def motion(
         )
     if form == "printed" and checkpoint is not None:
         raise UsageError(f"--checkpoint {checkpoint}: has a form of its own; leave out --form")
-    if out.suffix.lower() != ".npy":
-        raise UsageError(f"--out {out}: expected a name that ends in .npy")
     if png is not None and png.suffix.lower() != ".png":
         raise UsageError(f"--png {png}: expected a name that ends in .png")
     from selfme_lib.runtime.files import atomic_path, refuse_overwriting
 
     refuse_overwriting([out, png], [onset, apex, checkpoint])
+    no_place = out.is_symlink() or (out.exists() and not out.is_file())  # a folder, a device: writing says so
+    if out.suffix.lower() != ".npy" and not no_place:
+        raise UsageError(f"--out {out}: expected a name that ends in .npy")
     gc.disable()  # PyTorch's modules are no garbage, and looking takes a seventh of the time to import them
     import numpy as np
 
