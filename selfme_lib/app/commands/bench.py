@@ -60,7 +60,7 @@ def bench_motion(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
-    """End-point error, robustness and speed of every motion method."""
+    """Error, robustness and speed of every motion method."""
     from selfme_lib.bench import NUISANCES, world_config, world_source
     from selfme_lib.bench import bench_motion as measure
     from selfme_lib.bench.output import condition_tables, mean_table, write_report
