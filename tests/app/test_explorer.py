@@ -155,10 +155,15 @@ def test_a_kernel_that_no_browser_looks_at_ends(server):
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_the_browser_is_sent_to_the_page_by_a_file_that_no_one_else_can_read(monkeypatch, capfd):
     voila = pytest.importorskip("voila.app").Voila
+    from tornado.ioloop import IOLoop
+
     opened = []
 
     def listen(server):
         server.launch_browser()
+        loop = IOLoop.current()
+        loop.add_callback(loop.stop)
+        loop.start()  # what is to be said once the server answers
 
     def look(address):
         door = Path(address.removeprefix("file://"))
@@ -171,6 +176,6 @@ def test_the_browser_is_sent_to_the_page_by_a_file_that_no_one_else_can_read(mon
     finally:
         voila.clear_instance()
     ((text, mode),) = opened
-    address = capfd.readouterr().err.split()[0]
+    address = next(word for word in capfd.readouterr().err.split() if word.startswith("http"))
     assert re.fullmatch(r"http://localhost:8866/\?token=[\w-]{32,}", address) and f"url={address}" in text
     assert mode == 0o700
