@@ -5,6 +5,7 @@
     onset, apex = selfme.load("a smile")
     flow = selfme.motion_between(onset, apex)
     picture = selfme.amplify(onset, apex, gamma=8)
+    analysis = selfme.analyse("me.mp4")
 
 Frames are RGB, float32 in [0, 1], `3 h w`; motion is a backward flow in pixels, `2 h w` (see `grids`). Each function is a few
 lines over the rooms that do the work, which are the place to go on: `data`, `motion.forms`, `grids`.
@@ -25,7 +26,10 @@ from selfme_lib.grids import warp
 from selfme_lib.motion.forms import FORMS, Amplified, Form, motion_by
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.settings import did_you_mean
+from selfme_lib.spotting.analysis import analyse_file as analyse
 from selfme_lib.synthme.studio import EXAMPLES, micro_expressions
+
+__all__ = ["amplify", "analyse", "load", "motion_between"]
 
 Frame = Float[Tensor, "3 h w"]
 Other = Float[Tensor, "3 _ _"]  # of the same size, which is checked with a message

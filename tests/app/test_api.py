@@ -120,3 +120,12 @@ def test_amplified_by_1_the_onset_comes_near_the_apex_and_by_2_it_goes_on(pictur
 
 def test_names_stand_for_the_functions_of_the_api():
     assert all(getattr(selfme, name) is getattr(api, name) for name in selfme.__all__)
+
+
+def test_analyse_takes_a_file_and_says_what_is_wrong_with_it(tmp_path):
+    from selfme_lib.spotting.analysis import analyse_file
+
+    assert selfme.analyse is analyse_file
+    (tmp_path / "me.mp4").write_text("no video")
+    with pytest.raises(DataError, match=r"me\.mp4"):
+        selfme.analyse(tmp_path / "me.mp4")
