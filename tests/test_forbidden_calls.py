@@ -18,7 +18,10 @@ NEEDED = {
     "torch.load": ("weights_only", True),
     "fabric.load": ("weights_only", True),
 }
-ALLOWED = {"tests/test_devices.py": "exec"}  # of the cells of the project's own notebooks
+ALLOWED = {
+    "tests/test_devices.py": "exec",
+    "tests/app/test_api.py": "exec",
+}  # the project's own notebooks and front page
 FOLDERS = ("selfme_lib", "tests", "tools")
 
 

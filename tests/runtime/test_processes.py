@@ -214,8 +214,8 @@ def test_the_workers_decide_on_which_device_folds_run(tmp_path, monkeypatch):
         used.append(device)
         return torch.full((len(test_motion), classes), 1 / classes)
 
-    monkeypatch.setattr("selfme_lib.study.study.resolve_for_device", resolve)
-    monkeypatch.setattr("selfme_lib.study.study.fit_predict", fit_predict)
+    monkeypatch.setattr("selfme_lib.study.protocols.resolve_for_device", resolve)
+    monkeypatch.setattr("selfme_lib.study.protocols.fit_predict", fit_predict)
     monkeypatch.setattr("selfme_lib.study.study.worker_pool", lambda *_: contextlib.nullcontext(Cluster("meta")))
     monkeypatch.setattr("selfme_lib.evaluation.loso.device_name", "the GPU of {}".format)
     monkeypatch.setattr(Study, "inputs", lambda *_: MOTION)

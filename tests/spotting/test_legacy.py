@@ -1,7 +1,7 @@
 """Each fault of a public counter, on an example made by hand, beside what `metrics` says of the same example."""
 
 import pytest
-from test_metrics import span, video
+from test_spotting_metrics import span, video
 
 from selfme_lib.spotting.intervals import iou
 from selfme_lib.spotting.legacy import (

@@ -2,7 +2,7 @@
 
 import pytest
 from sklearn.metrics import f1_score
-from test_metrics import span, video
+from test_spotting_metrics import span, video
 
 from selfme_lib.spotting.metrics import Counts
 from selfme_lib.spotting.spot_then_recognise import score_chain

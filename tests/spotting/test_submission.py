@@ -1,7 +1,7 @@
 """The challenge's table: what is written is read again, and every nonsense is told by its row."""
 
 import pytest
-from test_intervals import labelled, span
+from test_spotting_intervals import labelled, span
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.spotting.submission import read_submission, write_submission

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_metrics import span, video
+from test_spotting_metrics import span, video
 
 from selfme_lib.spotting.curves import Curves
 from selfme_lib.spotting.intervals import EXPRESSIONS, Interval, kind_of

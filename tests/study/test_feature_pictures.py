@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -50,7 +51,7 @@ def test_the_command_writes_a_data_set(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     options = ["--dataset", "casme2", "--root", str(root), "--method", "farneback", "--profile", "smoke"]
     assert cli.run(["features", "out", *options]) == 0
-    assert capfd.readouterr().err.endswith("labels.csv\n")
+    assert re.search(r"labels\.csv: 6 clips, in [0-9.]+ s\n$", capfd.readouterr().err)
     assert len(load_clips("features", tmp_path / "out")) == 6
     assert cli.run(["features", "out", *options]) == 1
     assert "out: the folder is not empty" in capfd.readouterr().err
