@@ -81,5 +81,11 @@ function button(text, pressed, title = "") {
 
 /** The outermost element: Jupyter's own shortcuts do not act in it. */
 function frame(label) {
-  return element("section", { className: "selfme", "aria-label": label, "data-lm-suppress-shortcuts": "true" });
+  const node = element("section", { className: "selfme", "aria-label": label, "data-lm-suppress-shortcuts": "true" });
+  const keep = (event) => { // JupyterLab takes the arrows of sliders, choices and menus all the same, before they come here
+    const ours = event.key.startsWith("Arrow") && node.contains(event.target) && event.target.matches("input, select");
+    if (ours) event.stopPropagation();
+  };
+  window.addEventListener("keydown", keep, true);
+  return node;
 }
