@@ -34,4 +34,4 @@ def show_methods(ax: Axes, methods: Mapping[str, Mapping[str, Any]], *, kind: st
         ax.plot([low, high], [place, place], color=COLOURS.get(kind, "0.3"), linewidth=2)
         ax.plot(one[kind]["f1"], place, "o", color=COLOURS.get(kind, "0.3"))
     ax.set(yticks=range(len(methods)), yticklabels=list(methods), xlim=(-0.02, 1.02), xlabel=f"F1, {kind}")
-    ax.invert_yaxis()
+    ax.set_ylim(len(methods) - 0.5, -0.5)
