@@ -35,8 +35,8 @@ MEASURED_BY = "dis"
 FPS = 30
 BEFORE = 10  # frames before the onset, for filters to settle in
 EULERIAN: dict[str, Any] = {"band": (0.0, 10.0), "level": 1}
-"""Settings of the linear amplification: everything slower than 10 Hz, at half of the size. Of three bands and five levels these have
-the smallest error that does not triple the noise, on 12 choice people at a γ of 4."""
+"""Settings of the linear amplification: everything slower than 10 Hz, at half of the size. Of three bands and five levels these
+have the smallest error that does not triple the noise, on 12 choice people at a γ of 4."""
 
 Amplify = Callable[["Expression", float], tuple[Frames, Frames]]  # γ → onset and apex as amplified
 
