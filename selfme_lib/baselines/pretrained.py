@@ -70,7 +70,7 @@ def load_rival(path: Path) -> PretrainedRival:
     Raises:
         DataError: the file is missing, damaged, or something else.
     """
-    weights, form = read_half(path, kind="a pre-trained rival")
+    weights, form, _ = read_half(path, kind="a pre-trained rival")
     try:
         rival = PretrainedRival(**form)
         rival.load_state_dict(weights)

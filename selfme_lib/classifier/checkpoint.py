@@ -35,7 +35,7 @@ def load_pretrained(config: ClassifierConfig, *, classes: int = 3, path: Path | 
         DataError: the file is missing, damaged, or no pre-trained classifier.
     """
     path = path or SHIPPED[config.init]
-    weights, form = read_half(path, kind="a checkpoint of a classifier")
+    weights, form, _ = read_half(path, kind="a checkpoint of a classifier")
     if missing := [name for name in FORM if name not in form]:
         raise DataError(
             f"{path}: not a checkpoint of a classifier (it does not say its {missing[0]}); give another file"

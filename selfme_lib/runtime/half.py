@@ -17,8 +17,8 @@ def write_half(path: Path | str, weights: Mapping[str, Tensor], form: Mapping[st
     write_weights(path, halves, {"config": json.dumps(dict(form)), **origin})
 
 
-def read_half(path: Path | str, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights in float32, and the form of the network.
+def read_half(path: Path | str, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, str]]:
+    """The weights in float32, the form of the network, and the metadata, `origin` among them.
 
     Args:
         kind: what the file should be, for the message.
@@ -34,4 +34,4 @@ def read_half(path: Path | str, *, kind: str) -> tuple[dict[str, Tensor], dict[s
     weights = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
     if broken := [name for name, value in weights.items() if not value.isfinite().all()]:
         raise DataError(f"{path}: {broken[0]} holds numbers that are not finite; give another file")
-    return weights, form
+    return weights, form, metadata

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from selfme_lib.runtime.device import one_thread
-from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.kept import read_weights, write_weights
+from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.runtime.half import read_half, write_half
 from selfme_lib.runtime.settings import from_plain
 
 from .intervals import EXPRESSIONS, Interval, Kind
@@ -170,12 +170,8 @@ def _best_threshold(scores: Float[np.ndarray, "n"], hits: Bool[np.ndarray, "n"],
 
 def save_spotter(spotter: Spotter, path: Path, **origin: str) -> None:
     """Write the weights in half precision, with settings, thresholds and the origin as metadata."""
-    weights = {name: value.half() for name, value in spotter.network.state_dict().items()}
-    settings = {
-        "config": json.dumps(asdict(spotter.network.config)),
-        "thresholds": json.dumps(asdict(spotter.thresholds)),
-    }
-    write_weights(path, weights, {**settings, **origin})
+    network, thresholds = spotter.network, json.dumps(asdict(spotter.thresholds))
+    write_half(path, network.state_dict(), asdict(network.config), thresholds=thresholds, **origin)
 
 
 def load_spotter(path: Path = SHIPPED) -> Spotter:
@@ -186,11 +182,11 @@ def load_spotter(path: Path = SHIPPED) -> Spotter:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint of a spotter")
+    weights, config, metadata = read_half(path, kind="a checkpoint of a spotter")
     try:
-        weights, metadata = read_weights(path, sealed=False)
-        network = SpottingNetwork(from_plain(SpotterConfig, json.loads(metadata["config"])))
-        network.load_state_dict({name: value.float() for name, value in weights.items()})
+        network = SpottingNetwork(from_plain(SpotterConfig, config))
+        network.load_state_dict(weights)
         thresholds = Thresholds(**json.loads(metadata["thresholds"]))
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, UsageError) as error:
         raise DataError(f"{path}: not a checkpoint of a spotter ({str(error).splitlines()[0]})") from error
     return Spotter(network, thresholds)

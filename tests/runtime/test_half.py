@@ -9,7 +9,8 @@ WEIGHTS = {"weight": torch.randn(3, 4), "seen": torch.tensor(70_000)}
 
 def test_weights_come_back_rounded_and_counts_as_they_were(tmp_path):
     write_half(tmp_path / "a.safetensors", WEIGHTS, {"width": 4}, recipe="none")
-    weights, form = read_half(tmp_path / "a.safetensors", kind="a toy")
+    weights, form, metadata = read_half(tmp_path / "a.safetensors", kind="a toy")
+    assert metadata["recipe"] == "none"
     assert form == {"width": 4} and weights["seen"] == 70_000 and weights["weight"].dtype == torch.float32
     assert torch.equal(weights["weight"], WEIGHTS["weight"].half().float())
 
