@@ -132,9 +132,13 @@ def abstain(predictions: pd.DataFrame, *, risk: float) -> pd.DataFrame:
     confidence, _ = confidence_and_hits(predictions)
     answered = np.zeros(len(predictions), bool)
     for subject in np.unique(subjects):
-        curve = risk_coverage(predictions[subjects != subject])
-        allowed = curve[curve["risk"] <= risk]
-        if len(allowed):
-            own = subjects == subject
-            answered[own] = confidence[own] >= allowed["threshold"].min()
+        own = subjects == subject
+        answered[own] = confidence[own] >= sure_from(predictions[~own], risk=risk)
     return predictions.assign(answered=answered)
+
+
+def sure_from(predictions: pd.DataFrame, *, risk: float) -> float:
+    """The lowest confidence from which on no more than `risk` of the answers are wrong; infinite if there is none."""
+    curve = risk_coverage(predictions)
+    allowed = curve[curve["risk"] <= risk]
+    return float(allowed["threshold"].min()) if len(allowed) else np.inf

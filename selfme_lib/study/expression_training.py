@@ -24,7 +24,7 @@ from selfme_lib.classifier import frozen
 from selfme_lib.classifier.expressions import Models, save_models
 from selfme_lib.classifier.linear import fit_features
 from selfme_lib.classifier.network import ClassifierConfig
-from selfme_lib.evaluation.calibration import at_temperature, fit_temperature, risk_coverage
+from selfme_lib.evaluation.calibration import at_temperature, fit_temperature, sure_from
 from selfme_lib.grids import resize_flow
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.locks import in_use
@@ -74,7 +74,9 @@ def train_expressions(out: Path, recipe: ExpressionRecipe, *, device: str = "cpu
         for seen, left in GroupKFold(FOLDS).split(labels, groups=people):
             foretold[left] = _fit(described[seen], labels[seen]).predict(described[left, 0]).numpy()
         temperature = fit_temperature(foretold, labels)
-        confidence = _confidence(at_temperature(foretold, temperature), labels, recipe.risk)
+        tempered = pd.DataFrame(at_temperature(foretold, temperature)).add_prefix("p")
+        tempered = tempered.assign(label=labels, prediction=foretold.argmax(1))
+        confidence = min(sure_from(tempered, risk=recipe.risk), 1.0)
         names, weights, bias, told = _units(out / "pairs", form, recipe, device, workers)
         models = Models(
             form=form,
@@ -112,14 +114,6 @@ def _describe(form: ClassifierConfig, motion: Float[Tensor, "n 2 s s"], device: 
 
 def _fit(described: Float[Tensor, "n 2 d"], labels: np.ndarray):
     return fit_features(frozen.PENALTIES["units"], tuple(described.unbind(1)), torch.from_numpy(labels))
-
-
-def _confidence(p: Float[np.ndarray, "n k"], labels: np.ndarray, risk: float) -> float:
-    """The lowest at which no more than `risk` of the answers are wrong; 1 if there is none."""
-    columns = {f"p{k}": p[:, k] for k in range(p.shape[1])}
-    curve = risk_coverage(pd.DataFrame({**columns, "label": labels, "prediction": p.argmax(1)}))
-    allowed = curve[curve["risk"] <= risk]
-    return float(allowed["threshold"].min()) if len(allowed) else 1.0
 
 
 def _units(
