@@ -26,7 +26,7 @@ from selfme_lib.spotting.kept_motion import motion_of_videos, video_fingerprint
 from selfme_lib.spotting.metrics import Spotted, SpottingScore, score
 from selfme_lib.spotting.signal import FaceMotion, measure
 from selfme_lib.spotting.spotter import SHIPPED, Spotter, fit_thresholds, load_spotter
-from selfme_lib.study.spotter_pretraining import method_of
+from selfme_lib.study.motion_methods import method_of
 
 from .chain import bench_chain
 
@@ -50,7 +50,7 @@ def bench_spotting(
 
     Returns:
         `videos`, `subjects`, `minutes`, how many `expressions` of each kind are labelled, and `methods`: for each `micro`,
-        `macro` and `all` with `precision`, `recall`, `f1` (IoU .5) and its interval over subjects, `f1_by_iou`,
+        `macro` and `all` with `precision`, `recall`, `f1` (IoU .5) and its interval over subjects, counts and F1 `by_iou`,
         `average_precision`, `fp_per_minute` and errors of onset, apex and offset; of both kinds together `fp_per_minute` and
         `apex_error_ms`; `times_real_time`; and `end_to_end`, what `chain.bench_chain` gives with the intervals of `selfme`.
 

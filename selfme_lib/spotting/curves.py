@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-RATE = 32.0
-SIDE = 128  # pixels to which frames are brought
+from .signal import SIDE, SignalConfig, stride_of
+
+RATE = SignalConfig().rate
 
 Pixels = UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w c"]
 Feature = TypeVar("Feature")
@@ -49,7 +50,7 @@ class Curves:
 
 def step_of(fps: float) -> int:
     """Of how many frames one is looked at."""
-    return max(1, round(fps / RATE))
+    return stride_of(fps, RATE)
 
 
 def samples_of(seconds: float, fps: float) -> int:

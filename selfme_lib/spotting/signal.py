@@ -72,11 +72,6 @@ class FaceMotion:
     def __len__(self) -> int:
         return len(self.frames)
 
-    @property
-    def step(self) -> float:
-        """Seconds from one sample to the next."""
-        return stride_of(self.fps, SignalConfig().rate) / self.fps
-
 
 def stride_of(fps: float, rate: float) -> int:
     """Every which frame is looked at."""

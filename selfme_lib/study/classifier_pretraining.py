@@ -22,9 +22,8 @@ from selfme_lib.classifier.checkpoint import save_pretrained
 from selfme_lib.classifier.network import ClassifierConfig, build_classifier
 from selfme_lib.classifier.pretraining import ClassifierPretraining, Examples
 from selfme_lib.data.images import to_frame
-from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import resize_flow
-from selfme_lib.motion.forms import Form, motion_by
+from selfme_lib.motion.forms import motion_by
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path, write_json
 from selfme_lib.runtime.fingerprint import fingerprint
@@ -33,9 +32,10 @@ from selfme_lib.runtime.locks import in_turn, in_use
 from selfme_lib.runtime.settings import STRICT
 from selfme_lib.synthme.pretraining import MOVING_UNITS, render_pairs, unit_motions
 
+from .motion_methods import check_method, method_of
+
 FRAME, LATTICE = 128, 64  # pixels of the frames, and of the motions that are kept
 PART, BATCH = 512, 16  # pairs in a file, and in memory
-LEARNED = ("plus", "printed")
 
 Net = Literal["scvit", "vit-small", "off_apexnet", "ststnet"]
 NETWORKS: tuple[Net, ...] = get_args(Net)
@@ -71,8 +71,8 @@ class ClassifierRecipe:
             raise ValueError(
                 f"of {self.persons} persons, {self.validation_persons} for validation leave none to train on"
             )
-        if unknown := [name for name in self.motions if name not in (*LEARNED, *CLASSICAL)]:
-            raise ValueError(f"motion {unknown[0]} is not one of {', '.join((*LEARNED, *CLASSICAL))}")
+        for name in self.motions:
+            check_method(name)
         if self.training.task == "motion" and self.network in ("off_apexnet", "ststnet"):
             raise ValueError(f"{self.network} has no patches to mask; take units")
 
@@ -189,13 +189,12 @@ def _motions(out: Path, faces: Path, method: str, device: str) -> Float[np.ndarr
 
 def _measure(method: str, device: str) -> Callable[[np.ndarray], np.ndarray]:
     """From pairs of frames (n, 2, h, w, 3) to motions of `LATTICE`."""
-    learned = motion_by(cast(Form, method), device=device) if method in LEARNED else None
+    motion_of = method_of(method, device=device).motion
 
     def measure(pairs: np.ndarray) -> np.ndarray:
         frames = (torch.stack([to_frame(frame, FRAME) for frame in pairs[:, which]]) for which in (0, 1))
         onset, apex = (frame.to(device) for frame in frames)
-        flow = CLASSICAL[method](onset, apex) if learned is None else learned(onset, apex, 1.0)
-        motion = resize_flow(flow, (LATTICE, LATTICE))
+        motion = resize_flow(motion_of(onset, apex), (LATTICE, LATTICE))
         if not motion.isfinite().all():
             raise DataError(f"{method} finds a motion that is not finite; take another one")
         return motion.cpu().numpy().astype(np.float16)

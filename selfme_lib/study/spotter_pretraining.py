@@ -5,24 +5,18 @@ nothing: on them the thresholds of the checkpoint are chosen, at which F1 is hig
 """
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import pydantic.dataclasses
 from pydantic import Field
 
 from selfme_lib.data.long_videos import LongVideo, load_long_videos
-from selfme_lib.flow import CLASSICAL
-from selfme_lib.motion.checkpoint import SHIPPED_FORMS, load_estimator
-from selfme_lib.motion.forms import Form, motion_by
-from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.locks import in_use
 from selfme_lib.runtime.settings import STRICT
 from selfme_lib.spotting.intervals import EXPRESSIONS, KINDS, Interval, Kind
 from selfme_lib.spotting.kept_motion import motion_of_videos
 from selfme_lib.spotting.network import SpotterConfig
-from selfme_lib.spotting.signal import Motion
 from selfme_lib.spotting.spotter import Spotter, fit_thresholds, save_spotter
 from selfme_lib.spotting.training import Lesson, SpotterTraining, train_spotter
 from selfme_lib.synthme.long_dataset import write_long_dataset
@@ -30,7 +24,8 @@ from selfme_lib.synthme.long_plan import LongConfig
 from selfme_lib.synthme.long_script import Behaviour
 from selfme_lib.synthme.long_truth import load_long_truth
 
-LEARNED = ("plus", "printed")
+from .motion_methods import check_method, method_of
+
 OFTEN = Behaviour(micro=10, macro=5, empty=0.05)
 
 
@@ -57,6 +52,7 @@ class SpotterRecipe:
     network: SpotterConfig = SpotterConfig()
 
     def __post_init__(self):
+        check_method(self.motion)
         if self.persons <= self.validation_persons:
             raise ValueError(
                 f"of {self.persons} persons, {self.validation_persons} for validation leave none to train on"
@@ -77,30 +73,6 @@ class SpotterRecipe:
         )
 
 
-@dataclass(frozen=True)
-class MotionMethod:
-    """A motion by its name, and the weights that determine it beside the code."""
-
-    motion: Motion
-    weights: dict
-
-
-def method_of(name: str, *, device: str = "cpu") -> MotionMethod:
-    """`plus`, `printed`, or one of `flow.CLASSICAL`.
-
-    Raises:
-        UsageError: there is no such motion.
-    """
-    if name in CLASSICAL:
-        return MotionMethod(CLASSICAL[name], {})
-    if name not in LEARNED:
-        raise UsageError(f"motion {name}: one of {', '.join((*LEARNED, *CLASSICAL))}")
-    amplified = motion_by(cast(Form, name), device=device)
-    return MotionMethod(
-        lambda onset, apex: amplified(onset, apex, 1.0), dict(load_estimator(SHIPPED_FORMS[name]).state_dict())
-    )
-
-
 def pretrain_spotter(out: Path, recipe: SpotterRecipe, *, device: str = "cpu", workers: int | None = None) -> Path:
     """Render, measure, train; write `out`/spotter.safetensors. The same call goes on after a kill.
 
@@ -119,7 +91,7 @@ def pretrain_spotter(out: Path, recipe: SpotterRecipe, *, device: str = "cpu", w
         spotter = Spotter(train_spotter(taught, recipe.training, recipe.network))
         proposed = [spotter.propose(lesson.motion) for lesson in rest]
         spotter = Spotter(spotter.network, fit_thresholds(proposed, [expressions(lesson) for lesson in rest]))
-        minutes = sum(len(lesson.motion) * lesson.motion.step for lesson in taught) / 60
+        minutes = len(taught) * recipe.seconds / 60
         of = f"{recipe.training.steps} steps on {minutes:.0f} minutes of {len(taught)} rendered people, motion by {recipe.motion}"
         path = out / "spotter.safetensors"
         save_spotter(spotter, path, recipe=of, seed=str(recipe.training.seed))

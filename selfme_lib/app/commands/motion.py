@@ -330,9 +330,8 @@ def _pretrain_spotter(
 ) -> None:
     from selfme_lib.runtime.device import DEVICE
     from selfme_lib.runtime.settings import from_plain
-    from selfme_lib.study.spotter_pretraining import SpotterRecipe, method_of, pretrain_spotter
+    from selfme_lib.study.spotter_pretraining import SpotterRecipe, pretrain_spotter
 
-    method_of(motion)
     given = {name: value for name, value in training.items() if value is not None}
     recipe = from_plain(SpotterRecipe, {"motion": motion, **people, "training": {"seed": seed, **given}})
     pretrain_spotter(out, recipe, device=DEVICE if accelerator == "auto" else accelerator)
