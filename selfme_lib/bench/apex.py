@@ -29,7 +29,6 @@ from selfme_lib.spotting.intervals import EXPRESSIONS, Kind, truth_of
 from selfme_lib.spotting.signal import SIDE, FaceMotion
 from selfme_lib.spotting.spotter import Spotter
 from selfme_lib.study.apex import motion_since
-from selfme_lib.study.classifier_pretraining import SCVIT
 from selfme_lib.synthme.action_units import CLASS_OF_EMOTION
 from selfme_lib.synthme.long_truth import load_long_truth
 
@@ -163,7 +162,7 @@ def _summary(
 @torch.inference_mode()
 def _costs(cases: Sequence[_Case]) -> dict[str, Any]:
     """UF1 when the apex, or the onset, is so many ms late; what would leave the video, or cross the other, stays within."""
-    recogniser, motion = load_recogniser(SCVIT), motion_by("plus")
+    recogniser, motion = load_recogniser(), motion_by("plus")
     labels = np.array([recogniser.models.classes.index(str(case.truth)) for case in cases])
     costs: dict[str, Any] = {"expressions": len(cases)}
     for moment in ("apex", "onset"):

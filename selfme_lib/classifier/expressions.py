@@ -104,11 +104,8 @@ def save_models(models: Models, path: Path | str, **origin: str) -> None:
     write_weights(path, stored, {"settings": json.dumps(settings), **origin})
 
 
-def load_recogniser(form: ClassifierConfig | None = None, *, path: Path = SHIPPED, device: str = "cpu") -> Recogniser:
+def load_recogniser(*, path: Path = SHIPPED, device: str = "cpu") -> Recogniser:
     """The recogniser of a file, by default the one that comes with the package.
-
-    Args:
-        form: of the trunk; by default what the trunk's own checkpoint says.
 
     Raises:
         DataError: the file is missing, or holds something else.
@@ -120,7 +117,7 @@ def load_recogniser(form: ClassifierConfig | None = None, *, path: Path = SHIPPE
         told = json.loads(metadata["settings"])
         weights, bias, centre = (stored[name].double() for name in ("weights", "bias", "centre"))
         models = Models(
-            form=replace(form or _form_of(told["init"]), init=told["init"]),
+            form=replace(_form_of(told["init"]), init=told["init"]),
             gamma=float(told["gamma"]),
             classes=tuple(told["classes"]),
             units=tuple(told["units"]),

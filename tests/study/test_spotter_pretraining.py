@@ -15,7 +15,7 @@ from selfme_lib.spotting.spotter import load_spotter
 from selfme_lib.spotting.training import SpotterTraining
 from selfme_lib.study import expression_training, spotter_pretraining
 from selfme_lib.study import study as study_module
-from selfme_lib.study.classifier_pretraining import SCVIT, ClassifierRecipe
+from selfme_lib.study.classifier_pretraining import ClassifierRecipe
 from selfme_lib.study.expression_training import ExpressionRecipe, train_expressions
 from selfme_lib.study.spotter_pretraining import SpotterRecipe, pretrain_spotter
 from selfme_lib.synthme.long_script import Behaviour
@@ -68,7 +68,7 @@ def test_the_models_behind_the_trunk_are_made(tmp_path, monkeypatch, capsys):
     pairs = ClassifierRecipe(persons=4, validation_persons=2, pairs=2, training=ClassifierPretraining(steps=1))
     recipe = ExpressionRecipe(persons=expression_training.FOLDS, clips=2, pairs=pairs, told=-1e9)
     path = train_expressions(tmp_path / "made", recipe, workers=1)
-    models = load_recogniser(SCVIT, path=path).models
+    models = load_recogniser(path=path).models
     assert models.classes == ("negative", "positive", "surprise") and models.gamma == 2
     assert models.temperature > 0.05 and 0 < models.confidence <= 1
     assert {name[0] for name in models.units} <= {"L", "R"} and len(models.units) % 2 == 0
