@@ -10,12 +10,11 @@ cropped, and in which frames no face was found. Folders that are finished are no
 their crops are not as they were written.
 """
 
-import hashlib
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,8 @@ from selfme_lib.runtime.files import atomic_path, read_json, write_json
 from selfme_lib.runtime.locks import in_turn
 
 from .alignment import crop_face, find_alignment
-from .faults import Fault, FaultyData, check_file, errors_first, unreadable
+from .contents import content_digest
+from .faults import Fault, FaultyData, errors_first
 from .images import read_pixels
 from .tree import list_images, list_videos, walk
 from .video import read_video
@@ -120,7 +120,7 @@ def _align_all(names: dict[str, _Recording], out: Path, record: dict[str, Any], 
 
     def work(name: str) -> dict[str, Any] | Fault:
         try:
-            source, before = _digest(names[name].files), sequences.get(name, {})
+            source, before = content_digest(names[name].files), sequences.get(name, {})
             return before if _is_done(names[name], source, before) else _align(names[name], size, source, before)
         except FaultyData as error:
             return error.fault
@@ -192,30 +192,12 @@ def _open_record(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _digest(files: Iterable[Path]) -> str:
-    """Of the names and contents of files.
-
-    Raises:
-        DataError: one of them cannot be read.
-    """
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name} {check_file(path)} ".encode(errors="surrogateescape"))
-        try:
-            with path.open("rb") as file:
-                while block := file.read(2**20):
-                    digest.update(block)
-        except OSError as error:
-            raise unreadable(path, error) from None
-    return digest.hexdigest()[:16]
-
-
 def _is_done(recording: _Recording, source: str, before: Any) -> bool:
     """Whether the crops are those of this source, and as they were written."""
     if not isinstance(before, dict) or before.keys() != _FACTS or before["source"] != source:
         return False
     crops = [recording.target / name for name in before["names"]]
-    return all(path.is_file() for path in crops) and _digest(crops) == before["crops"]
+    return all(path.is_file() for path in crops) and content_digest(crops) == before["crops"]
 
 
 def _align(recording: _Recording, size: int, source: str, before: Any) -> dict[str, Any]:
@@ -234,7 +216,7 @@ def _align(recording: _Recording, size: int, source: str, before: Any) -> dict[s
             content = cv2.imencode(".png", crop[..., ::-1])[1].tobytes()
             names.append(recording.target_name(place))
             (temporary / names[-1]).write_bytes(content)
-        crops = _digest([temporary / name for name in names])
+        crops = content_digest([temporary / name for name in names])
         if recording.target.is_dir():  # from an earlier run, or the parent of others
             for name in names:
                 os.replace(temporary / name, recording.target / name)

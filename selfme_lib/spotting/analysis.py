@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.classifier.expressions import Recogniser, load_recogniser, named
+from selfme_lib.data.contents import content_digest
 from selfme_lib.data.face_stream import FaceFrame, FaceStream, Note
 from selfme_lib.data.images import to_frame
 from selfme_lib.data.recording import Frame, Recording, open_recording
@@ -33,7 +34,7 @@ from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.fingerprint import fingerprint
 
 from .intervals import EXPRESSIONS, Interval
-from .kept_motion import content_fingerprint, kept_motion
+from .kept_motion import kept_motion
 from .signal import SIDE, FaceMotion, SignalConfig, stride_of
 from .spotter import Spotter, load_spotter
 
@@ -205,7 +206,7 @@ def content_of(recording: Recording) -> str:
     if recording.path is None:
         raise UsageError(f"{recording.name}: has to be stored before it is analysed")
     files = list_images(list_folder(recording.path)[1]) if recording.path.is_dir() else [recording.path]
-    return content_fingerprint(files, "")
+    return content_digest(files)
 
 
 def analyse(

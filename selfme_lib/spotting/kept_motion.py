@@ -1,6 +1,5 @@
 """The motion of videos, measured once and kept in parts: a run that is killed in the middle of a video goes on there."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from selfme_lib.data.contents import content_digest
 from selfme_lib.data.long_videos import LongVideo
 from selfme_lib.runtime.files import atomic_path, read_arrays
 from selfme_lib.runtime.fingerprint import fingerprint
@@ -76,18 +76,7 @@ def motion_of_videos(
 
 def video_fingerprint(video: LongVideo) -> str:
     """Of the names and contents of its files, and of its frame rate."""
-    return content_fingerprint(video.frames or (video.place,), f"{video.fps} ")
-
-
-def content_fingerprint(paths: Iterable[Path], head: str) -> str:
-    """Of the names and contents of files, in this order, and of `head`."""
-    digest = hashlib.sha256(head.encode())
-    for path in paths:
-        digest.update(f"{path.name} ".encode(errors="surrogateescape"))
-        with path.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+    return f"{content_digest(video.frames or (video.place,))}-{video.fps:g}"
 
 
 def _tell(bar: Any, count: int) -> None:
