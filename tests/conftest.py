@@ -13,6 +13,15 @@ def _same_random_numbers():
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; tests that need it skip themselves where there is none."""
+    from browser import open_browser
+
+    with open_browser() as browser:
+        yield browser
+
+
 def pytest_collection_modifyitems(items):
     """Notebooks first: they take longest, and one process works through them while another does the rest."""
     items.sort(key=lambda item: item.get_closest_marker("notebooks") is None)

@@ -8,19 +8,15 @@ carry one beside the widget, and `static` gives picture and note as a figure. `i
 
 import base64
 import html
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from io import BytesIO
+from collections.abc import Iterable
 from typing import Any
 
-import cv2
 import ipywidgets
 from matplotlib.figure import Figure
-from matplotlib.image import imread
 
 from selfme_lib.plots.montage import Picture
-from selfme_lib.plots.style import SOFT, WIDTH
-from selfme_lib.runtime.errors import UsageError
+
+from .drawn import Held, jpeg, twin
 
 LABEL = {"description_width": "90px"}
 
@@ -30,32 +26,7 @@ def menu(label: str, options: Iterable[Any], **more: Any) -> ipywidgets.Dropdown
     return ipywidgets.Dropdown(options=list(options), description=label, style=LABEL, **more)
 
 
-def clip_menu(clips: Iterable[str]) -> ipywidgets.Dropdown:
-    """One of several clips.
-
-    Raises:
-        UsageError: there is no clip.
-    """
-    names = list(clips)
-    if not names:
-        raise UsageError("an explorer needs at least one clip, got none")
-    return menu("clip", names)
-
-
-def buttons(label: str, options: Iterable[Any], *, width: int, **more: Any) -> ipywidgets.ToggleButtons:
-    """One of few options, as buttons of `width` px; at first the first one, unless `value` is given."""
-    style = LABEL | {"button_width": f"{width}px"}
-    return ipywidgets.ToggleButtons(options=list(options), description=label, style=style, **more)
-
-
-def slider(
-    label: str, value: float, low: float, high: float, *, kind: type = ipywidgets.IntSlider, **more: Any
-) -> ipywidgets.Widget:
-    """A number from `low` to `high`; a whole one unless another `kind` of ipywidgets' sliders is given."""
-    return kind(value=value, min=low, max=high, description=label, style=LABEL, **more)
-
-
-class Explorer(ipywidgets.VBox):
+class Explorer(Held, ipywidgets.VBox):
     """Rows of controls, a picture, a note. A subclass makes its controls and draws their values in `render`.
 
     Papermill swallows exceptions in callbacks: after setting a control, look at `picture` and `note`.
@@ -69,7 +40,7 @@ class Explorer(ipywidgets.VBox):
             character as it is.
     """
 
-    _held, _said = False, ""
+    _said = ""
 
     def __init__(self, *rows: list[ipywidgets.Widget]):
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "align_self": "flex-start"})
@@ -84,31 +55,15 @@ class Explorer(ipywidgets.VBox):
         """Picture and note (plain text) for the present values of the controls."""
         raise NotImplementedError
 
-    @contextmanager
-    def hold_picture(self) -> Iterator[None]:
-        """Set controls that depend on another one without drawing; the picture is drawn once, for that other one."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-
     def static(self) -> Figure:
         """The static twin: picture and note as they are now, as a figure."""
-        picture = imread(BytesIO(self.picture.value), format="jpeg")
-        height = WIDTH * picture.shape[0] / picture.shape[1]
-        figure = Figure(figsize=(WIDTH, height + 0.35), layout="constrained")
-        ax = figure.subplots()
-        ax.imshow(picture, interpolation="antialiased")
-        ax.set_axis_off()
-        figure.supxlabel(self._said, parse_math=False, fontsize=8, color=SOFT, x=0.01, ha="left")
-        return figure
+        return twin(bytes(self.picture.value), self._said)
 
     def _draw(self, _change: object = None) -> None:
         if self._held:
             return
         picture, self._said = self.render()
-        self.picture.value = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+        self.picture.value = jpeg(picture)
         self.note.value = html.escape(self._said, quote=False).replace("\n", "<br>")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:

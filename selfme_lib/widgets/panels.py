@@ -6,22 +6,18 @@ everywhere else (GitHub, PDF, the static site) a picture stands in for it: outpu
 """
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from io import BytesIO
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
-import cv2
 import traitlets
 from matplotlib.figure import Figure
-from matplotlib.image import imread
 
 from selfme_lib.plots.montage import Picture, below, beside
-from selfme_lib.plots.style import SOFT, WIDTH
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .controls import Control
+from .drawn import Held, jpeg, twin
 from .front import EXPLORERS, look, script
 
 Panel = tuple[str, Picture]
@@ -39,7 +35,7 @@ class Shown:
         return self._value()
 
 
-class PanelExplorer(anywidget.AnyWidget):
+class PanelExplorer(Held, anywidget.AnyWidget):
     """Rows of controls, rows of pictures, a note. A subclass makes its controls and draws their values in `render`.
 
     Args:
@@ -59,7 +55,6 @@ class PanelExplorer(anywidget.AnyWidget):
     _panels: Any = traitlets.List().tag(sync=True)
     _note = traitlets.Unicode().tag(sync=True)
     _drawn = traitlets.Int(0).tag(sync=True)
-    _held = False
     _rows: tuple[Sequence[Control], ...] = ()
 
     def __init__(self, *rows: Sequence[Control], title: str):
@@ -75,25 +70,9 @@ class PanelExplorer(anywidget.AnyWidget):
         """Rows of pictures, and the note, for the present values of the controls."""
         raise NotImplementedError
 
-    @contextmanager
-    def hold_picture(self) -> Iterator[None]:
-        """Set controls that depend on another one without drawing; the picture is drawn once, for that other one."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-
     def static(self) -> Figure:
         """The static twin: pictures and note as they are now, as a figure."""
-        picture = imread(BytesIO(self.picture.value), format="jpeg")
-        height = WIDTH * picture.shape[0] / picture.shape[1]
-        figure = Figure(figsize=(WIDTH, height + 0.35), layout="constrained")
-        ax = figure.subplots()
-        ax.imshow(picture, interpolation="antialiased")
-        ax.set_axis_off()
-        figure.supxlabel(self.note.value, parse_math=False, fontsize=8, color=SOFT, x=0.01, ha="left")
-        return figure
+        return twin(self.picture.value, self.note.value)
 
     def _draw(self, _change: object = None) -> None:
         if self._held:
@@ -140,7 +119,3 @@ class PanelExplorer(anywidget.AnyWidget):
 
 def montage(rows: Sequence[Sequence[Panel]]) -> Picture:
     return below([beside([picture for _, picture in row], [title for title, _ in row]) for row in rows])
-
-
-def jpeg(picture: Picture) -> bytes:
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()

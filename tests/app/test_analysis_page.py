@@ -9,7 +9,7 @@ import known_analysis as known
 
 pytest.importorskip("playwright", reason="no playwright: pip install -e .[dev]")
 
-from browser import PATIENCE, find_browser, open_browser, watch_console
+from browser import PATIENCE, find_browser, watch_console
 from selfme_lib.app.analysis_folder import analyse_into
 from selfme_lib.app.analysis_page import render
 from selfme_lib.runtime.paths import PROJECT
@@ -26,12 +26,6 @@ def analysed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("analysed")
     frames = known.write_frames(folder / "frames", known.faces())
     return folder / "out", analyse_into(folder / "out", frames, fps=10.0, tools=known.tools(), progress=False)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

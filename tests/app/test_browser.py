@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytest.importorskip("playwright", reason="no playwright: pip install -e .[dev]")
 
-from browser import PATIENCE, WINDOW, find_browser, jupyterlab, open_browser, open_notebook, serve, watch_console
+from browser import PATIENCE, WINDOW, find_browser, jupyterlab, open_notebook, serve, watch_console
 from selfme_lib.runtime.paths import PROJECT
 from selfme_lib.synthme.studio import render_recording
 
@@ -29,12 +29,6 @@ from selfme_lib.widgets import explore_control_grid
 explore_control_grid()
 """
 PLAYER = ".selfme[data-drawn]"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 
 pytest.importorskip("playwright", reason="no playwright: pip install -e .[dev]")
 
-from browser import PATIENCE, find_browser, open_browser, watch_console
+from browser import PATIENCE, find_browser, watch_console
 from selfme_lib.grids import jacobian_determinant, resize_flow, warp
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.plots.montage import to_bytes
@@ -26,12 +26,6 @@ from selfme_lib.widgets.static_explorer import fragment, write_page
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no browser: apt-get install chromium")
 
 SIZE, LATTICE = 96, 24
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
