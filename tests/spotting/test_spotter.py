@@ -117,3 +117,13 @@ def test_the_network_sees_every_input():
     assert kinds.shape == (1, 20, len(OUTPUTS)) and (moments[..., [0, 2]] >= 0).all()
     (gradient,) = torch.autograd.grad(kinds.sum() + moments.sum(), motion)
     assert (gradient.abs().sum((0, 1)) > 0).all()
+
+
+def test_weights_that_are_not_finite_are_refused(spotter, tmp_path):
+    path = tmp_path / "spotter.safetensors"
+    broken = SpottingNetwork(spotter.network.config)
+    with torch.no_grad():
+        broken.kind.bias[0] = torch.inf
+    save_spotter(Spotter(broken), path)
+    with pytest.raises(DataError, match=r"spotter\.safetensors: kind\.bias holds numbers that are not finite"):
+        load_spotter(path)
