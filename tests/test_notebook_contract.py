@@ -12,7 +12,10 @@ import pytest
 
 from selfme_lib.app.chapters import find_appendices, find_notebooks, machine_paths
 from selfme_lib.app.student import GIVEN, SOLUTION, is_solution
+from selfme_lib.runtime.files import read_yaml
 from selfme_lib.runtime.paths import PROJECT
+from selfme_lib.runtime.settings import from_plain
+from selfme_lib.study.captions import Caption
 
 NOTEBOOKS = [*find_notebooks(), *find_appendices()]
 WARNINGS = ("LEAKING", "transductive")  # printed by the package itself, in cells that provoke them
@@ -76,7 +79,7 @@ def test_its_goals_are_numbered_and_its_prerequisites_are_stated(path):
 def test_names_of_the_setup_keep_their_meaning(path):
     """Names from the cell that opens the study are used throughout a notebook, so no later cell may rebind them."""
     trees = [ast.parse(cell.source) for cell in read(path).cells if cell.cell_type == "code"]
-    (setup,) = (number for number, tree in enumerate(trees) if "Study.open" in ast.unparse(tree))
+    (setup,) = (number for number, tree in enumerate(trees) if "open_chapter" in ast.unparse(tree))
     later = set().union(*map(assigned, trees[setup + 1 :]))
     assert not assigned(trees[setup]) & later
 
@@ -204,19 +207,34 @@ def test_its_links_lead_somewhere(path):
 
 @every_notebook
 def test_its_pictures_are_described(path):
-    """Markdown pictures by alt text, saved figures by `alt=`, all others by a first line `# alt: …`."""
+    """Those in the text by alt text, those that code makes by `alt` in the captions."""
     notebook = read(path)
     assert all(alt.strip() for alt in re.findall(r"!\[(.*?)\]\(", words_of(notebook)))
     for cell in code_of(notebook):
-        calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
-        saved = [call for call in calls if getattr(call.func, "attr", "") == "save_figure"]
-        for call in saved:
-            (alt,) = (keyword.value for keyword in call.keywords if keyword.arg == "alt")
-            assert isinstance(alt, ast.JoinedStr | ast.Constant) and ast.unparse(alt).strip("\"'f "), "an empty alt"
-        draws = any(getattr(call.func, "attr", "") in ("panels", "subplots") for call in calls)
-        pictures = sum("image/png" in output.get("data", {}) for output in cell.outputs)
-        if (draws or pictures) and not saved:
-            assert re.search(r"(?m)^# alt: \S", cell.source), f"what is in the picture? {cell.source[:80]}"
+        pictures = [output for output in cell.outputs if {"image/png", "image/jpeg"} & set(output.get("data", {}))]
+        draws = any(re.search(r"\.?(panels|subplots)$", ast.unparse(call.func)) for call in calls_of(cell))
+        if draws or pictures:
+            assert shown_by(cell), f"show it with run.show: {cell.source[:80]}"
+
+
+def calls_of(cell) -> list[ast.Call]:
+    return [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+
+
+def shown_by(cell) -> list[str]:
+    """Names of what a cell shows by `run.show`."""
+    return [call.args[0].value for call in calls_of(cell) if ast.unparse(call.func) == "run.show"]
+
+
+@every_notebook
+def test_captions_and_what_is_shown_are_the_same_names(path):
+    """Every name is there, none is left over; what a picture shows is said for those who cannot see it."""
+    shown = [name for cell in code_of(read(path)) for name in shown_by(cell)]
+    captions = read_yaml(path.parent / "captions" / f"{path.stem}.yaml")
+    assert set(shown) == set(captions) and all(name[:2] == path.stem[:2] for name in captions)
+    for caption in captions.values():
+        from_plain(Caption, caption)
+        assert caption.get("alt", "-").strip()
 
 
 @every_notebook

@@ -18,7 +18,7 @@ from selfme_lib.runtime.paths import PROJECT
 
 CHAPTERS = find_notebooks()
 APPENDICES = find_appendices()
-CHECKED = "# NBVAL_CHECK_OUTPUT"
+CHECKED = "nbval-check-output"  # tag of a cell
 
 pytestmark = pytest.mark.notebooks
 
@@ -58,8 +58,8 @@ def test_notebook_runs_and_its_checked_outputs_are_those_committed(source, run):
     committed = nbformat.read(source, as_version=4)
     if not any(cell.get("outputs") for cell in committed.cells):
         pytest.skip(f"{source.name} runs, but has no published outputs to compare with")
-    printed = {cell.source: _text(cell) for cell in executed.cells if CHECKED in cell.source}
-    published = {cell.source: _text(cell) for cell in committed.cells if CHECKED in cell.source}
+    printed = {cell.source: _text(cell) for cell in executed.cells if CHECKED in cell.metadata.get("tags", [])}
+    published = {cell.source: _text(cell) for cell in committed.cells if CHECKED in cell.metadata.get("tags", [])}
     assert printed == published
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.fingerprint import code_hash, fingerprint
 from selfme_lib.runtime.paths import CLONE, NOTEBOOKS, PACKAGE, PROJECT
+from selfme_lib.study.captions import FOLDER
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -74,17 +75,22 @@ def read_notebook(path: Path, *, remedy: str) -> "NotebookNode":
 def notebook_fingerprint(notebook: Path, parameters: Mapping[str, Any]) -> str:
     """A hash of everything that determines a notebook's results.
 
-    Counted are its cells (not their outputs), its parameters, the modules of this package that its code imports, with all
-    that they build on, and the data files that come with the package.
+    Counted are its cells (not their outputs), its captions, its parameters, the modules of this package that its code imports,
+    with all that they build on, and the data files that come with the package.
     """
     cells = [
         (cell.cell_type, cell.source, list(cell.metadata.get("tags", [])))
         for cell in read_notebook(notebook, remedy=RESTORE).cells
     ]
     modules = {name for kind, source, _ in cells if kind == "code" for name in _imported_modules(source)}
+    captions = sorted((notebook.parent / FOLDER).glob(f"{notebook.stem[:2]}_*.yaml"))
     shipped = [path for path in sorted(PACKAGE.rglob("*")) if path.suffix in SHIPPED]
     return fingerprint(
-        code=[], modules=code_hash(*sorted(modules)), shipped=shipped, cells=cells, parameters=dict(parameters)
+        code=[],
+        modules=code_hash(*sorted(modules)),
+        shipped=[*shipped, *captions],
+        cells=cells,
+        parameters=dict(parameters),
     )
 
 

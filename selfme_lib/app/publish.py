@@ -2,8 +2,7 @@
 
 The committed notebooks show the results of one real run. The tables of `docs/results.md` (between `<!-- table NAME -->` and
 `<!-- end -->`), the figures on all pages and the notebooks' title pictures show the same run; none of them is ever edited by
-hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`. Pictures get the descriptions that were saved with
-them, for readers who cannot see; the README's animation is made again.
+hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`; the README's animation is made again.
 """
 
 import re
@@ -16,7 +15,6 @@ from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import NOTEBOOKS, PROJECT
 from selfme_lib.study.exports import in_words, markdown
-from selfme_lib.study.records import read_item
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import BEYOND, RESTORE, find_appendices, find_notebooks, machine_paths, read_notebook
@@ -72,20 +70,6 @@ def write_amplification(path: Path) -> Path:
     return path
 
 
-def describe_pictures(cell: nbformat.NotebookNode, run: RunFolder) -> None:
-    """Give the pictures among a cell's outputs their descriptions for screen readers.
-
-    These are the ones that the cell passed to `save_figure`, in this order, or else its comments `# alt: …`.
-    """
-    names = re.findall(r"save_figure\(\s*\"(\w+)\"", cell.source)
-    saved = [read_item(run.figures / f"{name}.json", remedy=run.remedy)["alt"] for name in names]
-    alts = saved or re.findall(r"(?m)^# alt: (.+)$", cell.source)
-    kinds = ("image/png", "image/jpeg")  # of figures, of widgets
-    pictures = [(output, kind) for output in cell.outputs for kind in kinds if kind in output.get("data", {})]
-    for (output, kind), alt in zip(pictures, alts):
-        output.metadata[kind] = {**output.metadata.get(kind, {}), "alt": alt}
-
-
 def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
     """A committed notebook with the outputs of its executed twin, without papermill's own cell and metadata."""
     executed = run.notebooks / source.name
@@ -104,7 +88,6 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
             count += 1
             cell.execution_count = count
             cell.outputs = done.outputs
-            describe_pictures(cell, run)
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = count

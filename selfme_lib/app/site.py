@@ -34,7 +34,6 @@ from selfme_lib.study.exports import literal
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import RESTORE, find_appendices, find_notebooks, read_notebook
-from .publish import describe_pictures
 from .student import is_solution
 
 MATHJAX = str(importlib.resources.files("sphinx-mathjax-offline") / "static/mathjax/tex-svg-full.js")
@@ -205,8 +204,6 @@ class _SourceTree:
             if cell.cell_type != "code":
                 cell.source = self._relinked(cell.source, source)
                 continue
-            if run is not None:
-                describe_pictures(cell, run)
             if is_solution(cell):
                 cell.metadata.tags.append("hide-cell")
                 cell.metadata["mystnb"] = {"code_prompt_show": "A solution", "code_prompt_hide": "Hide the solution"}

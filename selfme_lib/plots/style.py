@@ -6,14 +6,11 @@ apart. This one pairs yellow with blue and light with dark, so opposite directio
 flow needs a legend.
 """
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 from cycler import cycler
 from jaxtyping import Float
@@ -21,9 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
-
-if TYPE_CHECKING:
-    import IPython.display
 
 INK, SOFT, FAINT = "#1c1d21", "#6b6e76", "#d9dade"
 # Okabe & Ito, Color Universal Design, 2008
@@ -149,16 +143,6 @@ def flow_to_rgb(flow: Float[Tensor, "2 h w"], scale: float) -> Float[Tensor, "3 
     return _srgb(white + strength * (full - white)).permute(2, 0, 1)
 
 
-def photograph(figure: Figure, *, quality: int = 85) -> "IPython.display.Image":
-    """A figure full of noisy pictures as a notebook shows it in a third of a PNG's bytes: JPEG. The figure is closed."""
-    from IPython.display import Image  # only notebooks need it
-
-    file = io.BytesIO()
-    figure.savefig(file, format="jpeg", dpi=100, bbox_inches="tight", pil_kwargs={"quality": quality, "subsampling": 0})
-    plt.close(figure)
-    return Image(data=file.getvalue(), format="jpeg")
-
-
 def inset_flow_legend(ax: Axes, scale: float) -> None:
     """The colour wheel in the lower right corner of a picture of a flow, with the length drawn in full colour."""
     inset = ax.inset_axes((0.73, 0.01, 0.26, 0.26))
@@ -182,13 +166,6 @@ def common_scale(*flows: Tensor) -> float:
 def no_formula(name: str) -> str:
     """A name from data as matplotlib shows it literally; it would set what stands between dollars as a formula."""
     return name.replace("$", r"\$")
-
-
-def html_table(frame: pd.DataFrame, *, digits: int = 3) -> "IPython.display.HTML":
-    """A table for a notebook: no index, numbers rounded, missing values left blank. Equal frames give equal bytes."""
-    from IPython.display import HTML  # only notebooks need it
-
-    return HTML(frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
 
 
 # OKLab (Ottosson 2020), in which mixed colours keep their lightness; scikit-image, kornia and matplotlib lack it

@@ -3,8 +3,8 @@
     runs/NAME/
         profile.json      the settings of the run
         notebooks/        executed notebooks
-        results/          tables and values, one JSON file each        (`RunFolder.save_table`, `save_values`)
-        figures/          PNG pictures, each with its caption in JSON  (`RunFolder.save_figure`)
+        results/          tables and values, one JSON file each        (`RunFolder.show`, `save_table`, `save_values`)
+        figures/          PNG pictures, each with its caption in JSON  (`RunFolder.show`, `save_figure`)
         fields/ folds/    what was expensive to compute, by a hash of everything that determines it
         checkpoints/      trained networks
         timings.json      seconds and peak memory of every notebook
@@ -18,7 +18,7 @@ Names begin with the number of the notebook that saves them (`05_loso`): the rep
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import atomic_path, finished, write_json
@@ -26,12 +26,13 @@ from selfme_lib.runtime.fingerprint import file_hash
 from selfme_lib.runtime.kept import checksum_of
 from selfme_lib.runtime.settings import read_shaped
 
+from .captions import Place, caption_of
+
 if TYPE_CHECKING:  # both take a moment to import, and the command line needs neither to say what it can do
     import pandas as pd
     from matplotlib.figure import Figure
 
 SHARED = "shared.json"
-Place = Literal["headline", "chapter", "paper"]
 
 
 class RunFolder:
@@ -54,6 +55,45 @@ class RunFolder:
         self.profile = self.path / "profile.json"
         self.report = self.path / "report.html"
         self.remedy = f"`selfme reproduce --out {self.path}` with the run's other options makes it anew"
+
+    def show(self, name: str, what: Any, **values: Any) -> None:
+        """Show something in the notebook with its caption, and save it for the report.
+
+        Args:
+            name: number of the chapter and a short name, whose caption stands in `notebooks/captions` (see `captions`).
+            what: a figure, a table (`DataFrame`), values (a mapping), or a widget, which is shown alone; as are the others if
+                their caption has no title.
+            values: for what stands in braces in the caption.
+
+        Raises:
+            UsageError: the caption is missing, or asks for another value.
+        """
+        import matplotlib.pyplot as plt
+        import pandas as pd
+        from IPython.display import display
+        from matplotlib.figure import Figure
+
+        from .shown import html_table, picture, show_caption
+
+        said = caption_of(name, **values)
+        words: dict[str, Any] = {"title": said.title, "caption": said.caption, "place": said.place}
+        if isinstance(what, Figure):
+            if said.title:
+                self.save_figure(name, what, alt=said.alt, dpi=said.dpi, **words)
+            display(picture(what, alt=said.alt))
+            plt.close(what)  # or the notebook would show it again
+        elif isinstance(what, pd.DataFrame):
+            if said.title:
+                self.save_table(name, what, **words)
+            display(html_table(what, digits=said.digits))
+        elif isinstance(what, dict):
+            if said.title:
+                self.save_values(name, what, **words)
+            facts = pd.DataFrame({"": what.keys(), "value": [str(value) for value in what.values()]})
+            display(html_table(facts))
+        else:
+            display(what, metadata={kind: {"alt": said.alt} for kind in ("image/png", "image/jpeg")})
+        show_caption(said)
 
     def save_table(
         self, name: str, table: "pd.DataFrame", *, title: str, caption: str = "", place: Place = "chapter"

@@ -14,12 +14,12 @@ from browser import PATIENCE, find_browser, open_browser, serve
 from data import trees
 from selfme_lib.app.report import write_report
 from selfme_lib.app.site import write_site
-from selfme_lib.plots.style import html_table
 from selfme_lib.runtime.files import write_json
 from selfme_lib.study import profiles
 from selfme_lib.study.results import Result, loso_record, metrics_record
 from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.shown import html_table
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no browser: apt-get install chromium")
 
@@ -32,7 +32,7 @@ from IPython.display import display
 import pandas as pd
 import torch
 from selfme_lib.data import load_clips, load_onset_apex
-from selfme_lib.plots.style import html_table
+from selfme_lib.study.shown import html_table
 from selfme_lib.widgets import explore_amplification, explore_timeline
 
 clips = [replace(clip, subject=HOSTILE, name=HOSTILE, emotion=HOSTILE) for clip in load_clips("casme2", ROOT)[:1]]

@@ -3,13 +3,12 @@ import shutil
 import nbformat
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_runner import write_notebook
 
 from selfme_lib.app import publish as publish_module
 from selfme_lib.app.chapters import notebook_fingerprint
-from selfme_lib.app.publish import describe_pictures, publish
+from selfme_lib.app.publish import publish
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.study.run_folder import RunFolder
@@ -144,22 +143,6 @@ def test_an_appendix_is_published_if_it_was_run(project):
     write_json(run.timings, timings)
     assert appendix in publish_project(project)
     assert nbformat.read(appendix, as_version=4).cells[-1].outputs[0].data["text/plain"] == "3"
-
-
-def test_pictures_get_the_descriptions_that_were_saved_with_them(project):
-    run = RunFolder(project / "runs" / "quick")
-    for name, alt in (("05_first", "one"), ("05_second", "two")):
-        run.save_figure(name, Figure(figsize=(1, 1)), title=name, caption="", alt=alt)
-    run.save_table("05_first", pd.DataFrame({"a": [1]}), title="a table may have a figure's name")
-    picture = {"image/png": "aGk="}
-    outputs = [new_output("display_data", picture), new_output("stream", text="x"), new_output("display_data", picture)]
-    saved = new_code_cell('run.save_figure(\n    "05_first", f)\nrun.save_figure("05_second", g)', outputs=outputs)
-    describe_pictures(saved, run)
-    assert [out.metadata["image/png"]["alt"] for out in (saved.outputs[0], saved.outputs[2])] == ["one", "two"]
-    widget = new_output("display_data", {"image/jpeg": "aGk="})
-    shown = new_code_cell("# alt: a slider\ndisplay(explorer)", outputs=[widget])
-    describe_pictures(shown, run)
-    assert shown.outputs[0].metadata["image/jpeg"]["alt"] == "a slider"
 
 
 def test_the_moving_picture_is_made_anew_if_the_readme_shows_it(project, monkeypatch):

@@ -1,7 +1,5 @@
 """People judge figures; a test can only check what they are made of."""
 
-import io
-
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -215,13 +213,3 @@ def test_a_film_strip_names_its_frames_and_leaves_the_rest_blank():
     assert [ax.get_title() for ax in figure.axes] == ["at rest", "blink", "micro", ""]
     assert [ax.axison for ax in figure.axes] == [True, True, True, False]
     plt.close(figure)
-
-
-def test_a_photograph_for_a_notebook_is_a_small_jpeg_and_closes_its_figure():
-    figure, axes = style.panels(1, 1, size=3)
-    axes[0, 0].imshow(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8))
-    png = io.BytesIO()
-    figure.savefig(png, dpi=100, bbox_inches="tight")
-    shown = style.photograph(figure)
-    assert shown.data[:3] == b"\xff\xd8\xff" and len(shown.data) < len(png.getvalue()) / 2
-    assert not plt.fignum_exists(figure.number)
