@@ -59,7 +59,7 @@ def captions_file(number: str) -> Path:
     raise DataError(f"{FOLDER}/{number}_….yaml: no captions for this chapter beside the notebook; {CLONE}")
 
 
-def caption_of(name: str, **values: Any) -> Caption:
+def caption_of(name: str, /, **values: Any) -> Caption:
     """The caption of a result.
 
     Args:

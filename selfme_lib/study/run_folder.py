@@ -56,7 +56,7 @@ class RunFolder:
         self.report = self.path / "report.html"
         self.remedy = f"`selfme reproduce --out {self.path}` with the run's other options makes it anew"
 
-    def show(self, name: str, what: Any, **values: Any) -> None:
+    def show(self, name: str, what: Any, /, **values: Any) -> None:
         """Show something in the notebook with its caption, and save it for the report.
 
         Args:
