@@ -36,9 +36,12 @@ def picture(figure: "Figure", *, alt: str = "") -> "IPython.display.Image":
 
 def rendered(figure: "Figure", *, dpi: int) -> np.ndarray:
     """A figure's pixels, (h, w, 3) bytes, cropped to what is drawn."""
+    from PIL import Image
+
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
-    return cv2.imdecode(np.frombuffer(file.getvalue(), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    file.seek(0)
+    return np.asarray(Image.open(file).convert("RGB"))
 
 
 def palette_png(pixels: np.ndarray) -> bytes:
