@@ -6,20 +6,23 @@ hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`; t
 """
 
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
+from PIL import Image
 
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import NOTEBOOKS, PROJECT
 from selfme_lib.study.exports import in_words, markdown
 from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.study.shown import palette_png
 
 from .chapters import BEYOND, RESTORE, find_appendices, find_notebooks, machine_paths, read_notebook
 from .verify import write_published
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 RESULTS = "docs/results.md"
 ANIMATION = "figures/00_amplification.webp"  # that the README may show
 
@@ -49,7 +52,7 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
             nbformat.write(notebook, temporary)
     for figure, target in figures:
         with atomic_path(target) as temporary:
-            shutil.copyfile(figure, temporary)
+            temporary.write_bytes(figure)
     with atomic_path(results) as temporary:
         temporary.write_text(text, encoding="utf-8")
     others = [target for _, target in figures]
@@ -87,16 +90,23 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count
-            cell.outputs = done.outputs
+            cell.outputs = list(map(_without_kernel, done.outputs))
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = count
-    if "widgets" in twin.metadata:  # so that widgets show their first state
-        notebook.metadata["widgets"] = twin.metadata["widgets"]
+    notebook.metadata.pop("widgets", None)
     notebook.metadata["selfme"] = {"profile": timings.get("profile", ""), "seconds": timing["seconds"]}
     if found := machine_paths(notebook):
         raise DataError(f"{executed}: shows a path of this machine ({found[0]}); change the cell that prints it")
     return notebook
+
+
+def _without_kernel(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """An output as readers without a kernel can see it: of a widget its picture. Its state would be megabytes of frames."""
+    if WIDGET in output.get("data", {}):
+        output.data.pop(WIDGET)
+        output.data.setdefault("text/plain", "a widget: run the cell")
+    return output
 
 
 def _with_tables(text: str, run: RunFolder) -> str:
@@ -123,8 +133,10 @@ def _wanted_figures(pages: list[Path], notebooks: list[Path]) -> list[str]:
     return sorted(names)
 
 
-def _figure(name: str, run: RunFolder) -> Path:
+def _figure(name: str, run: RunFolder) -> bytes:
+    """A figure of the run with few colours, since every publication adds all of them to the repository's history."""
     path = run.figures / name
     if not path.exists():
         raise DataError(f"a page or a notebook shows figures/{name}, which {run.path} does not have")
-    return path
+    with Image.open(path) as picture:
+        return palette_png(np.asarray(picture.convert("RGB")))

@@ -1,9 +1,11 @@
 import shutil
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 from test_runner import write_notebook
 
 from selfme_lib.app import publish as publish_module
@@ -25,11 +27,15 @@ def project(tmp_path):
     write_notebook(source, "1 + 1")
     run = RunFolder(tmp_path / "runs" / "quick")
     run.figures.mkdir(parents=True)
-    (run.figures / "05_confusion.png").write_bytes(b"picture")
+    draw(run.figures / "05_confusion.png")
     execute(source, run)
     timing = {"status": "done", "seconds": 12.5, "peak_memory_mb": 1, "key": "", "message": ""}
     write_json(run.timings, {"profile": "quick", "notebooks": {"05_scvit": timing}})
     return tmp_path
+
+
+def draw(path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)).save(path)
 
 
 def execute(source, run, text="2"):
@@ -51,7 +57,8 @@ def test_outputs_and_figures_come_into_the_project(project):
     before = notebook_fingerprint(source, {})
     written = publish_project(project)
     assert [path.name for path in written] == ["results.md", "05_scvit.ipynb", "05_confusion.png"]
-    assert (project / "figures" / "05_confusion.png").read_bytes() == b"picture"
+    with Image.open(project / "figures" / "05_confusion.png") as picture:
+        assert (picture.size, picture.mode) == ((120, 90), "P"), "few colours"
     notebook = nbformat.read(source, as_version=4)
     nbformat.validate(notebook)
     assert notebook_fingerprint(source, {}) == before  # what was run is still what is there, so the run stays valid
@@ -112,9 +119,28 @@ def test_a_notebooks_title_picture_is_published_too(project):
     execute(source, run)
     with pytest.raises(DataError, match="05_head"):
         publish_project(project)
-    (run.figures / "05_head.png").write_bytes(b"head")
+    draw(run.figures / "05_head.png")
     publish_project(project)
-    assert (project / "figures" / "05_head.png").read_bytes() == b"head"
+    assert (project / "figures" / "05_head.png").is_file()
+
+
+def test_of_a_widget_its_picture_is_published_and_no_state(project):
+    source = project / "notebooks" / "05_scvit.ipynb"
+    run = RunFolder(project / "runs" / "quick")
+    execute(source, run)
+    executed = nbformat.read(run.notebooks / source.name, as_version=4)
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+    executed.cells[-1].outputs = [
+        new_output("display_data", {**view, "image/jpeg": "aGk="}, metadata={"image/jpeg": {"alt": "a slider"}}),
+        new_output("display_data", view),
+    ]
+    executed.metadata["widgets"] = {"state": {}}
+    nbformat.write(executed, run.notebooks / source.name)
+    publish_project(project)
+    notebook = nbformat.read(source, as_version=4)
+    picture, rest = notebook.cells[-1].outputs
+    assert set(picture.data) == {"image/jpeg", "text/plain"} and picture.metadata["image/jpeg"]["alt"] == "a slider"
+    assert set(rest.data) == {"text/plain"} and "widgets" not in notebook.metadata
 
 
 def test_tables_of_the_results_come_from_the_run(project):
