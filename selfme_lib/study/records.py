@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from typing_extensions import NotRequired, TypedDict  # pydantic cannot use typing's before Python 3.12
 
 from selfme_lib.runtime.errors import DataError
@@ -73,7 +73,12 @@ class _Motion(TypedDict):
     frames: str
 
 
+class _Evaluation(TypedDict):
+    bootstrap: NotRequired[Annotated[int, Field(ge=1)]]
+
+
 class Settings(TypedDict):
+    evaluation: NotRequired[_Evaluation]
     profile: str
     seed: int
     data: _Data
@@ -118,13 +123,25 @@ class _FoldMean(TypedDict):
     uf1: float
 
 
+class _RowSettings(TypedDict):
+    protocol: NotRequired[str]
+
+
 class Row(ScoredRow):
-    settings: dict[str, Any]
+    settings: _RowSettings
     confusion: Matrix
+    n_clips: int
     n_subjects: int
     fold_mean: _FoldMean
     intervals: _Intervals
     predictions: list[_Prediction]
+
+
+def _of_one_size(row: Row) -> Row:
+    matrices = [row["confusion"], *(fold["confusion"] for fold in row["folds"])]
+    if not row["confusion"] or len({len(part) for matrix in matrices for part in (matrix, *matrix)}) > 1:
+        raise ValueError("confusion matrices of several sizes")
+    return row
 
 
 class _DataSet(TypedDict):
@@ -151,13 +168,14 @@ class Metrics(TypedDict):
     environment: _Environment
     torch: str
     device: str
-    rows: Annotated[list[Row], Field(min_length=1)]
+    rows: Annotated[list[Annotated[Row, AfterValidator(_of_one_size)]], Field(min_length=1)]
     times: _Times
 
 
 class _Predicted(TypedDict):
     name: str
     seed: int
+    settings: NotRequired[_RowSettings]
     predictions: list[_Prediction]
 
 

@@ -24,7 +24,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -230,6 +230,22 @@ def metrics_record(
         "rows": [row for row, _ in latest.values()],
         "times": {"wall_seconds": sum(sum(folds.values()) for folds in seconds), "rows": seconds},
     }
+
+
+def read_results(metrics: dict[str, Any], *, bootstrap: int = 2000) -> list[Result]:
+    """What `metrics_record` holds: a result for each name and protocol. Of its row, the name alone is known.
+
+    Args:
+        metrics: as `RunFolder.read_metrics` has checked it.
+        bootstrap: draws of subjects.
+    """
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in metrics["rows"]:
+        found.setdefault((row["name"], row["settings"].get("protocol", "loso")), []).append(row)
+    return [
+        Result(Row(name), tuple(records), ({},) * len(records), bootstrap, cast(Protocol, protocol))
+        for (name, protocol), records in found.items()
+    ]
 
 
 def _key(row: dict[str, Any]) -> tuple[str, int, str]:

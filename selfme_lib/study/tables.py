@@ -11,6 +11,7 @@ import pandas as pd
 from selfme_lib.evaluation.metrics import accuracy
 from selfme_lib.runtime.errors import UsageError
 
+from .cells import written
 from .results import Result
 
 PAPER_TABLES = Path(__file__).parent / "paper_tables.csv"
@@ -88,10 +89,7 @@ def beside_paper(results: Sequence[Result], number: int) -> pd.DataFrame:
 
 def in_one_cell(result: Result, metric: str) -> str:
     """A score with its interval, and with ± its deviation over the seeds if there are several."""
-    value, low, high = result.score(metric)
-    deviation = result.deviation(metric)
-    spread = f" ± {deviation:.3f}" if deviation == deviation else ""
-    return f"{value:.3f}{spread} [{low:.3f}, {high:.3f}]"
+    return written(*result.score(metric), deviation=result.deviation(metric))
 
 
 def per_class(results: Sequence[Result]) -> pd.DataFrame:

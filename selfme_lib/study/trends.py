@@ -14,6 +14,7 @@ An interval says how large an effect may be; it knows nothing of how many compar
 next to *undecided*. One seed is still one draw: rows that differ in their seed alone differ too (appendix A2).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ import pandas as pd
 from selfme_lib.evaluation.intervals import interval
 from selfme_lib.evaluation.paired import holm, permutation_p
 
+from .cells import DIGITS, written
 from .results import METRICS, Result
 from .rows import SWITCHES
 from .tables import paper_table
@@ -43,6 +45,7 @@ class Trend:
         ours, low, high: the difference here and its 95 % interval over subjects.
         p: of the permutation test over subjects.
         p_corrected: p after Holm's correction; p itself for a comparison that is made alone.
+        compared: the names of the rows, as in "TV-L1+SCViT − TV-L1+ViT", or how many they are.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Trend:
     high: float
     p: float
     p_corrected: float
+    compared: str = ""
 
     @property
     def verdict(self) -> str:
@@ -66,8 +70,8 @@ class Trend:
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        numbers = f"{self.metric.upper()} {self.ours:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
-        paper = "" if self.paper is None else f", paper {self.paper:+.3f}"
+        numbers = f"{self.metric.upper()} {written(self.ours, self.low, self.high, signed=True)}"
+        paper = "" if self.paper is None else f", paper {self.paper:+.{DIGITS}f}"
         meaning = {
             "undecided": "no effect is shown" + (", the paper's neither" if paper else ""),
             "found": "more than chance in the choice of subjects",
@@ -101,8 +105,9 @@ def trend(
     difference = mean - others
     low, high = interval(difference, len(more[0].folds(0)))
     p = permutation_p([pair for rows in zip(more, less) for pair in _pairs(*rows)], METRICS[metric])
-    ours = float(difference[0])
-    return Trend(name=name, metric=metric, paper=paper, ours=ours, low=low, high=high, p=p, p_corrected=p)
+    found = {"ours": float(difference[0]), "low": low, "high": high, "p": p, "p_corrected": p}
+    compared = " − ".join(rows[0].row.name if len(rows) == 1 else f"mean of {len(rows)} rows" for rows in (more, less))
+    return Trend(name=name, metric=metric, paper=paper, compared=compared, **found)
 
 
 def corrected(trends: Sequence[Trend]) -> list[Trend]:
@@ -141,9 +146,10 @@ def readable_trends(trends: Sequence[Trend]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "difference": item.name,
+            "compared": item.compared,
             "in": item.metric.upper(),
-            "paper": None if item.paper is None else f"{item.paper:+.3f}",
-            "ours [95 %]": f"{item.ours:+.3f} [{item.low:+.3f}, {item.high:+.3f}]",
+            "paper": None if item.paper is None else f"{item.paper:+.{DIGITS}f}",
+            "ours [95 %]": written(item.ours, item.low, item.high, signed=True),
             "p": f"{item.p:.3f}",
             "p, Holm": f"{item.p_corrected:.3f}",
             "verdict": item.verdict,
@@ -163,6 +169,9 @@ def after_correction(trends: Sequence[Trend]) -> str:
 
 
 def _pairs(more: Result, less: Result) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Confusions by subject of the two rows, a pair a seed; a row that has one seed alone, such as a bound, meets all."""
-    seeds = max(len(more.records), len(less.records))
+    """Confusions by subject of the two rows, a pair a seed; a row that has one seed alone, such as a bound, meets all.
+
+    Of rows with other numbers of seeds, each seed is met as often as any other.
+    """
+    seeds = math.lcm(len(more.records), len(less.records))
     return [(more.folds(seed % len(more.records)), less.folds(seed % len(less.records))) for seed in range(seeds)]

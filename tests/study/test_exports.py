@@ -1,3 +1,5 @@
+import json
+
 import pandas as pd
 import pytest
 
@@ -26,7 +28,7 @@ def test_a_run_is_written_for_others_to_score(tmp_path):
     run.save_values("05_luck", {"x": 1}, title="Luck")
     names = sorted(path.relative_to(run.path / "exports").as_posix() for path in export(run))
     predictions = [f"predictions/TV-L1-ViT-seed{seed}.csv" for seed in (0, 1)]
-    assert names == ["05_scores.csv", "05_scores.md", "05_scores.tex", *predictions]
+    assert names == [*(f"05_scores.{kind}" for kind in ("csv", "json", "md", "tex")), *predictions]
     again = run.path / "exports" / predictions[0]
     assert again.read_text().splitlines()[:2] == ["dataset,subject,clip,label,prediction", "casme2,01,a,0,0"]
     assert score(read_predictions(again)) == score(CLIPS)
@@ -34,16 +36,16 @@ def test_a_run_is_written_for_others_to_score(tmp_path):
 
 def test_a_table_in_three_forms(tmp_path):
     table = pd.DataFrame({"method": ["a|b_c", "ω"], "UF1": [0.75, float("nan")], "clips": [3, 4]})
-    csv, markdown, latex = (path.read_text() for path in write_table(tmp_path / "t", table, caption="50 %"))
+    csv, _, markdown, latex = (path.read_text() for path in write_table(tmp_path / "t", table, title="50 %"))
     assert csv.splitlines()[1] == "a|b_c,0.75,3"
-    assert markdown.splitlines()[2:] == ["| a\\|b_c | 0.750 | 3 |", "| ω | – | 4 |"]
-    assert r"a|b\_c & 0.750 & 3 \\" in latex and r"$\omega$ & -- & 4 \\" in latex and r"\caption{50 \%}" in latex
+    assert markdown.splitlines()[2:] == ["| a\\|b_c | 0.7500 | 3 |", "| ω | – | 4 |"]
+    assert r"a|b\_c & 0.7500 & 3 \\" in latex and r"$\omega$ & -- & 4 \\" in latex and r"\caption{50 \%.}" in latex
     assert latex.count(r"\begin") == latex.count(r"\end") == 2
 
 
 def test_no_character_of_a_user_means_something_to_markdown_or_html(tmp_path):
     hostile = "<img src=x onerror=alert(1)>|&lt;b&gt;\n\n<script>"
-    (line,) = write_table(tmp_path / "t", pd.DataFrame({"a": [hostile]}))[1].read_text().splitlines()[2:]
+    (line,) = write_table(tmp_path / "t", pd.DataFrame({"a": [hostile]}))[2].read_text().splitlines()[2:]
     assert line == "| &lt;img src=x onerror=alert(1)>\\|&amp;lt;b&amp;gt;  &lt;script> |"
     assert markdown(["p < 0.05"], [["R&D"]])[0::2] == ["| p < 0.05 |", "| R&D |"], "what is harmless stays readable"
 
@@ -55,10 +57,10 @@ def test_a_run_without_results_exports_nothing(tmp_path):
 def test_no_character_of_a_user_means_something_to_latex(tmp_path):
     special = "&%$#_{}~^\\"
     table = pd.DataFrame({special: [special]})
-    latex = write_table(tmp_path / "t", table, caption=special)[2].read_text()
+    latex = write_table(tmp_path / "t", table, caption=special)[3].read_text()
     escaped = r"\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
     assert latex.count(escaped) == 3
-    assert r"\caption{" + escaped + "}" in latex
+    assert r"\caption{" + escaped + ".}" in latex
 
 
 HOSTILE = [
@@ -103,3 +105,49 @@ def test_methods_whose_names_differ_in_signs_only_get_files_of_their_own(tmp_pat
     write_json(run.metrics, {"dataset": {"name": "casme2"}, "rows": rows})
     assert len({path.resolve() for path in export(run)}) == 3
     assert {path.parent for path in tmp_path.rglob("*.csv")} == {tmp_path / "exports/predictions"}
+
+
+SCORES = pd.DataFrame(
+    {
+        "method": ["majority class", "ViT", "SCViT", "true motion+ViT"],
+        "UF1 [95 %]": ["0.2510 [0.1000, 0.3000]", "0.5 ± 0.0120 [0.4, 0.6]", "0.6125 [0.5, nan]", "0.9000 [0.8, 1.0]"],
+        "UF1 paper": [None, 0.8903, 0.8915, None],
+        "EPE, px": ["–", "0.120 [0.1, 0.2]", "0.095 [0.05, 0.10]", "0.000 [0.000, 0.000]"],
+    }
+)
+
+
+def test_value_and_ends_of_an_interval_have_columns_of_their_own(tmp_path):
+    csv, as_json, *_ = write_table(tmp_path / "05_scores", SCORES, title="Scores", caption="On average")
+    table = pd.read_csv(csv)
+    parts = ["UF1", "UF1 sd", "UF1 low", "UF1 high"]
+    assert list(table) == ["method", *parts, "UF1 paper", "EPE, px", "EPE, px low", "EPE, px high"]
+    assert table["UF1"].tolist() == [0.251, 0.5, 0.6125, 0.9] and table["UF1 low"].tolist() == [0.1, 0.4, 0.5, 0.8]
+    assert table["UF1 sd"].dropna().tolist() == [0.012] and table["UF1 high"].isna().tolist() == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert table["EPE, px high"].isna().tolist() == [True, False, False, False]
+    record = json.loads(as_json.read_text())
+    again = pd.DataFrame(record["rows"], columns=record["columns"])
+    assert (record["title"], record["caption"]) == ("Scores", "On average")
+    pd.testing.assert_frame_equal(again.convert_dtypes(), table.convert_dtypes())
+
+
+def test_latex_can_be_referred_to_and_has_the_best_method_in_bold(tmp_path):
+    text = write_table(tmp_path / "05_scores", SCORES, title="Scores", caption="UF1.")[3].read_text()
+    assert r"\label{tab:05_scores}" in text and r"\caption{Scores. UF1.}" in text
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{lrrrrrrrr}"):
+        assert rule in text
+    bold = [line.split(" & ")[0] for line in text.splitlines() if r"\textbf" in line]
+    assert bold == ["SCViT"] and text.count(r"\textbf") == 3
+    for cell in (r"\textbf{0.6125}", r"\textbf{0.8915}", r"\textbf{0.095}", "0.8903", "0.9000 & -- & 0.8"):
+        assert cell in text
+
+
+@pytest.mark.parametrize("column", ["subject", "protocol", "difference"])
+def test_a_table_of_something_else_than_methods_has_no_best(tmp_path, column):
+    table = SCORES.rename(columns={"method": column})
+    assert r"\textbf" not in write_table(tmp_path / "t", table)[3].read_text()

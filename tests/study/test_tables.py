@@ -68,10 +68,10 @@ def test_scores_are_means_over_seeds():
     line = tables.scores([both]).iloc[0]
     assert (line["uar"], line["uar_low"], line["seeds"]) == (value, low, 2)
     assert line["uar_sd"] == pytest.approx((1 - 1 / 3) / 2**0.5)
-    assert tables.readable_scores([both])["UAR [95 %]"][0].startswith("0.667 ± 0.471 [")
+    assert tables.readable_scores([both])["UAR [95 %]"][0].startswith("0.6667 ± 0.4714 [")
     assert [both.of_seed(seed).score("uar")[0] for seed in (0, 1)] == pytest.approx([1, 1 / 3])
     once = result(Row("x"), [0, 1, 2, 0])
-    assert tables.readable_scores([once])["UAR [95 %]"][0].startswith("1.000 [") and np.isnan(once.deviation("uar"))
+    assert tables.readable_scores([once])["UAR [95 %]"][0].startswith("1.0000 [") and np.isnan(once.deviation("uar"))
 
 
 def test_the_interval_is_that_of_the_mean_over_the_seeds():

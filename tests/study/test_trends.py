@@ -98,7 +98,7 @@ def test_what_is_left_after_correction_is_counted():
 
 def test_the_table_says_it_with_signs():
     line = trends.readable_trends([trend("SC", [result(40)], [result(0)], paper=0.02)]).iloc[0]
-    assert (line["paper"], line["in"], line["verdict"]) == ("+0.020", "UF1", "confirmed")
+    assert (line["paper"], line["in"], line["verdict"]) == ("+0.0200", "UF1", "confirmed")
     unasked = trend("mirror", [result(40)], [result(0)])
     assert trends.readable_trends([unasked]).iloc[0]["paper"] is None
     assert "paper" not in unasked.sentence
