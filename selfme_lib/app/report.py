@@ -5,27 +5,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from selfme_lib.data import THREE_CLASSES
+from selfme_lib.data.readers import PROTOCOLS
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
+from selfme_lib.study import verdict
+from selfme_lib.study.results import read_results
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import read_notebook
-from .commands.output import clock
-
-DATASET_NAMES = {
-    "synthme": "SynthME (rendered faces)",
-    "casme2": "CASME II",
-    "smic": "SMIC-HS",
-    "samm": "SAMM",
-    "casme3": "CAS(ME)³, part A",
-    "mmew": "MMEW",
-    "4dme": "4DME",
-    "folder": "a folder of one's own",
-    "composite": "CASME II, SMIC-HS and SAMM together",
-    "features": "motion computed elsewhere",
-}
+from .page import DATASET_NAMES, render_page, table
+from .score_rows import chapters_of, pack, score_table
+from .training_curves import training_curves
 
 
 def write_report(run: RunFolder) -> Path:
@@ -48,16 +39,14 @@ def write_report(run: RunFolder) -> Path:
 
 def render(run: RunFolder) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("selfme_lib.app"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"show": show, "clock": clock}
     profile = run.read_settings()
     metrics = run.read_metrics() if run.metrics.exists() else {}
     timings = run.read_timings()["notebooks"]
-    records = [_prepared(record, run) for record in run.items()]
+    items = run.items()
+    records = [_prepared(record, run) for record in items]
     dataset = profile["data"]["dataset"]
-    return environment.get_template("report.html.j2").render(
+    return render_page(
+        "report.html.j2",
         run=run.name,
         profile=profile,
         dataset=dataset,
@@ -66,7 +55,10 @@ def render(run: RunFolder) -> str:
         headline=[record for record in records if record["place"] == "headline"],
         paper=[record for record in records if record["place"] == "paper"],
         chapters=_chapters([record for record in records if record["place"] == "chapter"], run),
-        scores=_scores(metrics["rows"]) if metrics else None,
+        notebooks=_notebooks(run),
+        families=verdict.families(items),
+        **_scores(profile, metrics, items, timings),
+        curves=[{**curve, "picture": _embedded(curve["picture"])} for curve in training_curves(run)],
         timings=timings,
         seconds=sum(timing["seconds"] for timing in timings.values()),
         failed={name: timing["message"] for name, timing in timings.items() if timing["status"] == "failed"},
@@ -76,72 +68,37 @@ def render(run: RunFolder) -> str:
     )
 
 
-def show(value: Any, decimals: int = 3) -> str:
-    """A value as people read it; ✓ for yes, – for no and for a missing one."""
-    if value is None or value is False:
-        return "–"
-    if value is True:
-        return "✓"
-    if isinstance(value, float):
-        return f"{value:.{decimals}f}"
-    if isinstance(value, list):
-        return ", ".join(show(item, decimals) for item in value)
-    return str(value)
-
-
-def decimals_of(values: list[Any]) -> int:
-    """Decimals of a column of numbers: none if all are whole, otherwise about four digits for the largest."""
-    numbers = [value for value in values if isinstance(value, float)]
-    if all(value.is_integer() for value in numbers):
-        return 0
-    largest = max(map(abs, numbers))
-    return 3 if largest < 10 else 2 if largest < 100 else 1
-
-
 def _prepared(record: dict[str, Any], run: RunFolder) -> dict[str, Any]:
-    """A record ready to be shown: pictures embedded, numbers of a column with the same decimals."""
+    """A record ready to be shown."""
     if record["kind"] == "figure":
-        picture = base64.b64encode(run.picture(record["name"]).read_bytes()).decode()
-        return {**record, "picture": f"data:image/png;base64,{picture}"}
+        return {**record, "picture": _embedded(run.picture(record["name"]).read_bytes())}
     if record["kind"] == "table":
-        return {**record, **_table(record["columns"], record["rows"])}
+        return {**record, **table(record["columns"], record["rows"])}
     return record
 
 
-def _table(columns: list[str], rows: list[list[Any]]) -> dict[str, Any]:
-    values = [list(column) for column in zip(*rows)] or [[] for _ in columns]
-    decimals = [decimals_of(column) for column in values]
+def _embedded(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _scores(
+    profile: dict[str, Any], metrics: dict[str, Any], items: list[dict[str, Any]], timings: dict[str, Any]
+) -> dict[str, Any]:
+    """Every score, what they say in sentences, and the predictions behind them."""
+    if not metrics:
+        return {"scores": None, "said": [], "predictions": None}
+    results = read_results(metrics, bootstrap=profile.get("evaluation", {}).get("bootstrap", 2000))
+    scored = sorted({name[:2] for name, timing in timings.items() if timing.get("scored")})
+    chapters = chapters_of([result.row.name for result in results], items, scored)
+    headlines = [item for item in items if item["place"] == "headline" and item["kind"] == "table"]
+    shown = [str(row[0]) for item in headlines if item["columns"][0] == "method" for row in item["rows"]]
+    name, classes = metrics["dataset"]["name"], len(metrics["rows"][0]["confusion"])
+    names = {len(names): names for names in (THREE_CLASSES, *PROTOCOLS.get(name, ()))}
     return {
-        "columns": columns,
-        "numeric": [
-            any(isinstance(value, int | float) and not isinstance(value, bool) for value in column) for column in values
-        ],
-        "rows": [[show(value, places) for value, places in zip(row, decimals)] for row in rows],
+        "scores": score_table(results, chapters),
+        "said": verdict.scores(results, shown=shown),
+        "predictions": pack(results, name, names.get(classes, [str(label) for label in range(classes)])),
     }
-
-
-def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Every row of metrics.json, with its confusion matrix on one line."""
-    lines = [
-        {
-            "method": row["name"],
-            "seed": row["seed"],
-            "UF1": row["pooled"]["uf1"],
-            "UF1, 95 %": _unbroken(show(row["intervals"]["uf1"])),
-            "UAR": row["pooled"]["uar"],
-            "UAR, 95 %": _unbroken(show(row["intervals"]["uar"])),
-            "accuracy": row["pooled"]["accuracy"],
-            "UF1, mean of folds": row["fold_mean"]["uf1"],
-            "confusion (rows: truth)": _unbroken(" | ".join(" ".join(map(str, counts)) for counts in row["confusion"])),
-        }
-        for row in rows
-    ]
-    return _table(list(lines[0]), [list(line.values()) for line in lines])
-
-
-def _unbroken(text: str) -> str:
-    """With spaces that break no line."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _chapters(records: list[dict[str, Any]], run: RunFolder) -> list[dict[str, Any]]:
@@ -152,6 +109,12 @@ def _chapters(records: list[dict[str, Any]], run: RunFolder) -> list[dict[str, A
         chapter = chapters.setdefault(number, {"number": number, "title": _title(number, run), "records": []})
         chapter["records"].append(record)
     return list(chapters.values())
+
+
+def _notebooks(run: RunFolder) -> dict[str, str]:
+    """Number of each executed notebook → its file, seen from the report."""
+    paths = sorted(path for path in run.notebooks.glob("*.ipynb") if not path.stem.endswith(".unfinished"))
+    return {path.name[:2]: f"{run.notebooks.name}/{path.name}" for path in paths}
 
 
 def _title(number: str, run: RunFolder) -> str:

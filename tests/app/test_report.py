@@ -4,10 +4,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from selfme_lib.app.report import clock, decimals_of, render, show, write_report
+from selfme_lib.app.page import clock, decimals_of, show, table
+from selfme_lib.app.report import render, write_report
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
+from selfme_lib.runtime.kept import write_record
 from selfme_lib.study import profiles
+from selfme_lib.study.cells import written
 from selfme_lib.study.results import Result, loso_record, metrics_record
 from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
@@ -51,7 +54,8 @@ class Page(HTMLParser):
 def test_the_page_stands_alone(run):
     page = Page(write_report(run).read_text())
     assert page.open == []
-    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert not {"link", "iframe"} & set(page.tags)
+    assert "default-src 'none'" in run.report.read_text(), "its script may run, and ask for nothing"
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in page.addresses)
     assert sum(address.startswith("data:") for address in page.addresses) == 1
 
@@ -83,7 +87,7 @@ def test_a_failed_notebook_is_named_at_the_top(run):
     notebooks = {"03_motion": {**timing, "status": "done"}, "05_x": failed}
     write_json(run.timings, {"profile": "quick", "notebooks": notebooks})
     text = Page(render(run)).text
-    assert text.index("This run is not complete") < text.index("What this is\n")
+    assert text.index("This run is not complete") < text.index("A micro-expression is")
     assert "05_x: cell 3 raised ValueError" in text
     assert "2:30 min" in text  # together
 
@@ -110,16 +114,66 @@ def test_every_row_of_the_metrics_is_listed_with_its_confusion_matrix(run):
         "Every score",
         "TV-L1+ViT",
         "5 0 0 | 1 2 0 | 0 0 2",
-        f"{row['pooled']['uf1']:.3f}",
+        written(*results[0].score("uf1")),
+        written(*results[0].score("uar")),
         "f00d",
         "2 subjects",
     ):
         assert part in text
 
 
+def test_a_run_opens_with_its_verdict(run):
+    row = {"difference": "SC on learned motion", "compared": "A − B", "in": "UF1", "paper": "+0.0432"}
+    told = [{**row, "ours [95 %]": "+0.0521 [+0.0120, +0.0911]", "p, Holm": "0.012", "verdict": "confirmed"}]
+    told.append({**told[0], "difference": "SC on TV-L1", "p, Holm": "0.249", "verdict": "undecided"})
+    run.save_table("05_differences", pd.DataFrame(told), title="What was tested", place="headline")
+    text = Page(render(run)).text
+    start = text.index("The verdict", text.index("Do it again"))
+    assert start < text.index("A micro-expression is")
+    said = text[start:]
+    assert "1 of 2 comparisons in UF1 passes" in said and "none: SC on TV-L1." in said
+    assert "(A − B): UF1 +0.0521 [+0.0120, +0.0911], Holm-corrected p 0.012: the paper's trend appears" in said
+
+
+def test_a_run_without_scores_or_tests_says_so(run):
+    assert "says nothing about recognition" in Page(render(run)).text
+
+
+def test_curves_are_shown_where_the_run_has_them(run):
+    assert "Training curves" not in render(run)
+    run.checkpoints.mkdir()
+    write_record(run.checkpoints / "motion-1.json", [{"step": 0, "dense": 2.0}, {"step": 40, "dense": 0.5}])
+    write_record(run.checkpoints / "other.json", {"no": "curve"})
+    (run.checkpoints / "tcae-1.json").write_text("{")  # damaged; it is made anew when it is needed
+    page = Page(render(run))
+    assert "Motion learner, fine-tuned: 40 steps" in page.text and "TCAE" not in page.text
+    assert sum(address.startswith("data:") for address in page.addresses) == 2
+
+
+def test_scores_have_four_digits_and_cells_know_what_they_are_sorted_by():
+    shown = table(
+        ["method", "UF1", "seconds", "EPE [95 %]"], [["a", 0.5, 3.25, "0.1 [0.0, 0.2]"], ["b", None, 30.0, None]]
+    )
+    assert [[cell["text"] for cell in row] for row in shown["rows"]] == [
+        ["a", "0.5000", "3.25", "0.1\xa0[0.0,\xa00.2]"],
+        ["b", "–", "30.00", "–"],
+    ]
+    assert [[cell["by"] for cell in row] for row in shown["rows"]] == [[None, 0.5, 3.25, 0.1], [None, None, 30, None]]
+    assert shown["numeric"] == [False, True, True, True]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (True, "✓"), (False, "–"), (0.12345, "0.123"), (-2.5, "-2.500"), (12, "12"), ([1, 0.5], "1, 0.500")],
+    [
+        ({"a": 0.5, "b": [1]}, "a: 0.500, b: 1"),
+        (None, "–"),
+        (True, "✓"),
+        (False, "–"),
+        (0.12345, "0.123"),
+        (-2.5, "-2.500"),
+        (12, "12"),
+        ([1, 0.5], "1, 0.500"),
+    ],
 )
 def test_how_values_read(value, text):
     assert show(value) == text

@@ -211,6 +211,12 @@ def report(
     publish: Annotated[
         bool, typer.Option("--publish", help="Also refresh docs/results.md, figures/ and the notebooks' outputs.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OTHER", help="Also compare with another run: RUN/against_OTHER.html.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Write report.html and exports/ again from a run's results."""
     from selfme_lib.app.report import write_report
@@ -220,6 +226,10 @@ def report(
     run = RunFolder(folder)
     export(run)
     print(write_report(run), file=sys.stderr)
+    if against is not None:
+        from selfme_lib.app.comparison import write_comparison
+
+        print(write_comparison(run, RunFolder(against)), file=sys.stderr)
     if publish:
         with extra("notebooks"):
             from selfme_lib.app.publish import publish as publish_run
