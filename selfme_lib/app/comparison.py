@@ -17,6 +17,8 @@ from selfme_lib.study.trends import LEVEL, Trend, corrected, trend
 
 from .page import DATASET_NAMES, render_page, table
 
+Key = tuple[str, str]  # of a row: its name and its protocol
+Tests = Mapping[str, Mapping[Key, Trend]]  # by metric and row
 WHO = ("version", "population", "first_identity", "seed", "layout")  # settings that say who SynthME's people are
 
 
@@ -45,14 +47,13 @@ def render_comparison(run: RunFolder, other: RunFolder) -> str:
             f"{cannot}: {classes[0]} and {classes[1]} classes are different tasks; give a run with {classes[0]} classes"
         )
     ours, theirs = (
-        {(result.row.name, result.protocol): result for result in read_results(metric, bootstrap=_draws(setting))}
-        for metric, setting in zip(metrics, settings)
+        _by_key(read_results(metric, bootstrap=_draws(setting))) for metric, setting in zip(metrics, settings)
     )
     shared = [key for key in ours if key in theirs]
     if not shared:
         raise DataError(f"{cannot}: they have no method in common; give a run of the same chapters")
     paired = [key for key in shared if _same_people(settings, ours[key], theirs[key])]
-    tests = {
+    tests: Tests = {
         metric: dict(zip(paired, corrected([_paired(ours[key], theirs[key], metric) for key in paired])))
         for metric in METRICS
     }
@@ -82,6 +83,10 @@ def _read(run: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
     return run.read_settings(), run.read_metrics()
 
 
+def _by_key(results: Sequence[Result]) -> dict[Key, Result]:
+    return {(result.row.name, result.protocol): result for result in results}
+
+
 def _draws(settings: Mapping[str, Any]) -> int:
     return settings.get("evaluation", {}).get("bootstrap", 2000)
 
@@ -102,10 +107,10 @@ def _paired(ours: Result, theirs: Result, metric: str) -> Trend:
 
 
 def _line(
-    key: tuple[str, str],
+    key: Key,
     ours: Result | None,
     theirs: Result | None,
-    tests: Mapping[str, Mapping[tuple[str, str], Trend]],
+    tests: Tests,
 ) -> dict[str, Any]:
     line: dict[str, Any] = {"method": key[0], "protocol": key[1]}
     for metric in METRICS:
@@ -124,9 +129,9 @@ def _line(
 
 
 def _said(
-    shared: Sequence[tuple[str, str]],
-    paired: Sequence[tuple[str, str]],
-    tests: Mapping[str, Mapping[tuple[str, str], Trend]],
+    shared: Sequence[Key],
+    paired: Sequence[Key],
+    tests: Tests,
 ) -> list[str]:
     """What the differences show, in sentences."""
     if not paired:

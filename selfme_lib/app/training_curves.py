@@ -17,7 +17,7 @@ def training_curves(run: RunFolder) -> list[dict[str, Any]]:
     """Title, alternative text and PNG picture of each training in the run's checkpoints; none if it trained nothing."""
     found = []
     for path in sorted(run.checkpoints.glob("*.json")):
-        curve = read_record(path)
+        curve: Any = read_record(path)
         if losses := _losses(curve):
             title = f"{TITLES.get(path.stem.partition('-')[0], path.stem)}: {curve[-1]['step']} steps"
             ends = ", ".join(f"{name} from {curve[0][name]:.3g} to {curve[-1][name]:.3g}" for name in losses)

@@ -38,9 +38,8 @@ def read_estimate(cell: Any) -> Estimate | None:
 def number_of(cell: Any) -> float | None:
     """The number by which a cell is sorted: of an interval, its value; None for text, and where nothing is."""
     if isinstance(cell, str):
-        estimate = read_estimate(cell)
-        alone = _ALONE.fullmatch(cell)
-        cell = float(estimate.value if estimate else alone[1]) if estimate or alone else None
+        found = _ESTIMATE.fullmatch(cell) or _ALONE.fullmatch(cell)
+        cell = float(found[1]) if found else None
     if not isinstance(cell, int | float) or not math.isfinite(cell):
         return None
     return float(cell)

@@ -139,7 +139,8 @@ class Row(ScoredRow):
 
 def _of_one_size(row: Row) -> Row:
     matrices = [row["confusion"], *(fold["confusion"] for fold in row["folds"])]
-    if not row["confusion"] or len({len(part) for matrix in matrices for part in (matrix, *matrix)}) > 1:
+    sizes = {len(matrix) for matrix in matrices} | {len(line) for matrix in matrices for line in matrix}
+    if len(sizes) > 1 or 0 in sizes:
         raise ValueError("confusion matrices of several sizes")
     return row
 

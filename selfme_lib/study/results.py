@@ -239,12 +239,13 @@ def read_results(metrics: dict[str, Any], *, bootstrap: int = 2000) -> list[Resu
         metrics: as `RunFolder.read_metrics` has checked it.
         bootstrap: draws of subjects.
     """
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in metrics["rows"]:
-        found.setdefault((row["name"], row["settings"].get("protocol", "loso")), []).append(row)
+    found: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for row in metrics["rows"]:  # seeds left by a run of fewer people are no seeds of the same row
+        key = row["name"], row["settings"].get("protocol", "loso"), len(row["folds"])
+        found.setdefault(key, []).append(row)
     return [
         Result(Row(name), tuple(records), ({},) * len(records), bootstrap, cast(Protocol, protocol))
-        for (name, protocol), records in found.items()
+        for (name, protocol, _), records in found.items()
     ]
 
 

@@ -45,6 +45,8 @@ def run(tmp_path_factory):
     run.save_figure("05_wide", Figure(figsize=(12, 2)), title="Wide", caption="c", alt="a wide picture")
     run.save_values("05_values", {"a long name of a value " * 3: 0.5, "clips": 144}, title="Values")
     write_record(run.checkpoints / "motion-1.json", [{"step": 0, "dense": 2.0}, {"step": 9, "dense": 0.5}])
+    timing = {"status": "done", "seconds": 1.0, "peak_memory_mb": 9, "key": "", "message": "", "scored": True}
+    write_json(run.timings, {"profile": "quick", "notebooks": {"05_loso": timing}})
     run.notebooks.mkdir()
     (run.notebooks / "05_loso.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     write_report(run)
