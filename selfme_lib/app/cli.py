@@ -161,7 +161,7 @@ for command, example in (  # in the order of the help
     (pages.site, "selfme site site --run runs/quick"),
     (runs.verify, "selfme verify runs/verify"),
     (runs.score, "selfme score predictions.csv --classes 5"),
-    (runs.report, "selfme report runs/quick"),
+    (runs.report, "selfme report runs/quick --against runs/gpu"),
 ):
     app.command(cls=_Command, epilog=f"Example: {example}")(command)
 for benchmark, name, example in (

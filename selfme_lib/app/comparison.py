@@ -58,19 +58,23 @@ def render_comparison(run: RunFolder, other: RunFolder) -> str:
         for metric in METRICS
     }
     rows = [_line(key, ours.get(key), theirs.get(key), tests) for key in dict.fromkeys([*ours, *theirs])]
+    if len({protocol for _, protocol in (*ours, *theirs)}) == 1:
+        rows = [{name: cell for name, cell in row.items() if name != "protocol"} for row in rows]
+    titles = [one.name for one in (run, other)]
+    if titles[0] == titles[1]:
+        titles = ["/".join(one.path.resolve().parts[-2:]) for one in (run, other)]
     return render_page(
         "comparison.html.j2",
-        run=run.name,
-        other=other.name,
-        places=(str(run.path), str(other.path)),
+        run=titles[0],
+        other=titles[1],
         dataset=DATASET_NAMES.get(names[0], names[0]),
         said=_said(shared, paired, tests),
-        settings=table(["setting", run.name, f"{other.name} "], _differences(settings)),
-        machines=table(["", run.name, f"{other.name} "], _differences(list(map(_made_on, metrics)))),
+        settings=table(["setting", *titles], _differences(settings)),
+        machines=table(["", *titles], _differences(list(map(_made_on, metrics)))),
         scores=table(list(rows[0]), [list(row.values()) for row in rows]),
         alone=[
             (name, [key[0] for key in mine if key not in others])
-            for name, mine, others in ((run.name, ours, theirs), (other.name, theirs, ours))
+            for name, mine, others in ((titles[0], ours, theirs), (titles[1], theirs, ours))
         ],
     )
 

@@ -8,9 +8,9 @@ list, write a list of lists. All combinations are run:
     rows: [[SelfME-motion+ViT], [SelfME-motion+SCViT]]
     classifier: {omega: [0.05, 0.1, 0.2]}
 
-    DIR/points/NAME/        a run folder for each point, with its executed notebook and metrics.json
-    DIR/shared/             motions, folds and checkpoints: computed once, whichever point needs them
-    DIR/sweep.csv .md .tex  one table: what was varied, and every score with its interval
+    DIR/points/NAME/              a run folder for each point, with its executed notebook and metrics.json
+    DIR/shared/                   motions, folds and checkpoints: computed once, whichever point needs them
+    DIR/sweep.csv .json .md .tex  one table: what was varied, and every score with its interval
 
 Points are independent tasks for an executor (see `runtime.processes`). Within a point, folds are trained one after the
 other, so every process is busy with a notebook of its own. A finished point is not run again; one that was killed resumes

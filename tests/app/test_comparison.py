@@ -94,6 +94,12 @@ def test_a_run_that_is_not_there_or_has_no_scores_is_named(tmp_path):
         render_comparison(run, other)
 
 
+def test_runs_of_one_name_are_told_apart_and_no_place_on_a_machine_is_told(tmp_path):
+    run, other = make(tmp_path / "a" / "quick", [row("A", 10)]), make(tmp_path / "b" / "quick", [row("A", 9)])
+    page = render_comparison(run, other)
+    assert "a/quick against b/quick" in text_of(page) and str(tmp_path) not in page
+
+
 def test_the_command_writes_the_page_beside_the_report(tmp_path, capfd):
     run, other = make(tmp_path / "run", [row("A", 10)]), make(tmp_path / "other", [row("A", 9)])
     assert cli.run(["report", str(run.path), "--against", str(other.path)]) == 0

@@ -95,7 +95,7 @@ def test_a_sweep_runs_every_point_once_and_makes_one_table(notebook, tmp_path):
     assert table["classifier.omega"].tolist() == [0.1, 0.1, 0.9, 0.9]
     assert table["method"].tolist() == ["a", "b"] * 2 and set(table["seeds"]) == {2}
     assert table["uar"].tolist() == pytest.approx([1 / 3] * 2 + [2 / 3] * 2)
-    assert {path.name for path in out.glob("sweep.*")} == {"sweep.csv", "sweep.md", "sweep.tex"}
+    assert {path.name for path in out.glob("sweep.*")} == {"sweep.csv", "sweep.json", "sweep.md", "sweep.tex"}
     assert len(list(out.glob("points/*/notebooks/05_toy.ipynb"))) == 2
     assert not any(path.is_symlink() for path in out.rglob("*"))  # which some systems and disks do not have
     assert (out / "shared" / "folds" / "runs.txt").read_text() == "xxx"  # what is expensive has one place
