@@ -13,7 +13,8 @@ weighting: its logit is a sum over patches, and `evidence` gives each patch's sh
 
 $$y_c(\Phi) - y_c(0) = \sum_i \left\langle R_i^\top w_c,\; z_i(\Phi) - z_i(0) \right\rangle, \qquad H = ReLU(\text{share}),$$
 
-which is HiResCAM (R. L. Draelos, L. Carin, 2020) measured from the face that does not move.
+which is HiResCAM (R. L. Draelos, L. Carin, 2020) measured from the face that does not move. `attention_map` takes the one that
+suits a classifier.
 """
 
 import torch
@@ -49,6 +50,20 @@ def grad_cam(model: SCViT, motion: Float[Tensor, "b 2 h w"], target: Int[Tensor,
     finally:
         hook.remove()
     return LayerAttribution.interpolate(heat, motion.shape[-2:], "bilinear").squeeze(1).detach().to(motion.device)
+
+
+def attention_map(model: SCViT, motion: Float[Tensor, "b 2 h w"], target: Int[Tensor, "b"]) -> Float[Tensor, "b h w"]:
+    """Evidence for a class each, as suits the model: `grad_cam` of one that reads a class token, else `evidence`.
+
+    Behind `pool="all"` stands an MLP, whose gradient at the motion takes the place of a linear model's weights.
+    """
+    if model.read is None:
+        return grad_cam(model, motion, target)
+    with torch.enable_grad():
+        pooled = model.pool(model.encode(model.embed_patches(motion.to(device_of(model))))).detach().requires_grad_()
+        logits = model.head(pooled).gather(1, target.to(pooled.device)[:, None])
+        (direction,) = torch.autograd.grad(logits.sum(), pooled)
+    return evidence(model, motion, direction)
 
 
 @torch.inference_mode()

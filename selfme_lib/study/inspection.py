@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from selfme_lib.classifier import training
+from selfme_lib.classifier import linear, training
+from selfme_lib.classifier.frozen import PENALTIES
+from selfme_lib.classifier.grad_cam import evidence
+from selfme_lib.classifier.linear import LinearConfig
 from selfme_lib.classifier.network import ClassifierConfig, SCViT, build_classifier
 from selfme_lib.classifier.training import resolve_for_device, train_classifier
 from selfme_lib.data import Clip, dataset_fingerprint
@@ -30,6 +34,19 @@ from .by_folds import learned_by_folds, of_fold
 from .rows import Row
 from .study import Study
 
+WHOLE = {"trained": "all", "epochs": 4, "lr": 1e-3}
+"""All weights trained, from pre-trained ones, in as few epochs as a CPU has time for; the rate was chosen on choice people."""
+
+
+def trained_whole(study: Study) -> Study:
+    """The study with a classifier of which all weights are trained: its own, or the same network with its trunk no longer frozen.
+
+    What a loss does to a network can only be seen in one that it may change.
+    """
+    if study.settings.classifier.trained in ("all", "last"):
+        return study
+    return study.changed(classifier=WHOLE, evaluation={"seeds": 1})
+
 
 def richest_subjects(clips: Sequence[Clip], count: int) -> list[str]:
     """Subjects to look at closely: those who show the most classes, then the most clips. No result influences the choice."""
@@ -44,6 +61,9 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
 
     Each is trained with the seed and the clips of its fold in `Study.evaluate` (for the profile's first seed), so on a CPU it is
     the very network that predicted the subject. They are kept in `run.checkpoints`; those returned are on the CPU.
+
+    Args:
+        study: whose classifier is trained as a whole (see `trained_whole`).
 
     Raises:
         DataError: a subject without clips.
@@ -69,6 +89,36 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
         for _ in tqdm(trained, total=len(missing), desc="classifiers", unit="fold", disable=None):
             pass
     return {key: _load(config, path, len(study.classes)) for key, (config, path) in networks.items()}
+
+
+def held_out_evidence(
+    network: SCViT,
+    motion: Float[Tensor, "n 2 h w"],
+    described: Float[Tensor, "n 2 r d"],
+    labels: Int[Tensor, "n"],
+    subjects: Sequence[str],
+    *,
+    classes: int,
+    target: Int[Tensor, "n"] | None = None,
+    only: Sequence[str] | None = None,
+    penalty: LinearConfig = PENALTIES["units"],
+) -> Float[Tensor, "m h w"]:
+    """Evidence (`grad_cam.evidence`) by a frozen network and, for each subject, a linear model fitted on all others.
+
+    Args:
+        described: `frozen.describe` of the motion by the network.
+        target: the class that the evidence is for, by default the true one.
+        only: subjects whose clips are to be explained (m), by default all.
+    """
+    regions, people, asked = described.sum(2), np.asarray(subjects), labels if target is None else target
+    heat = torch.zeros(len(motion), *motion.shape[-2:])
+    wanted = torch.from_numpy(np.isin(people, sorted(set(subjects) if only is None else only)))
+    for subject in sorted(set(people[wanted.numpy()].tolist())):
+        out = torch.from_numpy(people == subject)
+        views = (regions[~out, 0], regions[~out, 1])
+        head = linear.fit_features(penalty, views, labels[~out], classes=classes)
+        heat[out] = evidence(network, motion[out], head.weights[asked[out]] / head.scale)
+    return heat[wanted]
 
 
 def kept_classifiers(study: Study, row: Row) -> dict[str, SCViT]:

@@ -95,6 +95,12 @@ class RunFolder:
             display(what, metadata={kind: {"alt": said.alt} for kind in ("image/png", "image/jpeg")})
         show_caption(said)
 
+    def say(self, *sentences: str) -> None:
+        """Show sentences that follow from the numbers: one as a paragraph, several as a list."""
+        from IPython.display import Markdown, display
+
+        display(Markdown(sentences[0] if len(sentences) == 1 else "\n".join(f"- {one}" for one in sentences)))
+
     def save_table(
         self, name: str, table: "pd.DataFrame", *, title: str, caption: str = "", place: Place = "chapter"
     ) -> None:

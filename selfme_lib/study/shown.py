@@ -63,6 +63,7 @@ def show_caption(caption: Caption) -> None:
     """Title and caption in a notebook, below what they belong to."""
     from IPython.display import Markdown, display
 
-    title = f"**{caption.title}.**" if caption.title else ""
+    stop = "" if caption.title.endswith(("?", "!", ".")) else "."
+    title = f"**{caption.title}{stop}**" if caption.title else ""
     if words := f"{title} {caption.caption}".strip():
         display(Markdown(words))

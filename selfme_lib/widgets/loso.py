@@ -11,16 +11,20 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from selfme_lib.classifier.grad_cam import grad_cam
+from selfme_lib.classifier.frozen import trunk
+from selfme_lib.classifier.grad_cam import attention_map
 from selfme_lib.data import load_onset_apex
 from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
+from selfme_lib.grids import resize_flow
 from selfme_lib.plots.montage import Picture, rgb, to_bytes, write
 from selfme_lib.plots.style import CLASS_COLOURS, FAINT, INK, common_scale, flow_to_rgb
+from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.study.inspection import kept_classifiers
+from selfme_lib.study.inspection import held_out_evidence, kept_classifiers
 from selfme_lib.study.rows import Row
 from selfme_lib.study.study import Study
 
@@ -50,7 +54,8 @@ class LosoExplorer(PanelExplorer):
     def __init__(self, study: Study):
         self._records, self._classes = _records(study), study.classes
         self._place = {clip.key: place for place, clip in enumerate(study.clips)}
-        self._inputs = cache(lambda name: study.inputs(self._row(name)))
+        self._study, self._labels = study, torch.from_numpy(study.labels)
+        self._inputs = cache(lambda name: _motion_of(study, self._row(name)))
         self._networks = cache(lambda name: kept_classifiers(study, self._row(name)))
         self._frames = cache(lambda key: load_onset_apex([study.clips[self._place[key]]], SIDE))
         self.method = Choice("method", self._records)
@@ -67,9 +72,30 @@ class LosoExplorer(PanelExplorer):
         return next(one for one in self._of_subject() if _key(one) == self.clip.value)
 
     def attention(self, label: int) -> Float[Tensor, "h w"] | None:
-        """Grad-CAM for a class, by the network that never saw this subject; None if that network was not kept."""
+        """Evidence for a class, by what never saw this subject; None if its network was not kept.
+
+        Behind a frozen network it is that of a linear model, which is fitted in a moment.
+        """
+        row, target = self._row(self.method.value), torch.tensor([label])
+        if _is_frozen(self._study, row):
+            return self._evidence(row, label)
         network = self._networks(self.method.value).get(self.subject.value)
-        return None if network is None else grad_cam(network, self._motion()[None], label)[0]
+        return None if network is None else attention_map(network, self._motion()[None], target)[0]
+
+    def _evidence(self, row: Row, label: int) -> Float[Tensor, "h w"]:
+        study, subject = self._study, self.subject.value
+        found = held_out_evidence(
+            trunk(row.classifier(study.settings.classifier), device=DEVICE),
+            self._inputs(row.name),
+            study.inputs(row),
+            self._labels,
+            study.subjects.tolist(),
+            classes=len(self._classes),
+            target=torch.full_like(self._labels, label),
+            only=[subject],
+        )
+        own = [clip.key for clip in study.clips if clip.subject == subject]
+        return found[own.index(self.clip.value)]
 
     def render(self) -> tuple[list[list[Panel]], str]:
         found, classes = self.prediction(), self._classes
@@ -149,6 +175,17 @@ def _records(study: Study) -> dict[str, dict[str, Any]]:
     if not records:
         raise DataError(f"{run.fields}: no motion made by this version of the code; run chapter 05 again")
     return records
+
+
+def _is_frozen(study: Study, row: Row) -> bool:
+    own = row.classifier(study.settings.classifier)
+    return own.trained in ("head", "linear") and own.pool == "all" and row.rival is None and not row.linear
+
+
+def _motion_of(study: Study, row: Row) -> Float[Tensor, "n 2 h w"]:
+    """The motion that a row's classifier looks at, even where it is read before anything is trained."""
+    side = study.settings.classifier.image_size if row.rival is None else row.rival.settings.size
+    return resize_flow(study.motion(row.motion, bspline=row.bspline, gamma=row.gamma), (side, side))
 
 
 def _key(prediction: dict[str, Any]) -> str:

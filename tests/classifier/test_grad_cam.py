@@ -149,3 +149,19 @@ def test_evidence_of_the_patches_adds_up_to_what_the_motion_changes():
     torch.testing.assert_close(told, (change * direction).sum(1), rtol=0.15, atol=0.2)
     with pytest.raises(ValueError, match="reads all of them"):
         grad_cam_module.evidence(build_classifier(replace(config, pool="class")), motion, direction)
+
+
+def test_the_map_of_attention_suits_the_classifier():
+    config = ClassifierConfig(image_size=32, patch_size=8, depth=1, width=16, heads=2)
+    torch.manual_seed(0)
+    motion, target = torch.randn(3, 2, 32, 32), torch.tensor([0, 1, 2])
+    reads_class = build_classifier(config).eval()
+    found = grad_cam_module.attention_map(reads_class, motion, target)
+    assert torch.equal(found, grad_cam_module.grad_cam(reads_class, motion, target))
+    reads_all = build_classifier(replace(config, pool="all")).eval()
+    with torch.no_grad():  # an MLP that is linear here: GELU(x) ≈ x far to the right
+        reads_all.head[0].bias += 50
+    weights = reads_all.head[2].weight @ reads_all.head[0].weight  # (k, d)
+    expected = grad_cam_module.evidence(reads_all, motion, weights[target])
+    found = grad_cam_module.attention_map(reads_all, motion, target)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)

@@ -3,6 +3,8 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from selfme_lib.classifier.frozen import describe
+from selfme_lib.classifier.network import ClassifierConfig, build_classifier
 from selfme_lib.classifier.training import fit_predict, predict
 from selfme_lib.data import Clip
 from selfme_lib.runtime.errors import DataError
@@ -73,3 +75,33 @@ def test_the_richest_subjects_show_most_classes_then_most_clips():
     people = [clip(subject, str(n), label) for subject, labels in shown.items() for n, label in enumerate(labels)]
     assert inspection.richest_subjects(people, 3) == ["02", "04", "03"]
     assert inspection.richest_subjects(people, 9)[-1] == "01"
+
+
+def test_a_frozen_classifier_is_exchanged_for_one_that_is_trained_as_a_whole(tmp_path):
+    whole = Study.open("smoke", tmp_path)
+    assert inspection.trained_whole(whole) is whole
+    frozen = Study.open("smoke", tmp_path, classifier={"init": "units", "trained": "head"})
+    assert inspection.trained_whole(frozen).settings.classifier.trained == "all"
+
+
+def test_evidence_of_held_out_clips_comes_from_a_model_of_the_other_subjects(monkeypatch):
+    torch.manual_seed(0)
+    config = ClassifierConfig(image_size=32, patch_size=8, depth=1, width=8, heads=2, pool="all")
+    network = build_classifier(config).eval()
+    motion, labels, subjects = torch.randn(6, 2, 32, 32), torch.tensor([0, 1, 2, 0, 1, 2]), list("aaabbb")
+    described = describe(network.describe_regions, motion)
+    known = []
+    real = inspection.linear.fit_features
+
+    def fit(penalty, views, labels, **options):
+        known.append(views[0])
+        return real(penalty, views, labels, **options)
+
+    monkeypatch.setattr(inspection.linear, "fit_features", fit)
+    heat = inspection.held_out_evidence(network, motion, described, labels, subjects, classes=3)
+    assert heat.shape == (6, 32, 32) and (heat >= 0).all() and heat.max() > 0
+    assert torch.equal(known[0], described[3:, 0].sum(1)) and torch.equal(known[1], described[:3, 0].sum(1))
+    only = inspection.held_out_evidence(network, motion, described, labels, subjects, classes=3, only=["b"])
+    assert torch.equal(only, heat[3:]) and len(known) == 3
+    other = inspection.held_out_evidence(network, motion, described, labels, subjects, classes=3, target=labels.flip(0))
+    assert not torch.equal(other[0], heat[0]) and torch.equal(other[1], heat[1])
