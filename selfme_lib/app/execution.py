@@ -161,9 +161,9 @@ def _fold_progress(run: RunFolder, name: str, interval: float = 1.0) -> Iterator
     bars: list[tqdm] = []
 
     def show() -> None:
-        if not path.exists() or path.stat().st_mtime < begun:
-            return
         try:
+            if path.stat().st_mtime < begun:
+                return
             now = read_shaped(path, Progress, remedy="")
         except (OSError, DataError):  # it is for show
             return
