@@ -1,6 +1,6 @@
 """Controls of an explorer: a `value` that Python sets and observes as the reader does; `front/controls.js` shows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import traitlets
@@ -149,6 +149,43 @@ class Switch(Control):
 
     def take(self, answer: Any) -> None:
         self.value = bool(int(answer))
+
+
+class Words(Control):
+    """A line of text; it counts when the reader has finished it."""
+
+    def __init__(self, label: str, value: str = "", *, hint: str = ""):
+        super().__init__(label)
+        self.value, self.hint = value, hint
+
+    def described(self) -> dict[str, Any]:
+        return {"kind": "words", "label": self.label, "value": self.value, "hint": self.hint}
+
+    def take(self, answer: Any) -> None:
+        self.value = str(answer)
+
+
+class File(Control):
+    """A file of the reader's: its name and its content, or None; nothing is kept once another value is set.
+
+    Attributes:
+        accept: kinds of files that the browser offers, as HTML writes them.
+    """
+
+    def __init__(self, label: str, *, accept: str = ""):
+        super().__init__(label)
+        self.accept, self._parts = accept, [b""]
+
+    def described(self) -> dict[str, Any]:
+        return {"kind": "file", "label": self.label, "accept": self.accept, "value": ""}
+
+    def receive(self, parts: Sequence[bytes], *, first: bool) -> None:
+        """Keep some of the content until all has come."""
+        self._parts = [*([] if first else self._parts), *map(bytes, parts)]
+
+    def take(self, answer: Any) -> None:
+        content, self._parts = b"".join(self._parts), [b""]
+        self.value = (str(answer), content)
 
 
 def clip_menu(clips: Iterable[str]) -> Choice:

@@ -4,15 +4,18 @@ The file stays on the machine on which the notebook runs; an uploaded copy is de
 """
 
 import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import ipywidgets
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from selfme_lib.data.faults import printable
-from selfme_lib.data.recording import open_recording
+from selfme_lib.data.recording import Frame, Recording, open_recording
 from selfme_lib.plots.analysis import (
     KIND_COLOURS,
     KIND_WORDS,
@@ -22,23 +25,26 @@ from selfme_lib.plots.analysis import (
     region_motion,
     strongest_units,
 )
-from selfme_lib.plots.montage import GAP, Picture, below, beside, rgb, write
+from selfme_lib.plots.montage import GAP, Picture, rgb, write
 from selfme_lib.plots.style import BLUE, FAINT, GREEN, ORANGE, PURPLE, SOFT
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.paths import safe_names
 from selfme_lib.spotting.analysis import AMPLIFICATION, Analysis, Event, Tools, analyse_recording, shipped_tools
 
 from .canvas import draw_lines
-from .explorer import LABEL, Explorer, menu
+from .controls import Choice, File, Words
+from .panels import Panel, PanelExplorer
 
 SIDE, WIDTH, HEIGHT = 176, 736, 150  # px: of a face, of the timeline
 BAND, FOOT = 16, 20  # px: of the intervals above the curves, and of the words below
 CURVES = (BLUE, GREEN, ORANGE, PURPLE, SOFT)
 ASK = "Give a video of one face, by upload or by its path. Show and keep it only with that person's consent."
 NONE = [("nothing yet", -1)]
+PASSES = ("looking for the face", "measuring the motion", "reading the expressions")  # `analyse_recording` reads thrice
+EVERY = 0.25  # seconds between two words about progress
 
 
-class OwnVideo(Explorer):
+class OwnVideo(PanelExplorer):
     """A recording, its timeline, and one of its expressions.
 
     Args:
@@ -47,54 +53,58 @@ class OwnVideo(Explorer):
         tools: what it is analysed with; by default SelfME+ with the spotter and recogniser that come with the package.
 
     Attributes:
-        upload: a file; path: where one lies. Each change begins an analysis.
+        upload: a file, its name and its content; path: where one lies. Each change begins an analysis, which says how far it is.
         event: which expression is shown.
         analysis: of the last recording; None if it could not be read, and then `note` says why.
     """
 
     def __init__(self, path: Path | str = "", *, fps: float | None = None, tools: Tools | None = None):
         self._fps, self._tools, self._trouble = fps, tools, ASK
+        self._bars = True  # in the cell, until there is a widget to show one
         self.analysis: Analysis | None = None
-        self.upload = ipywidgets.FileUpload(accept="video/*,.mkv,.avi", multiple=False, description="upload")
-        self.path = ipywidgets.Text(
-            str(path), description="or path", placeholder="me.mp4", continuous_update=False, style=LABEL
-        )
-        self.event = menu("expression", NONE)
+        self.upload = File("Your video", accept="video/*,.mkv,.avi")
+        self.path = Words("or its path", str(path), hint="me.mp4")
+        self.event = Choice("expression", NONE)
         self.upload.observe(self._take_upload, names="value")
         self.path.observe(self._take_path, names="value")
-        self._take_path()
-        super().__init__([self.upload, self.path], [self.event])
+        super().__init__([self.upload, self.path], [self.event], title="A video of your own")
+        if self.path.value:
+            self._take_path()
+            self._draw()
+        self._bars = False
 
-    def render(self) -> tuple[Picture, str]:
+    def render(self) -> tuple[list[list[Panel]], str]:
         analysis = self.analysis
         if analysis is None:
-            return np.full((FOOT, WIDTH, 3), 255, np.uint8), self._trouble
+            return [], self._trouble
         found = f"{analysis.seconds:.1f} s: {counts_of(analysis.events)}"
+        course = "when the face moves, and what was found"
         if not analysis.expressions:
-            return _timeline(analysis, None), found
+            return [[(course, _timeline(analysis, None))]], found
         event = analysis.expressions[self.event.value]
-        return below([_faces(event), _timeline(analysis, event)]), f"{found}\n{_words(event)}"
+        return [_faces(event), [(course, _timeline(analysis, event))]], f"{found}\n{_words(event)}"
 
     def _take_path(self, _change: object = None) -> None:
         if self.path.value:
             self._analyse(Path(self.path.value).expanduser())
 
     def _take_upload(self, _change: object) -> None:
-        if not self.upload.value:
+        if self.upload.value is None:
             return
-        file = self.upload.value[0]
+        given, content = self.upload.value
         with tempfile.TemporaryDirectory() as folder:
-            name = Path(file["name"]).name
+            name = Path(given).name
             place = Path(folder, f"{safe_names([Path(name).stem])[Path(name).stem]}{Path(name).suffix[:5]}")
-            place.write_bytes(file["content"])
+            place.write_bytes(content)
             self._analyse(place)
+        self.upload.value = None  # its content is needed no more, and the same file can be given again
 
     def _analyse(self, path: Path) -> None:
         """Take what is at this place; what is wrong with it becomes the note."""
         self.analysis = None
         try:
-            recording = open_recording(path, fps=self._fps)
-            self.analysis = analyse_recording(recording, self._tools or shipped_tools(), progress=False)
+            recording = _watched(open_recording(path, fps=self._fps), self.tell)
+            self.analysis = analyse_recording(recording, self._tools or shipped_tools(), progress=self._bars)
         except (DataError, UsageError) as error:
             self._trouble = printable(str(error))
         shown = [] if self.analysis is None else self.analysis.expressions
@@ -105,12 +115,30 @@ class OwnVideo(Explorer):
             ] or NONE
 
 
-def _faces(event: Event) -> Picture:
+def _watched(recording: Recording, tell: Callable[[str, float], None]) -> Recording:
+    """The recording; whoever reads it tells how far he is, and how long the rest of the pass will take."""
+    passes = iter(PASSES)
+
+    def frames() -> Iterator[Frame]:
+        doing, begin, told = next(passes), time.monotonic(), 0.0
+        for done, frame in enumerate(recording.frames()):
+            now = time.monotonic()
+            if recording.count and done and now - told > EVERY:
+                left = tqdm.format_interval((now - begin) / done * (recording.count - done))
+                said = f"{doing}, frame {done} of {recording.count}, {left} left"
+                tell(f"{recording.name}: {said}", done / recording.count)
+                told = now
+            yield frame
+
+    return replace(recording, frames=frames)
+
+
+def _faces(event: Event) -> list[Panel]:
     motion, scale = motion_picture(event)
     titles = [f"onset {event.onset_s:.2f} s", f"apex {event.apex_s:.2f} s", f"motion, full colour {scale:.2g} px"]
     pictures = [event.onset_face, event.apex_face, motion, event.amplified_face]
     scaled = [cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for one in pictures if one is not None]
-    return beside(scaled, [*titles, f"moved {AMPLIFICATION:g} times as far"])
+    return list(zip([*titles, f"moved {AMPLIFICATION:g} times as far"], scaled))
 
 
 def _timeline(analysis: Analysis, shown: Event | None) -> Picture:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
+import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from selfme_lib.plots.montage import Picture, below, beside
+from selfme_lib.plots.montage import BAR, Picture, below, beside
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .controls import Control
+from .canvas import SIDE
+from .controls import Control, File
 from .drawn import Held, jpeg, twin
 from .front import EXPLORERS, look, script
 
@@ -54,6 +56,7 @@ class PanelExplorer(Held, anywidget.AnyWidget):
     _controls: Any = traitlets.List().tag(sync=True)
     _panels: Any = traitlets.List().tag(sync=True)
     _note = traitlets.Unicode().tag(sync=True)
+    _share = traitlets.Float(allow_none=True, default_value=None).tag(sync=True)
     _drawn = traitlets.Int(0).tag(sync=True)
     _rows: tuple[Sequence[Control], ...] = ()
 
@@ -88,24 +91,34 @@ class PanelExplorer(Held, anywidget.AnyWidget):
             self._panels = [
                 [{"title": title, "data": jpeg(one), "width": one.shape[1]} for title, one in row] for row in rows
             ]
-            self._note = said
+            self._note, self._share = said, None
             self._drawn += 1
+
+    def tell(self, doing: str, share: float) -> None:
+        """Say what takes time while it does, with a bar: `share` of it is done."""
+        with self.hold_sync():
+            self._note, self._share = doing, min(max(share, 0.0), 1.0)
 
     def _shown(self) -> tuple[Picture, str]:
         """All pictures as one, and the note, as they are now."""
         return self._latest
 
     def _receive(self, _widget: object, message: dict[str, Any], buffers: Any) -> None:
-        """The browser has moved a control."""
+        """The browser has moved a control, or sends a part of a file."""
+        row, place = map(int, message["to"].split("."))
+        control = self._rows[row][place]
+        if "first" in message:
+            assert isinstance(control, File)
+            return control.receive(buffers, first=message["first"])
         try:
-            row, place = map(int, message["set"].split("."))
-            self._rows[row][place].take(message["value"])
+            control.take(message["value"])
         except (DataError, UsageError) as error:
             with self.hold_sync():
-                self._note = str(error)
+                self._note, self._share = str(error), None
                 self._drawn += 1
         finally:
             self.send({"done": True})
+        return None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -118,4 +131,7 @@ class PanelExplorer(Held, anywidget.AnyWidget):
 
 
 def montage(rows: Sequence[Sequence[Panel]]) -> Picture:
+    """All pictures as one; white where there is none."""
+    if not rows:
+        return np.full((BAR, 2 * SIDE, 3), 255, np.uint8)
     return below([beside([picture for _, picture in row], [title for title, _ in row]) for row in rows])

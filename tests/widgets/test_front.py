@@ -337,9 +337,9 @@ def test_only_the_latest_value_is_asked_for_and_only_when_the_last_is_drawn(pane
     panels.get_by_role("slider", name="n").focus()
     for _ in range(4):
         panels.keyboard.press("ArrowRight")
-    assert panels.evaluate("sent") == [{"set": "0.0", "value": 3}]
+    assert panels.evaluate("sent") == [{"to": "0.0", "value": 3}]
     panels.evaluate("answer({ _note: '3' })")
-    assert panels.evaluate("sent") == [{"set": "0.0", "value": 3}, {"set": "0.0", "value": 6}]
+    assert panels.evaluate("sent") == [{"to": "0.0", "value": 3}, {"to": "0.0", "value": 6}]
     assert panels.get_by_role("slider").input_value() == "6", "the reader is ahead of the answer"
 
 
@@ -347,7 +347,7 @@ def test_pictures_and_note_follow_and_are_described(panels):
     assert [one.get_attribute("alt") for one in panels.locator("img").all()] == ["first", "second"]
     assert panels.locator(".selfme-note").inner_text() == "<b>2</b>"
     panels.get_by_role("radio", name="right").check()
-    assert panels.evaluate("sent") == [{"set": "1.0", "value": 1}]
+    assert panels.evaluate("sent") == [{"to": "1.0", "value": 1}]
     panels.evaluate("answer({ _panels: [[{ ...state._panels[0][0], title: 'third' }]], _note: 'done' })")
     assert [one.get_attribute("alt") for one in panels.locator("img").all()] == ["third"]
     assert panels.locator(".selfme-note").inner_text() == "done"

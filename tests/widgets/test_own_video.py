@@ -1,13 +1,10 @@
-from datetime import datetime, timezone
-
 import numpy as np
 import pytest
-from traitlets import Bunch
 
 import known_analysis as known
 from data.videos import write_video
 from selfme_lib.widgets import explore_own_video
-from selfme_lib.widgets.own_video import ASK, WIDTH
+from selfme_lib.widgets.own_video import ASK, PASSES, WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +13,11 @@ def frames(tmp_path_factory):
 
 
 def upload(explorer, path, name):
-    content = memoryview(path.read_bytes())
-    now = datetime.now(timezone.utc)
-    explorer.upload.value = (Bunch(name=name, type="", size=len(content), content=content, last_modified=now),)
+    """As the browser sends a file: in parts, then its name."""
+    content = path.read_bytes()
+    for at in range(0, max(len(content), 1), 50_000):
+        explorer._receive(explorer, {"to": "0.0", "first": at == 0}, [memoryview(content[at : at + 50_000])])
+    explorer._receive(explorer, {"to": "0.0", "value": name}, [])
 
 
 def test_it_asks_for_a_file_and_then_shows_its_expressions(frames):
@@ -28,25 +27,38 @@ def test_it_asks_for_a_file_and_then_shows_its_expressions(frames):
     explorer.path.value = str(frames)
     assert [text for text, _ in explorer.event.options] == ["1 · micro, 0.20 s", "2 · macro, 1.20 s"]
     micro = explorer.picture.value
-    lines = explorer.note.value.split("<br>")
+    lines = explorer.note.value.splitlines()
     assert "1 micro-expression, 1 macro-expression, 1 blink" in lines[0] and "400 ms" in lines[1]
     assert "AU 12 left, lip corner puller" in lines[2] and lines[3].startswith("cannot tell")
     explorer.event.value = 1
     assert len({empty, micro, explorer.picture.value}) == 3
-    assert explorer.note.value.split("<br>")[3].startswith("moves like positive")
+    assert explorer.note.value.splitlines()[3].startswith("moves like positive")
     assert explorer.static().axes
 
 
 def test_a_path_may_be_given_at_once(frames):
     explorer = explore_own_video(frames, fps=10.0, tools=known.tools())
-    assert explorer.analysis is not None and explorer.render()[0].shape[1] >= WIDTH
+    assert explorer.analysis is not None and explorer.render()[0][1][0][1].shape[1] == WIDTH
+
+
+def test_it_says_how_far_it_is_and_how_long_the_rest_will_take(frames, monkeypatch):
+    monkeypatch.setattr("selfme_lib.widgets.own_video.EVERY", 0)
+    explorer = explore_own_video(fps=10.0, tools=known.tools())
+    told = []
+    explorer.observe(lambda change: told.append((change["owner"]._note, change["new"])), names="_share")
+    explorer.path.value = str(frames)
+    assert told.pop()[1] is None, "it is gone when the pictures are there"
+    assert {note.partition(": ")[2].partition(",")[0] for note, _ in told} == set(PASSES[1:]), "it is a face already"
+    assert all("of 20, " in note and note.endswith(" left") for note, _ in told)
+    shares = [share for note, share in told if PASSES[1] in note]
+    assert shares == sorted(shares) and 0 < shares[0] < shares[-1] <= 1
 
 
 def test_what_is_wrong_with_a_file_becomes_the_note(frames, tmp_path):
     explorer = explore_own_video(frames, fps=10.0, tools=known.tools())
     (tmp_path / "text.mp4").write_text("no film")
     upload(explorer, tmp_path / "text.mp4", "../<b>text.mp4")
-    assert explorer.analysis is None and "not an MP4" in explorer.note.value and "<b>" not in explorer.note.value
+    assert explorer.analysis is None and "not an MP4" in explorer.note.value and "../" not in explorer.note.value
     assert explorer.event.options == (("nothing yet", -1),)
     explorer.path.value = str(tmp_path / "gone.mp4")
     assert "gone.mp4" in explorer.note.value

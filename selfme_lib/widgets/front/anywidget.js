@@ -1,7 +1,5 @@
 // Between Jupyter and the explorers.
 
-const PART = 4_000_000; // bytes of one message; Jupyter's servers take ten million
-
 /** Where a player in a notebook gets its clips from. */
 function pythonSource(model) {
   const waiting = new Map();

@@ -1,5 +1,6 @@
 // Controls that all explorers share: labelled, by mouse and keyboard. Each gives { node, show(value), options(list) }.
 
+const PART = 4_000_000; // bytes of one message; Jupyter's servers take ten million
 const HERE = Math.random().toString(36).slice(2); // each explorer runs this file anew, on one page
 let numbers = 0;
 const unique = () => `selfme-${HERE}-${++numbers}`;
@@ -70,6 +71,25 @@ function slider(label, { low, high, step, digits, logarithmic }, changed) {
     say(value);
   };
   return { node: labelled(label, input, said), show, range, input, read };
+}
+
+/** A line of text: it counts when Enter is pressed, or when the reader goes on. */
+function words(label, { hint }, changed) {
+  const input = element("input", { type: "text", className: "selfme-words", placeholder: hint, spellcheck: false });
+  input.addEventListener("change", () => changed(input.value));
+  return { node: labelled(label, input), show: (value) => (input.value = value), input };
+}
+
+/** A file of the reader's own. */
+function file(label, { accept }, changed) {
+  const input = element("input", { type: "file", accept, hidden: true, "aria-label": label });
+  const choose = button(`${label} …`, () => input.click(), "It stays on this machine.");
+  input.addEventListener("change", () => {
+    const [one] = input.files;
+    input.value = "";
+    if (one) changed(one);
+  });
+  return { node: element("div", { className: "selfme-control" }, choose, input), show: () => {}, input };
 }
 
 function button(text, pressed, title = "") {

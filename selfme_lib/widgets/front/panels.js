@@ -9,7 +9,7 @@ function showPanels(model, root) {
     const [[name, value]] = wanted;
     wanted.delete(name);
     waiting = true;
-    model.send({ set: name, value });
+    model.send({ to: name, value });
   }
   function changed(name, value) {
     wanted.delete(name);
@@ -20,14 +20,23 @@ function showPanels(model, root) {
     const rows = model.get("_controls").map((row) => {
       const nodes = row.map((spec) => {
         const tell = (value) => changed(spec.name, value);
-        const make = { menu, buttons, slider }[spec.kind];
-        const control = make(spec.label, spec.kind === "slider" ? spec : spec.options, tell);
+        const make = { menu, buttons, slider, words, file }[spec.kind];
+        const control = make(spec.label, spec.options || spec, spec.kind === "file" ? (one) => upload(spec.name, one) : tell);
         shown[spec.name] = control;
         return spec.play ? [player(spec, control, tell), control.node] : [control.node];
       });
       return element("div", { className: "selfme-row" }, ...nodes.flat());
     });
-    root.replaceChildren(...rows, pictures, note);
+    root.replaceChildren(...rows, pictures, bar, note);
+  }
+  /** A file, in parts; then its name. */
+  async function upload(name, file) {
+    for (let at = 0; at === 0 || at < file.size; at += PART) {
+      const part = await file.slice(at, at + PART).arrayBuffer();
+      model.send({ to: name, first: at === 0 }, undefined, [part]);
+      note.textContent = `sending ${file.name} …`;
+    }
+    changed(name, file.name);
   }
   /** A button that runs a slider through its range, over and over. */
   function player(spec, control, tell) {
@@ -53,7 +62,8 @@ function showPanels(model, root) {
       if (spec.kind === "menu" && control.input.options.length + "" + [...control.input.options].map((one) => one.text)
           !== spec.options.length + "" + spec.options) control.options(spec.options);
       if (spec.kind === "slider") control.range(spec.low, spec.high, spec.step);
-      if (document.activeElement !== control.input || spec.kind !== "slider" || control.read() !== spec.value)
+      const inHand = document.activeElement === control.input;
+      if (!(inHand && (spec.kind === "words" || (spec.kind === "slider" && control.read() === spec.value))))
         control.show(spec.value);
     });
   }
@@ -69,15 +79,25 @@ function showPanels(model, root) {
       return element("div", { className: "selfme-row selfme-pictures" }, ...figures);
     });
     pictures.replaceChildren(...rows);
+    tell();
+  }
+  function tell() {
+    const share = model.get("_share");
+    bar.hidden = typeof share !== "number";
+    if (!bar.hidden) bar.value = share;
+    note.setAttribute("aria-live", bar.hidden ? "polite" : "off"); // what changes all the time is not read out
     note.textContent = model.get("_note");
   }
   const pictures = element("div", {});
+  const bar = element("progress", { className: "selfme-progress", max: 1, "aria-label": "progress" });
   const note = element("p", { className: "selfme-note", role: "status" });
   build();
   fill();
   draw();
   model.on("change:_controls", fill);
   model.on("change:_drawn", draw);
+  model.on("change:_share", tell);
+  model.on("change:_note", tell);
   model.on("msg:custom", () => {
     waiting = false;
     send();
