@@ -86,7 +86,9 @@ def run(arguments: list[str]) -> int:
     except UsageError as error:
         return _complain(error, 2)
     except typer.TyperException as error:  # wrong options; a call without a command has shown its help already
-        return _complain(error.format_message(), error.exit_code)
+        from .wrong_calls import explain
+
+        return _complain(explain(error), error.exit_code)
     except BrokenPipeError:  # whoever read our output has seen enough
         return 1
     except OSError as error:  # a folder that cannot be written to, a full disk

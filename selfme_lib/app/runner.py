@@ -23,7 +23,7 @@ from selfme_lib.study.records import Scored, Timings
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import RESTORE, find_notebooks, notebook_fingerprint, read_notebook
-from .commands.output import clock
+from .commands.output import clock, roughly
 from .execution import Outcome, declared_parameters, execute
 
 logger = logging.getLogger(__name__)
@@ -62,11 +62,14 @@ def _reproduce(
     parameters: dict[str, Any], run: RunFolder, notebooks: list[Path], say: Callable[[str], None]
 ) -> list[Outcome]:
     keys = {path.stem: notebook_fingerprint(path, parameters) for path in notebooks}
-    expected = _expected_seconds(parameters["profile"], run, notebooks)
+    afresh = not run.profile.exists()
+    expected = _expected_seconds(parameters["profile"], run, notebooks, afresh=afresh)
     _settle(parameters, run, keys, complete=len(notebooks) == len(find_notebooks(notebooks[0].parent)))
 
-    outcomes = []
+    outcomes: list[Outcome] = []
     started = time.monotonic()
+    if foretold := _time_left(expected, notebooks, keys, run):
+        say(f"{len(notebooks)} notebooks: {foretold} in all\n")
     for position, notebook in enumerate(notebooks, start=1):
         say(f"[{position}/{len(notebooks)}] {notebook.stem} … ")
         if _is_finished(notebook.stem, keys, run):
@@ -81,11 +84,12 @@ def _reproduce(
             except KeyboardInterrupt:
                 say("interrupted; the same command goes on from here\n")
                 raise
-            _record(run, parameters["profile"], outcome, keys[notebook.stem], scored=_changed(run.metrics) != before)
-            left = _time_left(expected, notebooks[position:], keys, run)
+            scored = _changed(run.metrics) != before
+            _record(run, parameters["profile"], outcome, keys[notebook.stem], scored=scored, afresh=afresh)
+            left = _time_left(expected, notebooks[position:], keys, run, pace=_pace(expected, [*outcomes, outcome]))
             say(
                 f"{outcome.status}: {clock(outcome.seconds)}, {outcome.peak_memory_mb} MB; "
-                f"{clock(time.monotonic() - started)} elapsed{left}\n"
+                f"{clock(time.monotonic() - started)} elapsed{left and f', {left} left'}\n"
             )
             if outcome.message:
                 say(f"      {outcome.message}\n")
@@ -157,7 +161,7 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _record(run: RunFolder, profile: str, outcome: Outcome, key: str, *, scored: bool) -> None:
+def _record(run: RunFolder, profile: str, outcome: Outcome, key: str, *, scored: bool, afresh: bool) -> None:
     timings = _timings(run)
     timings["profile"] = profile
     timings["notebooks"][outcome.name] = {
@@ -168,6 +172,7 @@ def _record(run: RunFolder, profile: str, outcome: Outcome, key: str, *, scored:
         "message": outcome.message,
         "saved": run.saved(outcome.name[:2]),
         "scored": scored,
+        "afresh": afresh,
     }
     timings["notebooks"] = dict(sorted(timings["notebooks"].items()))
     write_json(run.timings, timings)
@@ -182,8 +187,12 @@ def _record_total(run: RunFolder) -> None:
         write_json(run.metrics, metrics)
 
 
-def _expected_seconds(profile: str, run: RunFolder, notebooks: list[Path]) -> dict[str, float]:
-    """Seconds that each notebook took in the newest run with this profile, or else when it was published."""
+def _expected_seconds(profile: str, run: RunFolder, notebooks: list[Path], *, afresh: bool) -> dict[str, float]:
+    """Seconds that each notebook took in the newest run with this profile, or else when it was published.
+
+    Args:
+        afresh: the run begins with nothing, and so only runs that did tell how long it takes; others found motions and folds.
+    """
     expected = {}
     for path in notebooks:
         published = read_notebook(path, remedy=RESTORE).metadata.get("selfme", {})
@@ -193,15 +202,24 @@ def _expected_seconds(profile: str, run: RunFolder, notebooks: list[Path]) -> di
     for timings in (_sound(path, Timings) for path in records):
         if timings and timings.get("profile") == profile:
             done = {name: item for name, item in timings["notebooks"].items() if item["status"] == "done"}
-            expected |= {name: item["seconds"] for name, item in done.items()}
+            expected |= {name: item["seconds"] for name, item in done.items() if item.get("afresh", True) or not afresh}
     return expected
 
 
-def _time_left(expected: dict[str, float], rest: list[Path], keys: dict[str, str], run: RunFolder) -> str:
+def _pace(expected: dict[str, float], outcomes: list[Outcome]) -> float:
+    """How much longer than expected this run's notebooks take."""
+    done = [one for one in outcomes if one.status == "done" and expected.get(one.name)]
+    return sum(one.seconds for one in done) / sum(expected[one.name] for one in done) if done else 1.0
+
+
+def _time_left(
+    expected: dict[str, float], rest: list[Path], keys: dict[str, str], run: RunFolder, *, pace: float = 1.0
+) -> str:
+    """`about 12 min` for what is still to be done; empty if that is nothing or not known."""
     to_do = [path.stem for path in rest if not _is_finished(path.stem, keys, run)]
     if not to_do or any(name not in expected for name in to_do):
         return ""
-    return f", about {clock(sum(expected[name] for name in to_do))} left"
+    return f"about {roughly(pace * sum(expected[name] for name in to_do))}"
 
 
 def _to_stderr(text: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selfme_lib.runtime.progress import show_bars
 from selfme_lib.study.study import Study
 
 from . import style
@@ -18,7 +19,8 @@ def open_chapter(
     classifier: Mapping[str, Any],
     evaluation: Mapping[str, Any],
 ) -> Study:
-    """The study of a chapter's parameters (see `Study.open`); figures get the project's style."""
+    """The study of a chapter's parameters (see `Study.open`); figures get the project's style, and what takes long a bar."""
     style.use()
+    show_bars()
     sections = {"data": data, "motion": motion, "classifier": classifier, "evaluation": evaluation}
     return Study.open(profile, run_dir, seed=seed, **sections)

@@ -51,6 +51,7 @@ class Timing(TypedDict):
     message: str
     saved: NotRequired[list[str]]  # names of the tables, values and figures that the notebook saved
     scored: NotRequired[bool]  # whether it added to metrics.json
+    afresh: NotRequired[bool]  # whether the run's folder held nothing when the run began
 
 
 class Timings(TypedDict):

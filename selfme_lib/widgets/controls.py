@@ -181,7 +181,7 @@ class File(Control):
 
     def receive(self, parts: Sequence[bytes], *, first: bool) -> None:
         """Keep some of the content until all has come."""
-        self._parts = [*([] if first else self._parts), *map(bytes, parts)]
+        self._parts = [*([] if first else self._parts), *parts]
 
     def take(self, answer: Any) -> None:
         content, self._parts = b"".join(self._parts), [b""]

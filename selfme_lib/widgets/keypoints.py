@@ -91,6 +91,9 @@ class KeypointViewer(PanelExplorer):
             f"{name} {moved} · largest weight {weight.max():.2f} · the largest of all on {largest:.1f} % of the face"
         )
 
-    @torch.inference_mode()
     def _forward(self, name: str) -> Motion:
-        return self._learner.forward_motion(*(frame[None] for frame in self._frames(name)))
+        frames = self._frames(
+            name
+        )  # read outside: threads of a reader are not in inference mode, and cannot fill its tensors
+        with torch.inference_mode():
+            return self._learner.forward_motion(*(frame[None] for frame in frames))

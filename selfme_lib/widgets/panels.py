@@ -109,7 +109,7 @@ class PanelExplorer(Held, anywidget.AnyWidget):
         control = self._rows[row][place]
         if "first" in message:
             assert isinstance(control, File)
-            return control.receive(buffers, first=message["first"])
+            return control.receive([bytes(one) for one in buffers], first=message["first"])
         try:
             control.take(message["value"])
         except (DataError, UsageError) as error:

@@ -85,6 +85,7 @@ def test_every_help_has_an_example_and_nothing_is_cut_off(capfd, monkeypatch, pa
     code, out, _ = call(capfd, *path, "--help")
     assert code == 0 and max(map(len, out.splitlines())) <= 80
     assert "..." not in out.partition("\n\n")[2], "the usage alone may say that there can be more of something"
+    assert "[more]" not in out and " range>" not in out, "names that nobody but the code knows"
     words = " ".join(out.split()).partition("Example: ")[2].split()
     assert words[: 1 + len(path)] == ["selfme", *path]
     COMMANDS[path].make_context("selfme", words[1 + len(path) :])  # every argument and option exists
@@ -99,8 +100,31 @@ def test_the_version(capfd):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["synht"], "No such command 'synht'"),
-        (["synth"], "Missing argument"),
+        (["synht"], "selfme has no command synht; did you mean synth?"),
+        (["train"], "did you mean pretrain?"),
+        (["run"], "did you mean reproduce?"),
+        (["analyze", "me.mp4"], "did you mean analyse?"),
+        (["bench", "recogniton"], "selfme bench has no command recogniton; did you mean recognition?"),
+        (["xyzzy"], "see selfme --help"),
+        (["synth"], "missing argument 'out'; see selfme synth --help"),
+        (["reproduce", "--profil", "smoke"], "selfme reproduce has no option --profil; did you mean --profile?"),
+        (["reproduce", "--xyzzy"], "no option --xyzzy; see selfme reproduce --help"),
+        (["synth", "x", "--layout", "casm2"], "--layout casm2: unknown; did you mean casme2? There are casme2, smic,"),
+        (
+            ["bench", "motion", "--world", "home", "--nuisances", "lihgt"],
+            "--nuisances lihgt: unknown; did you mean light?",
+        ),
+        (["bench", "recognition", "--rows", "liner"], "--rows liner: unknown; did you mean linear?"),
+        (["bench", "spotting", "--root", ".", "--methods", "diference"], "did you mean difference?"),
+        (["bench", "difficulty", "--nuisances", "lamp"], "did you mean lamps?"),
+        (["bench", "tune", "--out", "t", "--methods", "farnebak"], "did you mean farneback?"),
+        (["bench", "synth", "--world", "hom"], "--world hom: unknown; did you mean home?"),
+        (["doctor", "--dataset", "smick", "--root", "."], "--dataset smick: unknown; did you mean smic?"),
+        (["features", "out", "--root", ".", "--method", "tvl"], "--method tvl: unknown; did you mean tvl1?"),
+        (["analyse", "me.mp4", "--out", "page.html"], "--out page.html: is a folder with several files in it"),
+        (["synth", "people.zip"], "OUT people.zip: is a folder"),
+        (["reproduce", "--out", "report.html"], "leave out .html"),
+        (["bench", "motion", "--world", "home", "--out", "bench.csv"], "leave out .csv"),
         (["synth", "x", "--subject", 3], "--subject"),
         (["synth", "x", "--subjects", "many"], "--subjects"),
         (["synth", "x", "--layout", "mmew"], "--layout"),

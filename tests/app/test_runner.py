@@ -7,10 +7,11 @@ from jupyter_client.kernelspec import KernelSpec
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from selfme_lib.app.chapters import find_appendices, find_notebooks, machine_paths, notebook_fingerprint
+from selfme_lib.app.execution import Outcome
 from selfme_lib.app.kernels import OwnKernel
-from selfme_lib.app.runner import reproduce
+from selfme_lib.app.runner import _expected_seconds, _pace, _time_left, reproduce
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.runtime.files import read_json
+from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.study.run_folder import RunFolder
 
 PARAMETERS = {"profile": "tiny", "seed": 3, "data": {"size": 64}}
@@ -75,7 +76,33 @@ def test_a_run_executes_in_order_then_resumes_then_notices_changes(project):
         run_all(project, {**PARAMETERS, "seed": 4}, only=["01"])
     _, outcomes, said = run_all(project, {**PARAMETERS, "seed": 4})
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
-    assert "left" in said.splitlines()[0]  # how long the second takes is known from the run before
+    assert said.startswith("2 notebooks: about ") and "in all\n[1/2] 00_first" in said
+    assert said.splitlines()[1].endswith(" left"), "how long the second takes is known from the run before"
+
+
+def test_how_long_a_run_takes_is_foretold_from_what_others_took(project):
+    """Runs that found motions and folds of their own tell nothing about one that begins with nothing."""
+    notebooks = find_notebooks(project / "notebooks")
+    published = nbformat.read(notebooks[1], as_version=4)
+    published.metadata["selfme"] = {"profile": "tiny", "seconds": 50}
+    nbformat.write(published, notebooks[1])
+
+    def left(name, *, afresh, done=0):
+        run = RunFolder(project / "runs" / name)
+        expected = _expected_seconds("tiny", run, notebooks, afresh=afresh)
+        pace = _pace(expected, [Outcome("00_first", "done", done, 0)] if done else [])
+        return _time_left(expected, notebooks[bool(done) :], {path.stem: "new" for path in notebooks}, run, pace=pace)
+
+    assert left("quick", afresh=True) == "", "of the first notebook nothing is known"
+    one = {"status": "done", "seconds": 30, "peak_memory_mb": 1, "key": "old", "message": ""}
+    write_json(project / "runs/first/timings.json", {"profile": "tiny", "notebooks": {"00_first": one}})
+    assert left("quick", afresh=True) == "about 80 s" and left("quick", afresh=True, done=15) == "about 25 s"
+    later = {"00_first": one | {"seconds": 4, "afresh": False}, "01_second": one | {"seconds": 2, "status": "failed"}}
+    write_json(project / "runs/quick/timings.json", {"profile": "tiny", "notebooks": later})
+    write_json(
+        project / "runs/other/timings.json", {"profile": "paper", "notebooks": {"00_first": one | {"seconds": 9}}}
+    )
+    assert left("quick", afresh=True) == "about 80 s" and left("quick", afresh=False) == "about 54 s"
 
 
 @pytest.mark.notebooks

@@ -3,10 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from data import trees
+from selfme_lib.data import load_clips
 from selfme_lib.motion.learner import Motion, MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import UsageError
-from selfme_lib.widgets import view_keypoints
+from selfme_lib.widgets import ClipFrames, view_keypoints
 
 SIZE, K = 64, 3
 
@@ -83,3 +85,10 @@ def test_every_control_changes_the_picture_and_the_learner_runs_once_per_clip(vi
 def test_the_viewer_needs_a_clip(learner):
     with pytest.raises(UsageError, match="at least one clip"):
         view_keypoints({}, learner=learner)
+
+
+def test_frames_that_are_read_from_disk_when_asked_for(tmp_path, learner):
+    """Their reader fills its tensors in threads, where nothing is in inference mode."""
+    clips = load_clips("casme2", trees.casme2(tmp_path))
+    viewer = view_keypoints(ClipFrames(clips, SIZE), learner=learner)
+    assert viewer.clip.value == clips[0].key and viewer.picture.value

@@ -8,6 +8,8 @@ import typer
 
 from selfme_lib.runtime.errors import UsageError
 
+from .output import Stopwatch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 def amplify(
     out: Annotated[Path, typer.Option(help="Video to write; ends in .mp4.", show_default=False)],
     video: Annotated[Path | None, typer.Argument(help="Video file, or folder of frames.", show_default=False)] = None,
-    gamma: Annotated[float, typer.Option(min=0, max=1_000, help="How many times as large motion becomes.")] = 8.0,
+    gamma: Annotated[
+        float, typer.Option(metavar="N", min=0, max=1_000, help="How many times as large motion becomes.")
+    ] = 8.0,
     reference: Annotated[
         str, typer.Option(metavar="WHICH", help="Motion since when: first, mean (running), or a frame's number from 0.")
     ] = "first",
@@ -40,13 +44,17 @@ def amplify(
     ] = False,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames per second: of a folder; of a video, instead of its own times.", show_default=False),
+        typer.Option(
+            metavar="N",
+            help="Frames per second: of a folder; of a video, instead of its own times.",
+            show_default=False,
+        ),
     ] = None,
     camera: Annotated[
-        int | None, typer.Option(min=0, help="Instead of a video: this camera.", show_default=False)
+        int | None, typer.Option(metavar="N", min=0, help="Instead of a video: this camera.", show_default=False)
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Of a camera; default: until Ctrl-C.", show_default=False)
+        float | None, typer.Option(metavar="N", min=0.1, help="Of a camera; default: until Ctrl-C.", show_default=False)
     ] = None,
 ) -> None:
     """Amplify the motion of the face in a video."""
@@ -62,6 +70,7 @@ def amplify(
         raise UsageError(f"--out {out}: expected a name that ends in .mp4")
     from selfme_lib.runtime.files import refuse_overwriting
 
+    time = Stopwatch()
     refuse_overwriting([out], [video])
     from tqdm import tqdm
 
@@ -92,7 +101,7 @@ def amplify(
     if recording.has_sound and not (has_pyav() and sound):
         why = 'pip install "selfme[video]" keeps it' if sound else "at another speed it does not fit"
         print(f"note: without the sound of {recording.name}; {why}", file=sys.stderr)
-    print(f"{out}: {count} frames, motion x {gamma:g}", file=sys.stderr)
+    print(f"{out}: {count} frames, motion x {gamma:g}, in {time}", file=sys.stderr)
 
 
 def _check_band(band: tuple[float, float], fps: float) -> None:

@@ -8,6 +8,9 @@ import typer
 
 from selfme_lib.runtime.errors import UsageError
 
+from .choices import folder
+from .output import Stopwatch
+
 LINES = 10  # of notes
 
 
@@ -17,15 +20,18 @@ def analyse(
         Path | None, typer.Argument(help="A video, or a folder of frames (with --fps).", show_default=False)
     ] = None,
     camera: Annotated[
-        int | None, typer.Option(min=0, max=99, help="Number of a camera, instead of a video.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=0, max=99, help="Number of a camera, instead of a video.", show_default=False),
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=1, max=86_400, help="How long the camera is read.", show_default="until Ctrl-C"),
+        typer.Option(metavar="N", min=1, max=86_400, help="How long the camera is read.", show_default="until Ctrl-C"),
     ] = None,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames a second, if the recording does not say it, or wrongly.", show_default=False),
+        typer.Option(
+            metavar="N", help="Frames a second, if the recording does not say it, or wrongly.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Find when and how a face moves in a recording.
@@ -38,6 +44,8 @@ def analyse(
         raise UsageError(f"--seconds {seconds:g}: is of a camera; leave it out")
     if camera is not None and fps is not None:
         raise UsageError(f"--fps {fps:g}: a camera says it itself; leave it out")
+    folder("--out", out)
+    time = Stopwatch()
     from selfme_lib.app.analysis_folder import analyse_into
     from selfme_lib.plots.analysis import counts_of
 
@@ -49,4 +57,4 @@ def analyse(
         print(f"note: {line}", file=sys.stderr)
     if len(lines) > LINES:
         print(f"note: {len(lines) - LINES} more on the page", file=sys.stderr)
-    print(f"{out / 'index.html'}: {counts_of(analysis.events)}", file=sys.stderr)
+    print(f"{out / 'index.html'}: {counts_of(analysis.events)}, in {time}", file=sys.stderr)

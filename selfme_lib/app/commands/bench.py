@@ -8,7 +8,8 @@ import typer
 
 from selfme_lib.runtime.errors import UsageError
 
-from .output import print_json, print_table
+from .choices import folder, one_of, some_of
+from .output import Stopwatch, in_four_digits, print_json, print_table
 
 if TYPE_CHECKING:
     from selfme_lib.bench.worlds import Source
@@ -67,9 +68,11 @@ def bench_motion(
 
     if (root is None) == (world is None):
         raise UsageError("give either --root DIR or --world home, other or photographs")
+    time = Stopwatch()
+    folder("--out", out)
     others = _methods(also or [])
-    sets = {"all": list(NUISANCES), "none": []}
-    chosen = sets[nuisances] if nuisances in sets else [name.strip() for name in nuisances.split(",")]
+    turned = [name.strip() for name in nuisances.split(",") if name.strip().startswith("yaw")]
+    chosen = some_of("--nuisances", nuisances, [*NUISANCES, *turned], all=NUISANCES, none=())
     chosen += [f"yaw{degrees}" for part in yaw.split(",") if (degrees := part.strip()) not in ("", "0")]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # so that an impossible name is noticed now
@@ -91,7 +94,8 @@ def bench_motion(
         print_table(["", *means], means.reset_index().to_numpy().tolist(), on_stderr=as_json)
         for title, conditions in condition_tables(measured).items():
             print_table([title, *conditions], conditions.reset_index().to_numpy().tolist(), on_stderr=as_json)
-        print(f"{measured['n_pairs']} pairs at {measured['size']} px", file=sys.stderr if as_json else sys.stdout)
+        words = f"{measured['n_pairs']} pairs at {measured['size']} px, in {time}"
+        print(words, file=sys.stderr if as_json else sys.stdout)
 
 
 def _methods(also: list[str]) -> "dict[str, FlowMethod]":
@@ -123,14 +127,17 @@ def bench_tune(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """Search the best settings of classical flow. On people on whom nothing is evaluated; the same command resumes."""
-    from selfme_lib.bench.tuning import tune
+    from selfme_lib.bench.tuning import SPACES, tune
 
-    chosen = [name.strip() for name in methods.split(",")]
+    time = Stopwatch()
+    folder("--out", out)
+    chosen = some_of("--methods", methods, SPACES)
     table = tune(out, methods=chosen, size=size, subjects=subjects, clips=clips)
     if as_json:
         print_json(table.astype(object).where(table.notna(), None).to_dict("records"))
     else:
         print_table(list(table), table.astype(object).where(table.notna(), None).to_numpy().tolist())
+        print(f"{len(table)} settings on {subjects} people, in {time}")
 
 
 def bench_train(
@@ -184,8 +191,7 @@ def bench_synth(
     from selfme_lib.bench.synth import bench_synth as measure
     from selfme_lib.synthme.identity import World
 
-    if world not in (worlds := get_args(World)):
-        raise UsageError(f"--world {world}: one of {', '.join(worlds)}")
+    one_of("--world", world, get_args(World))
     measured = measure(world=world, people=people, rounds=rounds, pairs=pairs, workers=workers)  # type: ignore[arg-type]
     if as_json:
         print_json(measured)
@@ -214,15 +220,16 @@ def bench_difficulty(
     from selfme_lib.bench.difficulty import METHODS, OFF
     from selfme_lib.bench.difficulty import bench_difficulty as measure
 
-    chosen = {"all": list(OFF), "none": []}.get(nuisances, [name.strip() for name in nuisances.split(",")])
-    if unknown := [name for name in chosen if name not in OFF]:
-        raise UsageError(f"--nuisances {unknown[0]}: one of {', '.join(OFF)}")
+    time = Stopwatch()
+    chosen = some_of("--nuisances", nuisances, OFF, all=OFF, none=())
     measured = measure(people=people, clips=clips, size=size, nuisances=chosen, workers=workers)
     if as_json:
         print_json(measured)
         return
-    rows = [[name, f"{row['uf1']:.3f}", between(row["uf1_interval"])] for name, row in measured["linear"].items()]
-    print_table(["motion", "UF1, linear", "95 %"], rows)
+    print_table(
+        ["motion", "UF1, linear, 95 %"],
+        [[name, in_four_digits(row, "uf1")] for name, row in measured["linear"].items()],
+    )
     if chosen:
         rows = [
             [
@@ -237,6 +244,7 @@ def bench_difficulty(
         print_table(["adds to EPE, px", *METHODS], rows)
     drift = ", ".join(f"{share} {length:.2f}" for share, length in measured["head_drift"].items())
     print(f"the head moves by (quantiles over clips, px of a 256-px frame): {drift}")
+    print(f"{measured['people']} people, {measured['clips']} clips each, in {time}")
 
 
 def between(ends: "list[float]", digits: int = 3) -> str:
@@ -275,11 +283,12 @@ def bench_recognition(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """Recognise expressions of people on whom nothing was chosen. Which motion does best, and which classifier?"""
+    from selfme_lib.bench.recognition import LABORATORIES, ROW_SETS, recognition_study
     from selfme_lib.bench.recognition import bench_recognition as measure
-    from selfme_lib.bench.recognition import recognition_study
 
+    time = Stopwatch()
+    asked = some_of("--rows", rows, (*ROW_SETS, *LABORATORIES))
     study = recognition_study(people=people, population=population, seeds=seeds, workers=workers)
-    asked = [name.strip() for name in rows.split(",")]
     measured = measure(study, protocols=("loso", "fresh") if protocol == "both" else (protocol,), rows=asked)
     if as_json:
         print_json(measured)
@@ -288,18 +297,18 @@ def bench_recognition(
         [
             row["name"],
             row["protocol"],
-            f"{row['uf1']:.3f}{between(row['uf1_interval'])}",
-            f"{row['uar']:.3f}",
+            in_four_digits(row, "uf1"),
+            in_four_digits(row, "uar"),
             f"{row['seconds']:.1f}",
         ]
         for row in measured["rows"]
     ]
-    print_table(["row", "protocol", "UF1, 95 %", "UAR", "s"], table)
+    print_table(["row", "protocol", "UF1, 95 %", "UAR, 95 %", "s"], table)
     against = [
         [
             one["against"],
             one["protocol"],
-            f"{one['difference']:+.3f}{between(one['difference_interval'])}",
+            f"{one['difference']:+.4f}{between(one['difference_interval'], 4)}",
             f"{one['p_holm']:.3f}",
         ]
         for one in measured["verdicts"]
@@ -311,4 +320,4 @@ def bench_recognition(
             f"leave one out less fresh people: {told['bias']:+.3f} on average, deviation {told['spread']:.3f}, largest "
             f"{told['largest']:+.3f}; rank correlation {told['order']:.2f}; {told['covered']:.0%} of the intervals hold"
         )
-    print(f"{measured['people']} people, {measured['clips']} clips")
+    print(f"{measured['people']} people, {measured['clips']} clips, in {time}")

@@ -8,7 +8,8 @@ import typer
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .bench import between
-from .output import print_json, print_table
+from .choices import some_of
+from .output import Stopwatch, in_four_digits, print_json, print_table
 
 
 def bench_spotting(
@@ -31,20 +32,22 @@ def bench_spotting(
 
     if not root.is_dir():
         raise DataError(f"--root {root}: no such folder; give the folder of the long videos")
-    chosen = SPOTTING_METHODS if methods == "all" else [name.strip() for name in methods.split(",")]
+    time = Stopwatch()
+    chosen = some_of("--methods", methods, SPOTTING_METHODS, all=SPOTTING_METHODS)
     measured = measure(root, dataset=dataset, methods=chosen)
     if as_json:
         print_json(measured)
         return
     table = []
     for name, one in measured["methods"].items():
-        f1 = [f"{one[kind]['f1']:.3f}{between(one[kind]['f1_interval'])}" for kind in KINDS]
+        f1 = [in_four_digits(one[kind], "f1") for kind in KINDS]
         apex = "–" if one["apex_error_ms"] is None else f"{one['apex_error_ms']:.0f}"
         table.append([name, *f1, f"{one['fp_per_minute']:.2f}", apex, f"{one['times_real_time']:.1f}"])
     print_table(["method", *(f"F1 {kind}, 95 %" for kind in KINDS), "false a minute", "apex, ms", "x real time"], table)
     labelled = ", ".join(f"{count} {kind}" for kind, count in measured["expressions"].items())
     print(
-        f"{measured['videos']} videos of {measured['subjects']} subjects, {measured['minutes']:.1f} minutes; {labelled}"
+        f"{measured['videos']} videos of {measured['subjects']} subjects, {measured['minutes']:.1f} minutes; {labelled}; "
+        f"in {time}"
     )
 
 
@@ -60,6 +63,7 @@ def bench_apex(
 
     if not root.is_dir():
         raise DataError(f"--root {root}: no such folder; give the folder of the long videos")
+    time = Stopwatch()
     measured = measure(root, dataset=dataset)
     if as_json:
         print_json(measured)
@@ -74,16 +78,16 @@ def bench_apex(
     shifts = list(costs["apex_shift_ms"])
     print_table(
         ["ms late", "UF1, apex late", "UF1, onset late"],
-        [[s, *(costs[f"{m}_shift_ms"][s] for m in ("apex", "onset"))] for s in shifts],
+        [[s, *(f"{costs[f'{m}_shift_ms'][s]:.4f}" for m in ("apex", "onset"))] for s in shifts],
     )
     counts = ", ".join(f"{count} {kind}" for kind, count in measured["expressions"].items())
-    print(f"{counts}; the recogniser on {costs['expressions']} micro-expressions")
+    print(f"{counts}; the recogniser on {costs['expressions']} micro-expressions; in {time}")
 
 
 def bench_amplification(
-    people: Annotated[int, typer.Option(min=1, max=1000, help="Number of choice people.")] = 12,
+    people: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Number of choice people.")] = 12,
     gammas: Annotated[str, typer.Option(metavar="NUMBERS", help="How many times motion is amplified.")] = "2,4,8",
-    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the frames.")] = 128,
+    size: Annotated[int, typer.Option(metavar="N", min=64, max=1024, help="Side of the frames.")] = 128,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """How far amplified motion is from the true one."""
@@ -93,6 +97,7 @@ def bench_amplification(
         factors = [float(part) for part in gammas.split(",")]
     except ValueError:
         raise UsageError(f"--gammas {gammas}: expected numbers, such as 2,4,8") from None
+    time = Stopwatch()
     measured = measure(people=people, gammas=factors, size=size)
     if as_json:
         return print_json(measured)
@@ -102,4 +107,4 @@ def bench_amplification(
         for gamma, errors in by_gamma.items()
     ]
     print_table(["method", "gamma", "error (px)", "where it moves", "of the motion", "noise (grey levels)"], rows)
-    print(f"{measured['clips']} expressions of {measured['people']} people at {measured['size']} px")
+    print(f"{measured['clips']} expressions of {measured['people']} people at {measured['size']} px, in {time}")

@@ -8,6 +8,7 @@ import typer
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
+from .choices import folder, one_of
 from .output import Stopwatch, print_json, print_table
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def synth(
     from selfme_lib.synthme.long_dataset import LongConfig, write_long_dataset
 
     time = Stopwatch()
+    folder("OUT", out)
     who_and_how: dict[str, Any] = {"subjects": subjects, "size": size, "seed": seed, "first_identity": first_identity}
     who_and_how |= {"yaw": yaw, "world": world, "codec": codec}
     if layout == "casme2-long" or layout == "samm-long":
@@ -85,18 +87,21 @@ def doctor(
         ),
     ],
     root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
-    classes: Annotated[int, typer.Option(help="3; casme2 and samm also 5, casme3 also 4 and 7.")] = 3,
+    classes: Annotated[int, typer.Option(metavar="N", help="3; casme2 and samm also 5, casme3 also 4 and 7.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output instead of a table.")] = False,
 ) -> None:
     """Check a data set before spending hours on it. Exit code 1 if something is wrong."""
-    from selfme_lib.data import examine
+    from selfme_lib.data import DATASETS, examine
+    from selfme_lib.data.long_videos import LONG_DATASETS
 
+    time = Stopwatch()
+    one_of("--dataset", dataset, (*DATASETS, "voxceleb", *LONG_DATASETS))
     examination = examine(dataset, root, classes=classes)
     if as_json:
         print_json(examination.to_dict())
     else:
         _print_faults(examination.faults, root)
-        print(", ".join(f"{name} {count}" for name, count in examination.summary.items()))
+        print(", ".join(f"{name} {count}" for name, count in examination.summary.items()), f"in {time}", sep="; ")
     if examination.errors:
         raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
 
@@ -110,6 +115,7 @@ def align(
     from selfme_lib.data.align_tree import align_tree
 
     time = Stopwatch()
+    folder("OUT", out)
     faults = align_tree(source, out, size=size)
     _print_faults(faults, source)
     if errors := sum(fault.severity == "error" for fault in faults):

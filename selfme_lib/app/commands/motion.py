@@ -10,6 +10,7 @@ import typer
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
+from .choices import folder, one_of
 from .output import Stopwatch
 
 
@@ -83,10 +84,12 @@ def features(
     from selfme_lib.motion import checkpoint as checkpoints
     from selfme_lib.study import profiles
     from selfme_lib.study.clips import prepare_clips
-    from selfme_lib.study.extraction import extract
+    from selfme_lib.study.extraction import MOTION_METHODS, extract
     from selfme_lib.study.feature_pictures import check_empty, write_feature_pictures
 
     time = Stopwatch()
+    folder("OUT", out)
+    one_of("--method", method, MOTION_METHODS)
     if not root.is_dir():
         raise DataError(f"--root {root}: no such folder; give the folder of the data set")
     check_empty(out)
@@ -194,6 +197,7 @@ def pretrain(
     ] = "32-true",
 ) -> None:
     """Train a motion learner or a classifier from scratch. The shipped ones were made so; the same command resumes."""
+    folder("OUT", out)
     people = {} if persons is None else {"persons": persons}
     if stage != "motion":
         given: dict[str, Any] = {

@@ -25,6 +25,13 @@ def clock(seconds: float | int) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h" if minutes >= 60 else f"{minutes}:{rest:02} min"
 
 
+def roughly(seconds: float) -> str:
+    """Of a time that is foretold: `25 s`, `12 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def in_four_digits(scores: Mapping[str, Any], name: str) -> str:
     """`0.8382 [0.7613, 0.8921]` from a score and, under `NAME_interval`, its 95 % interval."""
     low, high = scores[f"{name}_interval"]

@@ -9,6 +9,7 @@ import typer
 from selfme_lib.app.extras import extra
 from selfme_lib.runtime.errors import UsageError
 
+from .choices import folder
 from .output import Stopwatch
 
 
@@ -72,6 +73,7 @@ def site(
         from selfme_lib.app.site import write_site
     from selfme_lib.study.run_folder import RunFolder
 
+    folder("OUT", out)
     time = Stopwatch()
     front = write_site(out, None if run is None else RunFolder(run))
     print(f"{front}: {sum(1 for _ in out.rglob('*.html'))} pages, in {time}", file=sys.stderr)

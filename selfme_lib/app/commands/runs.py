@@ -9,6 +9,7 @@ import typer
 from selfme_lib.app.extras import extra
 from selfme_lib.runtime.errors import DataError, UsageError
 
+from .choices import folder as check_folder
 from .output import Stopwatch, in_four_digits, print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from selfme_lib.study.profiles import Profile
     from selfme_lib.study.run_folder import RunFolder
 
+KINDS = {"table": "tables", "figure": "figures", "values": "lists of values"}
 _WITHOUT_LOSO = ("00", "01", "02", "03")  # chapters that one subject is enough for
 
 
@@ -81,6 +83,7 @@ def reproduce(
         if not root.is_dir():
             raise DataError(f"--root {root}: no such folder; give the folder of the data set")
         data["root"] = seen_from(NOTEBOOKS, root)  # the notebooks' working directory
+    check_folder("--out", out)
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
     notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
     run = RunFolder(out or Path("runs") / settings.name)
@@ -176,6 +179,7 @@ def sweep(
         from selfme_lib.app.sweep import sweep as run_points
     from selfme_lib.runtime.processes import worker_pool
 
+    check_folder("--out", out)
     points = read_grid(grid, notebook)
     _warn_of(cluster)
     time = Stopwatch()
@@ -223,9 +227,11 @@ def report(
     from selfme_lib.study.exports import export
     from selfme_lib.study.run_folder import RunFolder
 
-    run = RunFolder(folder)
+    run, time = RunFolder(folder), Stopwatch()
     export(run)
-    print(write_report(run), file=sys.stderr)
+    kinds = [item["kind"] for item in run.items()]
+    told = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in KINDS.items())
+    print(f"{write_report(run)}: {told}, in {time}", file=sys.stderr)
     if against is not None:
         from selfme_lib.app.comparison import write_comparison
 
