@@ -400,6 +400,7 @@ def test_the_protocol_fresh_trains_on_the_study_and_tests_on_people_of_their_own
         _ = study.fresh.clips
     (fresh,) = study.evaluate([row], protocol="fresh")
     (own,) = study.evaluate([row])
+    assert study.fresh.settings.data.first_identity == 200  # those before were in earlier tables
     assert sorted(set(fresh.predictions["subject"])) == ["fresh-01", "fresh-02"]
     assert sorted(set(own.predictions["subject"])) == ["01", "02", "03"]
     assert (fresh.protocol, own.protocol, len(fresh.records[0]["predictions"])) == ("fresh", "loso", 8)
