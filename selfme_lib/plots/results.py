@@ -31,6 +31,7 @@ from .style import (
     HEAT,
     INK,
     METHOD_COLOURS,
+    METHOD_TITLES,
     ORANGE,
     PURPLE,
     SOFT,
@@ -86,6 +87,27 @@ def _strokes(ax: Axes, lines: Iterable[tuple[Sequence[float], Sequence[int]]]) -
     legend = ax.get_legend()
     entries = [handle for handle in legend.legend_handles if handle is not None] if legend else []
     _legend_above(ax, [*entries, Line2D([], [], **look, label="each seed alone")])
+
+
+def show_foretelling(ax: Axes, before: Sequence[Result], after: Sequence[Result], *, metric: str = "uf1") -> None:
+    """Each row by two protocols: what the first says (across) and what came of it (upwards), with 95 % intervals.
+
+    On the line both are equal; the colour stands for the motion, a hollow dot for the linear yardstick.
+    """
+    first, second = (np.array([one.score(metric) for one in some]) for some in (before, after))  # value, low, high
+    for x, y, row in zip(first, second, [one.row for one in before]):
+        colour = METHOD_COLOURS[row.motion]
+        ax.plot(x[1:], [y[0], y[0]], color=colour, linewidth=1, alpha=0.35)
+        ax.plot([x[0], x[0]], y[1:], color=colour, linewidth=1, alpha=0.35)
+        ax.plot(x[0], y[0], "o", markersize=5, color=colour, markerfacecolor="white" if row.linear else colour)
+    ends = min(first.min(), second.min()) - 0.01, max(first.max(), second.max()) + 0.01
+    ax.plot(ends, ends, color=SOFT, linewidth=0.8, linestyle=":")
+    ax.set(xlim=ends, ylim=ends, aspect="equal")
+    ax.set(xlabel=f"{metric.upper()}, one person left out", ylabel=f"{metric.upper()}, fresh people")
+    motions = {one.row.motion: METHOD_TITLES.get(one.row.motion, "true motion") for one in before}
+    shown = [Line2D([], [], linestyle="", marker="o", color=METHOD_COLOURS[k], label=name) for k, name in motions.items()]
+    shown.append(Line2D([], [], linestyle="", marker="o", color=INK, markerfacecolor="white", label="hollow: linear"))
+    ax.legend(handles=shown, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def show_pooling(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") -> None:

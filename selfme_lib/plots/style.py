@@ -40,6 +40,7 @@ METHOD_COLOURS = {
     "printed": YELLOW,
     "first_order": "#8a6d00",
     "selfme": VERMILION,
+    "plus": VERMILION,
     "selfme_raw": ORANGE,
     "truth": INK,
     "tcae": GREEN,
@@ -58,6 +59,7 @@ METHOD_TITLES = {
     "printed": "SelfME as printed",
     "first_order": "first order",
     "selfme": "SelfME",
+    "plus": "SelfME+",
     "selfme_raw": "SelfME raw",
 }
 SEQUENTIAL, DIVERGING, HEAT = "cividis", "PuOr_r", "inferno"

@@ -23,6 +23,8 @@ from .frozen_rows import reading_of
 from .results import Protocol
 from .rows import Row
 
+FIRST_FRESH = 200  # people 0 to 199 were in earlier tables, and methods have changed since: they are fresh no longer
+
 
 def experiments(
     study: Any, row: Row, protocol: Protocol, *, pool: Executor | None, every_epoch: bool = False

@@ -57,7 +57,6 @@ from .run_folder import RunFolder
 from .store import stored_array, stored_frames, stored_learner, stored_tcae
 
 logger = logging.getLogger(__name__)
-FIRST_FRESH = 200  # numbers 0 to 199 were in earlier tables, and methods were changed afterwards: fresh is who comes after them
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +131,8 @@ class Study:
         if settings.data.dataset != "synthme" or settings.data.root:
             raise UsageError(f"protocol fresh: {settings.data.dataset} has no fresh people; only rendered SynthME has")
         labelled = settings.data.layout != "smic"  # an apex without a label is found among all frames
-        people = {"population": "fresh", "subjects": settings.evaluation.fresh, "ends": labelled}
-        return self.changed(data=people | {"first_identity": FIRST_FRESH})
+        people = {"population": "fresh", "first_identity": protocols.FIRST_FRESH, "subjects": settings.evaluation.fresh}
+        return self.changed(data=people | {"ends": labelled})
 
     def under(self, condition: Condition) -> "Study":
         """The same clips under other conditions.

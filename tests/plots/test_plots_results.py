@@ -46,6 +46,18 @@ def test_scores_are_drawn_at_their_values_with_the_papers_where_it_has_one(ax):
     assert ax.collections[0].get_offsets().tolist() == [[0.9, 1.0]]
 
 
+def test_two_protocols_meet_at_a_dot_and_the_linear_yardstick_is_hollow(ax):
+    before = [result("a", [0] * 8, motion="plus"), result("b", LABELS, motion="truth")]
+    after = [replace(one, row=replace(one.row, linear=linear)) for one, linear in zip(reversed(before), (True, False))]
+    before = [replace(one, row=later.row) for one, later in zip(before, after)]
+    pictures.show_foretelling(ax, before, after)
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    low = before[0].score("uf1")[0]
+    assert [line.get_data()[0] for line in dots] == [pytest.approx([low]), pytest.approx([1])]
+    assert [line.get_data()[1] for line in dots] == [pytest.approx([1]), pytest.approx([low])]
+    assert dots[0].get_markerfacecolor() == "white" != dots[1].get_markerfacecolor()
+
+
 def strokes(ax):
     return [tuple(zip(*line.get_data())) for line in ax.lines if line.get_marker() == "|"]
 
