@@ -16,10 +16,13 @@ from selfme_lib.study.study import Study
 from selfme_lib.study.tables import in_one_cell, paper_table
 from selfme_lib.study.trends import LEVEL, SWITCHES, Trend, corrected, trend
 
+from .laboratories import TITLES, Table, averages
 from .recognition import ROW_SETS, foretold, verdicts
 
 MAIN = ("linear", "units", "masked", "small")
 MINE = "SelfME++SCViT by units"
+PROTOCOLS: dict[Protocol, str] = {"loso": "one left out", "fresh": "fresh people", "lodo": "one data set left out"}
+CONDITIONS = {None: "as it is", "grey": "grey", "yaw15": "turned by 15°", "yaw30": "turned by 30°"}
 VERDICTS = {"confirmed": "holds", "contradicted": "does not hold", "undecided": "cannot be said", "found": "found"}
 
 
@@ -40,11 +43,7 @@ class Both:
 def by_both(study: Study, *names: str) -> Both:
     """The rows of `recognition.ROW_SETS` that have these names, by both protocols."""
     rows = [row for name in names for row in ROW_SETS[name](study.settings)]
-    return Both(*(study.evaluate(rows, protocol=protocol) for protocol in _protocols()))
-
-
-def _protocols() -> tuple[Protocol, Protocol]:
-    return "loso", "fresh"
+    return Both(study.evaluate(rows), study.evaluate(rows, protocol="fresh"))
 
 
 def side_by_side(both: Both) -> pd.DataFrame:
@@ -58,6 +57,31 @@ def side_by_side(both: Both) -> pd.DataFrame:
         }
         for loso, fresh in zip(both.loso, both.fresh, strict=True)
     )
+
+
+def under_conditions(results: Sequence[Result]) -> pd.DataFrame:
+    """Rows of `rows.conditions`: UF1 of each classifier on clips as they are, grey and turned."""
+    lines: dict[str, dict[str, str]] = {}
+    for one in results:
+        name, _, _ = one.row.name.rpartition(", ") if one.row.tested_under else (one.row.name, "", "")
+        line = lines.setdefault(name, {"method": name})
+        line[f"UF1, {CONDITIONS[one.row.tested_under]} [95 %]"] = in_one_cell(one, "uf1")
+    return pd.DataFrame(lines.values())
+
+
+def by_laboratory(tables: Sequence[Table], *, average: bool = False) -> pd.DataFrame:
+    """Rows on each of the data sets, by each protocol, and their averages as in the paper's Table 2: UF1 with its interval."""
+    lines: dict[tuple[str, Protocol], dict[str, str]] = {}
+    for table in tables:
+        for one in table.results:
+            name = one.row.name.removesuffix(f", {TITLES[table.data]}")
+            line = lines.setdefault((name, one.protocol), {"method": name, "by": PROTOCOLS[one.protocol]})
+            line[f"UF1, {TITLES[table.data]} [95 %]"] = in_one_cell(one, "uf1")
+    for record in averages(tables) if average else []:
+        low, high = record["uf1_interval"]
+        line = lines[record["name"].removesuffix(", average"), record["protocol"]]
+        line["average [95 %]"] = f"{record['uf1']:.3f} [{low:.3f}, {high:.3f}]"
+    return pd.DataFrame(lines.values()).fillna("")
 
 
 def compared(results: Sequence[Result], name: str = MINE) -> pd.DataFrame:
@@ -135,7 +159,7 @@ def factorial_effects(results: Sequence[Result]) -> list[Trend]:
     def group(**wanted: Any) -> list[Result]:
         return [one for one in results if all(value == _levels(one.row)[name] for name, value in wanted.items())]
 
-    asked = {
+    asked: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "mirrored clips: on - off": ({"flip": True}, {"flip": False}),
         "SC: on - off": ({"sc": True}, {"sc": False}),
         "SC where clips are mirrored": ({"sc": True, "flip": True}, {"sc": False, "flip": True}),

@@ -105,7 +105,9 @@ def show_foretelling(ax: Axes, before: Sequence[Result], after: Sequence[Result]
     ax.set(xlim=ends, ylim=ends, aspect="equal")
     ax.set(xlabel=f"{metric.upper()}, one person left out", ylabel=f"{metric.upper()}, fresh people")
     motions = {one.row.motion: METHOD_TITLES.get(one.row.motion, "true motion") for one in before}
-    shown = [Line2D([], [], linestyle="", marker="o", color=METHOD_COLOURS[k], label=name) for k, name in motions.items()]
+    shown = [
+        Line2D([], [], linestyle="", marker="o", color=METHOD_COLOURS[k], label=name) for k, name in motions.items()
+    ]
     shown.append(Line2D([], [], linestyle="", marker="o", color=INK, markerfacecolor="white", label="hollow: linear"))
     ax.legend(handles=shown, loc="center left", bbox_to_anchor=(1.02, 0.5))
 

@@ -4,14 +4,16 @@ import pytest
 
 from selfme_lib.bench import final_tables
 from selfme_lib.bench.final_tables import Both
+from selfme_lib.bench.laboratories import Table
 from selfme_lib.evaluation.metrics import uf1
 from selfme_lib.study import profiles
 from selfme_lib.study.results import result_of
-from selfme_lib.study.rows import Row, factorial, table_1, table_3, table_4
+from selfme_lib.study.rows import Row, conditions, factorial, linear, table_1, table_3, table_4
 from selfme_lib.study.trends import Trend, ablation_trends
 
 SETTINGS = profiles.load("smoke")
 PEOPLE, CLIPS = 20, 9
+SCORES = (("loso", 0.6, 0.5), ("fresh", 0.95, 0.9))  # of two rows
 LABELS = np.tile(np.arange(CLIPS) % 3, PEOPLE)
 
 
@@ -22,7 +24,9 @@ def result(row, right, protocol="fresh"):
     predicted = LABELS.copy()
     predicted[wrong] = (predicted[wrong] + 1) % 3
     subjects = np.repeat([f"{n:02d}" for n in range(PEOPLE)], CLIPS)
-    table = pd.DataFrame({"subject": subjects, "clip": np.arange(len(LABELS)), "label": LABELS, "prediction": predicted})
+    table = pd.DataFrame(
+        {"subject": subjects, "clip": np.arange(len(LABELS)), "label": LABELS, "prediction": predicted}
+    )
     probabilities = pd.DataFrame(np.eye(3)[predicted], columns=["p0", "p1", "p2"])
     table = pd.concat([table, probabilities], axis=1)
     return result_of(row, [table], seed=0, classes=3, bootstrap=200, protocol=protocol)
@@ -30,7 +34,7 @@ def result(row, right, protocol="fresh"):
 
 def test_both_protocols_stand_side_by_side_with_their_own_scores():
     rows = [Row("a"), Row("b")]
-    both = Both([result(row, 0.6, "loso") for row in rows], [result(row, 0.9) for row in rows])
+    both = Both(*([result(row, share, of) for row, share in zip(rows, (high, low))] for of, high, low in SCORES))
     table = final_tables.side_by_side(both)
     assert table["method"].tolist() == ["a", "b"]
     cell = "UF1, {} [95 %]".format
@@ -39,10 +43,9 @@ def test_both_protocols_stand_side_by_side_with_their_own_scores():
         assert shown == pytest.approx([uf1(one.confusion) for one in some], abs=5e-4)
     assert len((both + both).loso) == 4 and (both + both)[1:3].fresh[0].row.name == "b"
     told = final_tables.foretelling(both)
-    assert told["rows"] == 2 and told["bias: leave one out less fresh, UF1"] == pytest.approx(
-        uf1(both.loso[0].confusion) - uf1(both.fresh[0].confusion)
-    )
-    assert told["intervals that hold the fresh score"] == 0
+    gaps = [uf1(one.confusion) - uf1(other.confusion) for one, other in zip(both.loso, both.fresh)]
+    assert told["rows"] == 2 and told["bias: leave one out less fresh, UF1"] == pytest.approx(np.mean(gaps))
+    assert told["order (rank correlation)"] == pytest.approx(1) and told["intervals that hold the fresh score"] == 0
 
 
 def test_a_row_is_above_below_or_nothing_can_be_said():
@@ -50,6 +53,35 @@ def test_a_row_is_above_below_or_nothing_can_be_said():
     table = final_tables.compared([*rows, result(Row("truth", motion="truth"), 1.0)], "mine")
     assert table["mine against"].tolist() == ["worse", "better", "same"]
     assert table["verdict"].tolist() == ["above", "below", "cannot be said"]
+
+
+def test_conditions_stand_beside_each_other():
+    rows = conditions(linear(SETTINGS, ["plus", "truth"]))
+    shares = {None: 1.0, "grey": 0.9, "yaw15": 0.7, "yaw30": 0.5}
+    table = final_tables.under_conditions([result(row, shares[row.tested_under]) for row in rows])
+    assert table["method"].tolist() == ["SelfME+, linear", "true motion, linear"]
+    shown = [[float(cell.split()[0]) for cell in line] for line in table.drop(columns="method").to_numpy()]
+    assert shown[0] == shown[1] == sorted(shown[0], reverse=True) and shown[0][0] == 1 and len(shown[0]) == 4
+
+
+def test_laboratories_stand_beside_each_other_with_their_average():
+    right = {"casme2": (0.9, 0.8), "smic": (0.7, 0.4)}
+    titles = {"casme2": "CASME II-like", "smic": "SMIC-like"}
+    tables = [
+        Table(name, [result(Row(f"{row}, {titles[name]}"), share) for row, share in zip("ab", shares)])
+        for name, shares in right.items()
+    ]
+    table = final_tables.by_laboratory(tables, average=True)
+    assert table["method"].tolist() == ["a", "b"] and set(table["by"]) == {"fresh people"}
+    for line in table.drop(columns=["method", "by"]).to_numpy():
+        first, second, average = (float(cell.split()[0]) for cell in line)
+        assert average == pytest.approx((first + second) / 2, abs=1e-3)
+    composite = [
+        Table("composite", [result(Row("a, composite"), 0.8, "loso")]),
+        Table("smic", [result(Row("a, SMIC-like"), 0.4, "lodo")]),
+    ]
+    table = final_tables.by_laboratory(composite)
+    assert table["by"].tolist() == ["one left out", "one data set left out"] and (table == "").sum().sum() == 2
 
 
 def test_an_effect_tells_its_width_and_whether_the_papers_size_is_possible():
@@ -93,5 +125,3 @@ def test_claims_of_the_paper_are_differences_between_the_rows_that_they_name():
     assert sum(map(len, told.values())) == len(found) == 10
     assert next(one for one in found if "FeatRef" in one.name).paper == pytest.approx(0.9078 - 0.8915)
     assert len(final_tables.claims(ablation, motions, gammas, rivals[-1:])) == 9
-
-
