@@ -59,6 +59,14 @@ def side_by_side(both: Both) -> pd.DataFrame:
     )
 
 
+def fresh_scores(results: Sequence[Result]) -> pd.DataFrame:
+    """A line a row: UF1 and UAR with intervals, of rows by one protocol."""
+    return pd.DataFrame(
+        {"method": one.row.name, "UF1 [95 %]": in_one_cell(one, "uf1"), "UAR [95 %]": in_one_cell(one, "uar")}
+        for one in results
+    )
+
+
 def under_conditions(results: Sequence[Result]) -> pd.DataFrame:
     """Rows of `rows.conditions`: UF1 of each classifier on clips as they are, grey and turned."""
     lines: dict[str, dict[str, str]] = {}

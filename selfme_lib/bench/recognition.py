@@ -50,7 +50,8 @@ def _rivals(settings: Profile) -> list[Row]:
     return [row for row in tables.table_2(settings) if row.rival is not None and row.rival.sees.startswith("flow")]
 
 
-def _both(settings: Profile, methods: Sequence[str]) -> list[Row]:
+def both_readings(settings: Profile, methods: Sequence[str]) -> list[Row]:
+    """The linear yardstick and the pre-trained SCViT on each of the motions."""
     return [*tables.linear(settings, methods), *tables.pretrained(settings, methods, "units")]
 
 
@@ -65,7 +66,7 @@ ROW_SETS: dict[str, RowSet] = {
     "table3": lambda settings: tables.table_3(settings, MOTIONS),
     "table4": lambda settings: tables.table_4(),
     "figure4": lambda settings: [row for some in tables.figure_4(settings) for row in some],
-    "conditions": lambda settings: tables.conditions(_both(settings, FEW)),
+    "conditions": lambda settings: tables.conditions(both_readings(settings, FEW)),
 }
 """Names of rows for `--rows`."""
 LABORATORIES = {"layouts": by_layout, "composite": of_composite}
@@ -135,7 +136,7 @@ def bench_recognition(
     measured, means = [Table("synthme", results) for results in plain], []
     for name in rows:
         if name in LABORATORIES:
-            found = LABORATORIES[name](study, _both(study.settings, MEASURED), protocols)
+            found = LABORATORIES[name](study, both_readings(study.settings, MEASURED), protocols)
             measured += found
             means += averages(found) if name == "layouts" else []
     firsts = [table.results[0].records[0] for table in measured]
