@@ -125,6 +125,12 @@ def foretelling(both: Both) -> dict[str, float]:
     }
 
 
+def as_table(values: Mapping[str, Any]) -> pd.DataFrame:
+    """Named values as a table for people."""
+    shown = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in values.values()]
+    return pd.DataFrame({"measured": list(values), "value": shown})
+
+
 def effects(trends: Sequence[Trend]) -> pd.DataFrame:
     """Differences for people: the paper's beside ours, how wide the interval is, and the verdict after correction for all."""
     return pd.DataFrame(

@@ -45,6 +45,7 @@ def test_both_protocols_stand_side_by_side_with_their_own_scores():
     told = final_tables.foretelling(both)
     gaps = [uf1(one.confusion) - uf1(other.confusion) for one, other in zip(both.loso, both.fresh)]
     assert told["rows"] == 2 and told["bias: leave one out less fresh, UF1"] == pytest.approx(np.mean(gaps))
+    assert final_tables.as_table(told)["value"].iloc[1] == f"{np.mean(gaps):.3f}"
     assert told["order (rank correlation)"] == pytest.approx(1) and told["intervals that hold the fresh score"] == 0
 
 
