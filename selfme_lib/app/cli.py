@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .commands import amplify, analyse, bench, bench_video, datasets, motion, pages, runs
+from .commands import amplify, analyse, bench, bench_video, datasets, motion, pages, runs, teaching
 
 WRITABLE = "give a place that can be written to"
 PLAIN = {
@@ -159,7 +159,9 @@ for command, example in (  # in the order of the help
     (motion.pretrain, "selfme pretrain runs/plus --form plus --world home --persons 632"),
     (amplify.amplify, "selfme amplify me.mp4 --gamma 8 --out large.mp4 --side-by-side"),
     (pages.explore, "selfme explore --dataset casme2 --root DIR"),
-    (pages.student, "selfme student notebooks/02_motion_learning.ipynb course"),
+    (teaching.student, "selfme student 00 02 03 course"),
+    (teaching.slides, "selfme slides notebooks/02_motion_learning.ipynb slides.html"),
+    (teaching.quiz, "selfme quiz 02 quiz.html"),
     (pages.site, "selfme site site --run runs/quick"),
     (runs.verify, "selfme verify runs/verify"),
     (runs.score, "selfme score predictions.csv --classes 5"),

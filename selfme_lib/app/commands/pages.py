@@ -50,17 +50,6 @@ def explore(
         raise UsageError(f"--port {port}: the server could not start (exit code {code}); try another port")
 
 
-def student(
-    notebook: Annotated[Path, typer.Argument(help="The teacher's notebook.", show_default=False)],
-    out: Annotated[Path, typer.Argument(help="File or folder of the student's copy.", show_default=False)],
-) -> None:
-    """Copy a notebook without its solutions and outputs."""
-    with extra("notebooks"):
-        from selfme_lib.app.student import write_student_copy
-
-    print(write_student_copy(notebook, out), file=sys.stderr)
-
-
 def site(
     out: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)],
     run: Annotated[
