@@ -1,6 +1,6 @@
 """Widgets to play with, one concept a module: `amplification` (γ), `control_grid` (Eq 9), `keypoints` (Eq 1-5), `contrast`
 (Eq 12-14), `forms` (the three forms of motion), `timeline` (onset, apex, offset), `loso` (predictions and what spoke for them),
-`own_video` (a file of one's own).
+`own_video` (a file of one's own), `quiz` (`questions` on a chapter).
 
 May import every room but `app`; the only one that needs anywidget. Begin with `panels`, which all of them share: `controls`,
 pictures and a note, in JupyterLab and in Voilà; `front/` is its browser's side. `canvas` draws on the pictures. Clips that play:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .loso import LosoExplorer as explore_loso
     from .own_video import OwnVideo
     from .own_video import OwnVideo as explore_own_video
+    from .quiz import QuizPanel
+    from .quiz import QuizPanel as quiz
     from .timeline import TimelineExplorer
     from .timeline import TimelineExplorer as explore_timeline
 
@@ -38,6 +40,7 @@ _CALLED = {
     "explore_loso": "LosoExplorer",
     "explore_own_video": "OwnVideo",
     "explore_timeline": "TimelineExplorer",
+    "quiz": "QuizPanel",
     "view_keypoints": "KeypointViewer",
 }
 _HOME = {
@@ -49,6 +52,7 @@ _HOME = {
     "KeypointViewer": "keypoints",
     "LosoExplorer": "loso",
     "OwnVideo": "own_video",
+    "QuizPanel": "quiz",
     "TimelineExplorer": "timeline",
     "WholeClips": "clips",
 }
@@ -71,6 +75,7 @@ __all__ = [
     "KeypointViewer",
     "LosoExplorer",
     "OwnVideo",
+    "QuizPanel",
     "TimelineExplorer",
     "WholeClips",
     "explore_amplification",
@@ -80,5 +85,6 @@ __all__ = [
     "explore_loso",
     "explore_own_video",
     "explore_timeline",
+    "quiz",
     "view_keypoints",
 ]
