@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 pytest.importorskip("mdit_py_plugins", reason="no myst-nb: pip install -e .[docs]")
+pytest.importorskip("playwright", reason="no playwright: pip install -e .[dev]")
 
 from browser import find_browser, watch_console
 from selfme_lib.app import cli

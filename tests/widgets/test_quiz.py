@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("anywidget", reason="no anywidget: pip install -e .[notebooks]")
+pytest.importorskip("playwright", reason="no playwright: pip install -e .[dev]")
 
 from browser import find_browser, watch_console
 from selfme_lib.app import cli
