@@ -1,6 +1,6 @@
 """Widgets to play with, one concept a module: `amplification` (γ), `control_grid` (Eq 9), `keypoints` (Eq 1-5), `contrast`
 (Eq 12-14), `forms` (the three forms of motion), `timeline` (onset, apex, offset), `loso` (predictions and what spoke for them),
-`own_video` (a file of one's own), `quiz` (`questions` on a chapter).
+`own_video` (a file of one's own), `quiz_panel` (`questions` on a chapter).
 
 May import every room but `app`; the only one that needs anywidget. Begin with `panels`, which all of them share: `controls`,
 pictures and a note, in JupyterLab and in Voilà; `front/` is its browser's side. `canvas` draws on the pictures. Clips that play:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .loso import LosoExplorer as explore_loso
     from .own_video import OwnVideo
     from .own_video import OwnVideo as explore_own_video
-    from .quiz import QuizPanel
-    from .quiz import QuizPanel as quiz
+    from .quiz_panel import QuizPanel
+    from .quiz_panel import QuizPanel as quiz
     from .timeline import TimelineExplorer
     from .timeline import TimelineExplorer as explore_timeline
 
@@ -52,7 +52,7 @@ _HOME = {
     "KeypointViewer": "keypoints",
     "LosoExplorer": "loso",
     "OwnVideo": "own_video",
-    "QuizPanel": "quiz",
+    "QuizPanel": "quiz_panel",
     "TimelineExplorer": "timeline",
     "WholeClips": "clips",
 }

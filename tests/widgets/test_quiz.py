@@ -13,8 +13,9 @@ from browser import find_browser, watch_console
 from selfme_lib.app import cli
 from selfme_lib.app.chapters import find_appendices, find_notebooks
 from selfme_lib.runtime.errors import DataError, UsageError
+from selfme_lib.widgets import quiz
 from selfme_lib.widgets.questions import QUIZZES, load_quiz, marked_up
-from selfme_lib.widgets.quiz import QuizPanel
+from selfme_lib.widgets.quiz_panel import QuizPanel
 
 FILES = sorted(QUIZZES.glob("*.yaml"))
 CHOICE = "ask: Up?\n  right: Yes\n  because: It is.\n  wrong: {No: It is not.}"
@@ -91,7 +92,8 @@ def test_a_wrong_call_is_one_line(tmp_path, monkeypatch, capfd, arguments, words
 
 
 def test_the_panel_holds_the_questions():
-    panel = QuizPanel("2")
+    assert quiz is QuizPanel, "from selfme_lib.widgets import quiz"
+    panel = quiz("2")
     assert panel._quiz == load_quiz("02").plain() and "9 questions" in repr(panel)
     json.dumps(panel._quiz, allow_nan=False)
     with pytest.raises(UsageError, match="there are 00, 01"):
