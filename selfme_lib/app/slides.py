@@ -246,7 +246,9 @@ def first_sentence(text: str) -> tuple[str, str]:
     """The first sentence of a Markdown paragraph, two if the first is short, and the rest."""
     for match in _SENTENCE.finditer(text):
         start = text[: match.end()].rstrip()
-        closed = all(start.count(mark) % 2 == 0 for mark in "$`*") and start.count("[") == start.count("]")
+        closed = all(start.count(mark) % 2 == 0 for mark in ("$", "`", "*", "**")) and start.count("[") == start.count(
+            "]"
+        )
         short = len(re.sub(r"\]\([^)]*\)", "", start)) < 40 or re.search(r"\b(Eqs?|Fig|e\.g|i\.e|al|vs)\.$", start)
         if closed and not short:
             return start, text[match.end() :]

@@ -126,7 +126,7 @@ def _question(facts: Any, where: str) -> Question:
 def marked_up(text: str) -> str:
     """A text as HTML."""
     text = html.escape(text.strip(), quote=False)
-    for pattern, tag in ((r"`([^`]+)`", "code"), (r"\*\*([^*]+)\*\*", "strong"), (r"\*([^*\n]+)\*", "em")):
+    for pattern, tag in ((r"`([^`]+)`", "code"), (r"\*\*([^*]+)\*\*", "strong"), (r"\*(\S(?:[^*\n]*\S)?)\*", "em")):
         text = re.sub(pattern, rf"<{tag}>\1</{tag}>", text)
     return text
 

@@ -51,7 +51,12 @@ LESSON = (
         "See the [ledger](../LEDGER.md) and [a page](https://example.org), whichever you like."
     ),
     new_code_cell(
-        "print('<done>')\nplot()", outputs=[said("<done>\n"), picture(), markdown("**Title.** What is in it. More.")]
+        "print('<done>')\nplot()",
+        outputs=[
+            said("<done>\n"),
+            picture(),
+            markdown("**Title.** What is in it, in one sentence of some length. More."),
+        ],
     ),
     new_markdown_cell("## Exercises\n\n**1.** How long is it, in pixels of the whole image?\n\n*Expected: 3.*"),
     new_code_cell("# your turn"),
@@ -111,7 +116,11 @@ def test_a_table_and_a_print_are_cut_to_a_slide():
             "A formula $a. B$ that has a stop within itself and goes on. End.",
             "A formula $a. B$ that has a stop within itself and goes on.",
         ),
-        ("**Bold. And long, so that one sentence would be enough here.** More.", None),
+        (
+            "**Bold. And so long that it would be enough for one.** More.",
+            "**Bold. And so long that it would be enough for one.**",
+        ),
+        ("**Bold and long enough to be taken for a sentence. And on**", None),
         ("No stop at all", None),
     ],
 )

@@ -18,7 +18,7 @@ from selfme_lib.widgets.questions import QUIZZES, load_quiz, marked_up
 from selfme_lib.widgets.quiz_panel import QuizPanel
 
 FILES = sorted(QUIZZES.glob("*.yaml"))
-CHOICE = "ask: Up?\n  right: Yes\n  because: It is.\n  wrong: {No: It is not.}"
+CHOICE = "ask: Up?\n  right: So\n  because: It is.\n  wrong: {Down: It is not.}"
 
 
 def test_every_chapter_has_a_quiz_of_its_name():
@@ -31,7 +31,7 @@ def test_a_quiz_has_enough_questions_and_something_to_say_about_each_answer(path
     assert quiz.title.startswith(f"{path.stem[:2]} · ") and 6 <= len(quiz.questions) <= 10
     assert len({question.ask for question in quiz.questions}) == len(quiz.questions)
     for question in quiz.questions:
-        assert question.see and question.ask.rstrip(")")[-1] in "?)"
+        assert question.see and "?" in question.ask
         if question.right:
             assert len(question.wrong) >= 2 and len(set(question.wrong.values())) == len(question.wrong)
             assert sorted(question.choices) == sorted(
@@ -53,7 +53,7 @@ def test_texts_become_html_and_nothing_else_does():
         marked_up("`x < 1` and *so* **on** <b>")
         == "<code>x &lt; 1</code> and <em>so</em> <strong>on</strong> &lt;b&gt;"
     )
-    assert marked_up("2 * 3 * 4") == "2 <em> 3 </em> 4" or marked_up("2 * 3 * 4") == "2 * 3 * 4"
+    assert marked_up("2 * 3 * 4") == "2 * 3 * 4"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_texts_become_html_and_nothing_else_does():
         ("asks: []", "a list of questions"),
         ("questions:\n- ask: Up?\n  because: So.", "question 1: give either"),
         (f"questions:\n- {CHOICE}\n- {CHOICE}\n  number: 1", "question 2: give either"),
-        ("questions:\n- ask: Up?\n  right: Yes\n  because: It is.", "question 1: give `wrong` answers"),
+        ("questions:\n- ask: Up?\n  right: So\n  because: It is.", "question 1: give `wrong` answers"),
         ("questions:\n- ask: Up?\n  number: 1\n  within: 0.1\n  because: So.\n  slips: {1.05: No.}", "the slip 1.05"),
         (f"questions:\n- {CHOICE}\n  becaus: It is.", "becaus"),
         ("questions:\n- Up?", "question 1"),
