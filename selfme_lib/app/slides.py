@@ -29,6 +29,7 @@ from .exercises import GIVEN, is_solution
 TEMPLATES = Path(__file__).parent / "templates"
 PICTURES = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 FULL = 11  # lines on a slide
+LEAD = 2  # lines that fit above a picture
 ROWS = 14  # of a table
 LETTERS = 80  # in a line
 _SENTENCE = re.compile(r"(?<=[.!?])[*_)]*\s+(?=[A-Z*`$\[“\"(])")
@@ -190,9 +191,12 @@ class Deck:
         title = re.sub(r"^\d+\s*[·.]\s*", "", self._last.title)
         for kind, text, lines in outputs:
             if kind == "picture":
-                self.slides.append(Slide(self._last.title if self._last.kind != "title" else title, kind="picture"))
+                if self._last.kind == "text" and self._last.body and self._last.lines <= LEAD:
+                    self._last.kind = "picture"  # a sentence or two lead to it
+                else:
+                    self.slides.append(Slide(self._last.title if self._last.kind != "title" else title, kind="picture"))
                 self._last.body.append(text)
-            elif kind == "caption" and self._last.kind == "picture" and len(self._last.body) == 1:
+            elif kind == "caption" and self._last.kind == "picture" and self._last.body[-1].startswith("<img"):
                 start, rest = first_sentence(text)
                 self._last.body.append(f"<p class='caption'>{self._finished(self._markdown.renderInline(start))}</p>")
                 if rest:

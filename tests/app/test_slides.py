@@ -80,6 +80,11 @@ def test_headings_and_pictures_make_slides_and_the_rest_of_the_text_is_notes():
     assert "Expected: 3." in "".join(exercises.notes) and "answer = 3" in "".join(exercises.notes)
 
 
+def test_a_sentence_that_leads_to_a_picture_stands_above_it():
+    (one,) = deck_of(new_markdown_cell("## Look\n\nHere it is."), new_code_cell("plot()", outputs=[picture()]))
+    assert one.kind == "picture" and "Here it is." in one.body[0] and one.body[1].startswith("<img")
+
+
 @pytest.mark.parametrize(
     ("kind", "slides", "words"),
     [("skip", 1, ""), ("notes", 1, ""), ("slide", 2, "One. Two."), ("fragment", 1, "One. Two."), ("-", 1, "One. Two.")],
