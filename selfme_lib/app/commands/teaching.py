@@ -42,7 +42,7 @@ def slides(
     out: Out,
     every: All = False,
 ) -> None:
-    """Make slides of notebooks: one page each, with notes for the speaker. They need no network."""
+    """Make slides of notebooks. One page each, with notes for the speaker; they need no network."""
     with extra("docs"):
         from selfme_lib.app.slides import write_slides
 
@@ -63,7 +63,7 @@ def quiz(
     every: All = False,
     answers: Annotated[bool, typer.Option("--answers", help="With answers and comments, for the teacher.")] = False,
 ) -> None:
-    """Write the quiz of a chapter as a page, to be taken on a screen or printed. In a notebook: widgets.quiz("02")."""
+    """Write the quiz of a chapter as a page. For a screen, or to be printed; in a notebook: widgets.quiz("02")."""
     from selfme_lib.app.quiz_page import write_quiz
     from selfme_lib.widgets.questions import QUIZZES, load_quiz
 
