@@ -105,6 +105,8 @@ def load_quiz(chapter: str | Path) -> Quiz:
 
 
 def _question(facts: Any, where: str) -> Question:
+    if not isinstance(facts, dict):
+        raise DataError(f"{where}: expected names and values, got {facts!r}")
     try:
         question = from_plain(Question, facts, where=where)
     except UsageError as error:
