@@ -62,6 +62,8 @@ def test_the_help_lists_every_command_and_imports_nothing_slow():
         "pretrain",
         "explore",
         "student",
+        "slides",
+        "quiz",
         "site",
         "verify",
     ):
