@@ -3,7 +3,14 @@
 import numpy as np
 from matplotlib import pyplot as plt
 
-from selfme_lib.plots.spotting import COLOURS, show_curve, show_intervals, show_methods
+from selfme_lib.plots.spotting import (
+    COLOURS,
+    shifts_figure,
+    show_curve,
+    show_intervals,
+    show_methods,
+    timeline_figure,
+)
 from selfme_lib.spotting.intervals import KINDS, Interval
 
 
@@ -35,4 +42,20 @@ def test_the_first_method_is_on_top_in_every_panel():
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["selfme", "random"]
     low, high = axes[0].get_ylim()
     assert low > high
+    plt.close("all")
+
+
+def test_a_timeline_has_a_row_for_each_of_its_names_under_one_time_axis():
+    micro = Interval(onset=30, apex=33, offset=38, kind="micro")
+    figure = timeline_figure(np.arange(90) / 30, np.ones(90), {"labelled": [micro], "found": []}, fps=30)
+    curve, labelled, found = figure.axes
+    assert [ax.get_yticklabels()[0].get_text() for ax in (labelled, found)] == ["labelled", "found"]
+    assert len(labelled.patches) == 1 and not found.patches and found.get_xlabel() == "seconds"
+    assert curve.get_shared_x_axes().joined(curve, found)
+    plt.close("all")
+
+
+def test_scores_are_drawn_in_the_order_of_their_shifts():
+    figure = shifts_figure({"onset": {"-67": 0.5, "0": 0.9, "67": 0.6}})
+    assert list(figure.axes[0].lines[0].get_xdata()) == [-67, 0, 67]
     plt.close("all")
