@@ -62,6 +62,7 @@ DARK = """\
     --jp-ui-font-color1: #e9e9ec; --jp-ui-font-color2: #b4b7bf; --jp-content-font-color1: #e9e9ec;
     background: #101114; color-scheme: dark;
   }
+  .selfme.selfme { --accent: #56b4e9; --on-accent: #10131a; --wrong: #ff8a80; }
 }
 </style>
 """  # Voilà's own theme knows light or dark, not what the reader prefers

@@ -6,6 +6,7 @@ class get. A small $\tau$ listens to the nearest alone, a large one to all alike
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +59,8 @@ class ContrastExplorer(PanelExplorer):
         if len(motion) < 2:
             raise UsageError(f"explore_contrast: expected at least two clips to compare, got {len(motion)}")
         self._motion, self._labels, self._regions = resize_flow(motion, (SIDE, SIDE)), labels, regions.detach()
-        self._scale = common_scale(self._motion)
+        scale = common_scale(self._motion)
+        self._coloured = cache(lambda clip: enlarge(flow_to_rgb(-self._motion[clip], scale), 1))
         self._unit = F.normalize(self._regions.float(), dim=-1)
         self._names = [classes[label] for label in labels.tolist()]
         self.anchor = Choice("clip i", [(f"{place + 1}: {name}", place) for place, name in enumerate(self._names)])
@@ -125,7 +127,7 @@ class ContrastExplorer(PanelExplorer):
 
     def _face(self, clip: int, region: int) -> Picture:
         """A motion with its four regions; one of them stands out."""
-        picture = enlarge(flow_to_rgb(-self._motion[clip], self._scale), 1)
+        picture = self._coloured(clip).copy()
         half = SIDE // 2
         for number, colour in enumerate(REGION_COLOURS):
             top, left = (half * part for part in divmod(number, 2))

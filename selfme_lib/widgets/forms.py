@@ -11,7 +11,7 @@ from selfme_lib.motion.forms import FORMS, TITLES, Amplified, Form, motion_by
 from selfme_lib.plots.montage import enlarge
 
 from .amplification import FULL_COLOUR, VIEWS, OnsetApex, draw_view
-from .canvas import wheel, zoom_for
+from .canvas import SIDE, wheel
 from .controls import Choice, Slider, clip_menu
 from .panels import Panel, PanelExplorer
 
@@ -53,7 +53,7 @@ class FormsExplorer(PanelExplorer):
     def render(self) -> tuple[list[list[Panel]], str]:
         name, gamma = self.clip.value, self.gamma.value
         onset, apex = self._frames(name)
-        zoom = max(1, zoom_for(onset.shape[-1]) - 1)  # four panels in a row
+        zoom = max(1, SIDE // onset.shape[-1])  # four panels in a row
         shown = {TITLES[form]: self._found(name, form, gamma) for form in self._forms}
         if name in self._truths:
             shown[TRUTH] = gamma * self._truths[name]

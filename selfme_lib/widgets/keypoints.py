@@ -14,7 +14,7 @@ from torch import Tensor
 from selfme_lib.grids import resize_flow, resize_image, to_pixels
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import Motion, MotionLearner
-from selfme_lib.plots.montage import enlarge
+from selfme_lib.plots.montage import Picture, enlarge
 from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
 
 from .amplification import OnsetApex
@@ -42,6 +42,7 @@ class KeypointViewer(PanelExplorer):
     def __init__(self, clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None):
         self._learner = learner or checkpoint.load()
         self._frames, self._motion = cache(clips.__getitem__), cache(self._forward)
+        self._dense = cache(self._dense_of)
         self.clip = clip_menu(clips)
         self.keypoint = Slider("keypoint k", self._longest(), 1, self._learner.config.keypoints + 1)
         self.magnify = Slider("magnify", 10, 1, 30)
@@ -79,17 +80,22 @@ class KeypointViewer(PanelExplorer):
         chosen = starts[k : k + 1]  # none for standing still
         draw_dots(face, chosen, zoom, YELLOW, 5.0)
         draw_dots(shown, chosen, zoom, YELLOW, 4.0)
-        dense = resize_flow(motion.dense, (height, width))[0]
         still = k == len(starts)
         name = "standing still" if still else f"keypoint {k + 1}"
         titles = [f"keypoints, displacement × {self.magnify.value}", f"weight of {name}", "dense motion: their sum"]
         moved = "does not move" if still else f"moves ({steps[k, 0]:+.2f}, {steps[k, 1]:+.2f}) px"
         largest = 100 * float((weights.argmax(0) == k).float().mean())
-        scale = common_scale(dense)
-        pictures = [face, shown, enlarge(flow_to_rgb(-dense, scale), zoom)]
-        return [[*zip(titles, pictures), wheel(scale)]], (
+        dense, legend = self._dense(self.clip.value)
+        return [[*zip(titles, [face, shown, dense]), legend]], (
             f"{name} {moved} · largest weight {weight.max():.2f} · the largest of all on {largest:.1f} % of the face"
         )
+
+    def _dense_of(self, name: str) -> tuple[Picture, Panel]:
+        """The dense motion in colours, and their wheel."""
+        height, width = self._frames(name)[0].shape[-2:]
+        dense = resize_flow(self._motion(name).dense, (height, width))[0]
+        scale = common_scale(dense)
+        return enlarge(flow_to_rgb(-dense, scale), zoom_for(width)), wheel(scale)
 
     def _forward(self, name: str) -> Motion:
         frames = self._frames(

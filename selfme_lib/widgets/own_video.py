@@ -143,7 +143,7 @@ def _faces(event: Event) -> list[Panel]:
 
 def _timeline(analysis: Analysis, shown: Event | None) -> Picture:
     """Intervals, motion of regions, and the shown expression's span."""
-    canvas = np.full((BAND + HEIGHT + FOOT, WIDTH, 3), 255, np.uint8)
+    canvas = np.full((BAND + HEIGHT + 2 * FOOT, WIDTH, 3), 255, np.uint8)
     length = max(analysis.seconds, 1e-6)
 
     def column(seconds: float) -> int:
@@ -161,6 +161,11 @@ def _timeline(analysis: Analysis, shown: Event | None) -> Picture:
         canvas = draw_lines(canvas, [torch.stack([at, y], 1)], 1, colour)
         canvas = write(canvas, [(left, BAND + HEIGHT + 3, name)], size=11, colour=colour)
         left += 20 + 7 * len(name)
+    left = GAP
+    for kind in dict.fromkeys(event.interval.kind for event in analysis.events):
+        canvas[BAND + HEIGHT + FOOT + 4 : BAND + HEIGHT + FOOT + 14, left : left + 10] = rgb(KIND_COLOURS[kind])
+        canvas = write(canvas, [(left + 14, BAND + HEIGHT + FOOT + 3, KIND_WORDS[kind])], size=11, colour=SOFT)
+        left += 34 + 7 * len(KIND_WORDS[kind])
     return canvas
 
 

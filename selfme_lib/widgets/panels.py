@@ -81,7 +81,7 @@ class PanelExplorer(Held, anywidget.AnyWidget):
         if self._held:
             return
         rows, said = self.render()
-        self._latest = montage(rows), said
+        self._latest = rows, said
         names = [[f"{row}.{place}" for place in range(len(controls))] for row, controls in enumerate(self._rows)]
         with self.hold_sync():
             self._controls = [
@@ -101,7 +101,8 @@ class PanelExplorer(Held, anywidget.AnyWidget):
 
     def _shown(self) -> tuple[Picture, str]:
         """All pictures as one, and the note, as they are now."""
-        return self._latest
+        rows, said = self._latest
+        return montage(rows), said
 
     def _receive(self, _widget: object, message: dict[str, Any], buffers: Any) -> None:
         """The browser has moved a control, or sends a part of a file."""

@@ -51,6 +51,7 @@ class TimelineExplorer(PanelExplorer):
     def __init__(self, clips: Sequence[Clip], *, truth: Mapping[str, Truth] | None = None, size: int = 128):
         self._clips, self._truth, self._size = {clip.key: clip for clip in clips}, truth or {}, size
         self._frames, self._curves = cache(self._read), cache(self._curves_of)
+        self._background = cache(self._timeline_of)  # all but the frame that is shown
         self.clip = clip_menu(self._clips)
         numbers, start = clips[0].frame_numbers, _start(clips[0])
         self.frame = Slider("frame", start, numbers[0], numbers[-1], play=True)
@@ -107,11 +108,16 @@ class TimelineExplorer(PanelExplorer):
         return curves
 
     def _timeline(self, clip: Clip, number: int, width: int) -> Picture:
-        first, last, foot = clip.frame_numbers[0], clip.frame_numbers[-1], MARGIN + HEIGHT
+        canvas, here = self._background(clip.key, width).copy(), round(_column(clip, number, width))
+        canvas[MARGIN : MARGIN + HEIGHT, max(here - 1, 0) : here + 2] = rgb(VERMILION)
+        return write(canvas, [(here, MARGIN + HEIGHT + 5, str(number))], size=11, colour=VERMILION, anchor="ma")
+
+    def _timeline_of(self, key: str, width: int) -> Picture:
+        clip, foot = self._clips[key], MARGIN + HEIGHT
         canvas = np.full((foot + MARGIN, width, 3), 255, np.uint8)
 
         def column(frame: float) -> float:
-            return GAP + (width - 2 * GAP) * (frame - first) / max(last - first, 1)
+            return _column(clip, frame, width)
 
         moments = {"onset": clip.onset, "apex": clip.apex, "offset": clip.offset}
         marks = [(column(frame), name) for name, frame in moments.items() if frame is not None]
@@ -127,18 +133,21 @@ class TimelineExplorer(PanelExplorer):
         for _, colour, values in curves:
             at = torch.tensor([column(frame) for frame in clip.frame_numbers[: len(values)]])
             draw_lines(canvas, [torch.stack([at, MARGIN + HEIGHT * (1 - values[: len(at)])], 1)], 1, colour, 2)
-        here = round(column(number))
-        canvas[MARGIN:foot, max(here - 1, 0) : here + 2] = rgb(VERMILION)
         canvas = write(canvas, [(x, MARGIN - 4, name) for x, name in marks], size=11, anchor="md")
         if closed:
             middle = column(clip.frame_numbers[closed[len(closed) // 2]])
             canvas = write(canvas, [(middle, MARGIN + 4, "blink")], size=11, colour=SOFT, anchor="ma")
-        canvas = write(canvas, [(here, foot + 5, str(number))], size=11, colour=VERMILION, anchor="ma")
         left = GAP
         for name, colour, _ in curves:
             canvas = write(canvas, [(left, foot + 5, name)], size=11, colour=colour)
             left += 16 + 7 * len(name)
         return canvas
+
+
+def _column(clip: Clip, frame: float, width: int) -> float:
+    """Where a frame lies on a timeline."""
+    first, last = clip.frame_numbers[0], clip.frame_numbers[-1]
+    return GAP + (width - 2 * GAP) * (frame - first) / max(last - first, 1)
 
 
 def name_of(unit: int) -> str:

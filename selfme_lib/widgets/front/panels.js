@@ -1,25 +1,25 @@
 // An explorer whose pictures Python draws: rows of controls, rows of titled pictures, a note.
 
 function showPanels(model, root) {
-  let shown = {}, waiting = false;
+  let shown = {}, underWay = 0;
   const wanted = new Map(); // by control: only the latest value of each is sent, one at a time
 
-  function send() {
-    if (waiting || !wanted.size) return;
+  function send(most = 1) {
+    if (underWay >= most || !wanted.size) return;
     const [[name, value]] = wanted;
     wanted.delete(name);
-    waiting = true;
+    underWay++;
     model.send({ to: name, value });
   }
-  function changed(name, value) {
+  function changed(name, value, most) {
     wanted.delete(name);
     wanted.set(name, value);
-    send();
+    send(most);
   }
   function build() {
     const rows = model.get("_controls").map((row) => {
       const nodes = row.map((spec) => {
-        const tell = (value) => changed(spec.name, value);
+        const tell = (value, most) => changed(spec.name, value, most);
         const make = { menu, buttons, slider, words, file }[spec.kind];
         const control = make(spec.label, spec.options || spec, spec.kind === "file" ? (one) => upload(spec.name, one) : tell);
         shown[spec.name] = control;
@@ -40,25 +40,28 @@ function showPanels(model, root) {
   }
   /** A button that runs a slider through its range, over and over. */
   function player(spec, control, tell) {
-    let timer = null;
+    let playing = false, due = 0;
+    function tick(now) {
+      if (!playing || !node.isConnected) return;
+      requestAnimationFrame(tick);
+      if (now < due || underWay > 1) return; // while one picture is shown, the next is drawn
+      due = Math.max(due + 45, now);
+      const { value, min, max } = control.input;
+      const next = Number(value) >= Number(max) ? Number(min) : Number(value) + 1; // numbers may have gaps: Python takes the nearest
+      control.show(next);
+      tell(next, 2);
+    }
     const node = button("Play", () => {
-      if (timer) timer = clearInterval(timer);
-      else timer = setInterval(() => {
-        if (!node.isConnected) return clearInterval(timer);
-        if (waiting) return;
-        const { value, min, max } = control.input;
-        const next = Number(value) >= Number(max) ? Number(min) : Number(value) + 1; // numbers may have gaps: Python takes the nearest
-        control.show(next);
-        tell(next);
-      }, 50);
-      node.textContent = timer ? "Pause" : "Play";
+      playing = !playing;
+      node.textContent = playing ? "Pause" : "Play";
+      if (playing) requestAnimationFrame(tick);
     });
     return node;
   }
   function fill() {
     model.get("_controls").flat().forEach((spec) => {
       const control = shown[spec.name];
-      if (wanted.has(spec.name)) return; // the reader is ahead
+      if (wanted.has(spec.name) || (spec.play && underWay > 1)) return; // the reader, or what plays, is ahead
       if (spec.kind === "menu" && control.input.options.length + "" + [...control.input.options].map((one) => one.text)
           !== spec.options.length + "" + spec.options) control.options(spec.options);
       if (spec.kind === "slider") control.range(spec.low, spec.high, spec.step);
@@ -99,7 +102,7 @@ function showPanels(model, root) {
   model.on("change:_share", tell);
   model.on("change:_note", tell);
   model.on("msg:custom", () => {
-    waiting = false;
+    underWay = Math.max(underWay - 1, 0);
     send();
   });
 }
