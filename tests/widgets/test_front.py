@@ -355,16 +355,16 @@ def test_pictures_and_note_follow_and_are_described(panels):
 
 def test_a_slider_that_plays(panels):
     panels.get_by_role("button", name="Play").click()
-    until(panels, lambda: panels.evaluate("sent.length") == 2)
-    panels.wait_for_timeout(150)
-    assert panels.evaluate("sent.map((one) => one.value)") == [3, 4], "while one is shown, one is drawn"
-    panels.evaluate("state._controls[0][0].value = 3; answer({})")
     until(panels, lambda: panels.evaluate("sent.length") == 3)
-    assert panels.evaluate("sent.at(-1).value") == 5, "an answer to an earlier frame does not set it back"
+    panels.wait_for_timeout(150)
+    assert panels.evaluate("sent.map((one) => one.value)") == [3, 4, 5], "while one is shown, the next are drawn"
+    panels.evaluate("state._controls[0][0].value = 3; answer({})")
+    until(panels, lambda: panels.evaluate("sent.length") == 4)
+    assert panels.evaluate("sent.at(-1).value") == 6, "an answer to an earlier frame does not set it back"
     panels.get_by_role("button", name="Pause").click()
     panels.evaluate("answer({}); answer({})")
     panels.wait_for_timeout(150)
-    assert panels.evaluate("sent.length") == 3
+    assert panels.evaluate("sent.length") == 4
 
 
 def test_explorers_on_one_page_do_not_take_each_others_controls(browser):

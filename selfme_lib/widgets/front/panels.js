@@ -1,5 +1,7 @@
 // An explorer whose pictures Python draws: rows of controls, rows of titled pictures, a note.
 
+const AHEAD = 3; // pictures that are under way while an explorer plays
+
 function showPanels(model, root) {
   let shown = {}, underWay = 0;
   const wanted = new Map(); // by control: only the latest value of each is sent, one at a time
@@ -44,12 +46,12 @@ function showPanels(model, root) {
     function tick(now) {
       if (!playing || !node.isConnected) return;
       requestAnimationFrame(tick);
-      if (now < due || underWay > 1) return; // while one picture is shown, the next is drawn
+      if (now < due || underWay >= AHEAD) return; // while one picture is shown, the next are drawn
       due = Math.max(due + 45, now);
       const { value, min, max } = control.input;
       const next = Number(value) >= Number(max) ? Number(min) : Number(value) + 1; // numbers may have gaps: Python takes the nearest
       control.show(next);
-      tell(next, 2);
+      tell(next, AHEAD);
     }
     const node = button("Play", () => {
       playing = !playing;
