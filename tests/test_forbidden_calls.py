@@ -21,7 +21,9 @@ NEEDED = {
 ALLOWED = {
     "tests/test_devices.py": "exec",
     "tests/app/test_api.py": "exec",
-}  # the project's own notebooks and front page
+    "selfme_lib/app/self_check.py": "exec",
+    "tests/app/test_student.py": "exec",
+}  # the project's own notebooks and front page; in a student's copy the solution that stands in its own cell
 FOLDERS = ("selfme_lib", "tests", "tools")
 
 

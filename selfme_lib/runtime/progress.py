@@ -31,7 +31,7 @@ def show_bars() -> bool:
         begin(bar, *arguments, **options)
 
     shown.in_notebook = True  # type: ignore[attr-defined]
-    tqdm.__init__ = shown  # type: ignore[method-assign]
+    tqdm.__init__ = shown  # type: ignore[method-assign, assignment]
     return True
 
 

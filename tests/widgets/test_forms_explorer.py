@@ -51,7 +51,7 @@ def test_two_rows_of_panels(explorer):
     (frames, views), _ = explorer.render()
     assert [title for title, _ in frames] == ["onset", "apex", "full colour: 4 px"]
     assert [title for title, _ in views] == [*TITLES.values(), TRUTH]
-    assert {picture.shape for _, picture in frames[:2] + views} == {(192, 192, 3)}
+    assert {picture.shape for _, picture in frames[:2] + views} == {(256, 256, 3)}
 
 
 def test_no_clip():
