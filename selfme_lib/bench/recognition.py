@@ -5,7 +5,6 @@ kept under the project's folder of data, and the same call resumes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -209,8 +208,7 @@ def row_record(result: Result) -> dict[str, Any]:
     """A row as the benchmark prints it."""
     score, *uf1_interval = result.score("uf1")
     uar, *uar_interval = result.score("uar")
-    table = replace(result, records=result.records[:1]).predictions
-    table = table.assign(**{f"p{k}": values for k, values in enumerate(np.array(table["probabilities"].tolist()).T)})
+    table = result.clips()
     raw, tempered = (calibration.expected_calibration_error(one) for one in (table, calibration.calibrate(table)))
     return {
         "name": result.row.name,

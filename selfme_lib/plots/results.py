@@ -125,27 +125,22 @@ def show_pooling(ax: Axes, results: Sequence[Result], *, metric: str = "uf1") ->
     name_rows(ax, [result.row.name for result in results], label=label)
 
 
-def show_gap(
-    ax: Axes, honest: Result, reported: Mapping[str, Result], *, fold_mean: float, metric: str = "uf1"
-) -> None:
+def show_gap(ax: Axes, honest: Result, reported: Mapping[str, float], *, metric: str = "uf1") -> None:
     """One model under several protocols: the honest score as a line with its interval, the others as dots beside it.
 
     Args:
-        reported: name of a protocol → what it reports; `honest` is one of them.
-        fold_mean: the honest predictions, scored within each fold and averaged.
+        reported: name of a protocol → the score that it reports.
     """
     value, low, high = honest.score(metric)
     ax.axvspan(low, high, color=FAINT, alpha=0.5, linewidth=0)
     ax.axvline(value, color=INK, linewidth=1.4)
-    dots = [("last epoch, mean of folds", fold_mean, "white")]
-    dots += [(name, one.score(metric)[0], INK if one is honest else VERMILION) for name, one in reported.items()]
-    for place, (_, score, colour) in enumerate(dots):
+    for place, score in enumerate(reported.values()):
         ax.plot([value, score], [place, place], color=SOFT, linewidth=1)
-        ax.plot([score], [place], "o", markerfacecolor=colour, markeredgecolor=INK if colour == "white" else colour)
+        ax.plot([score], [place], "o", color=INK if score == value else VERMILION)
         difference = f"{score - value:+.3f}"
         ax.annotate(difference, (score, place), (0, 6), textcoords="offset points", ha="center", fontsize=7)
     label = f"{metric.upper()} that would be reported; grey: the honest interval over subjects"
-    name_rows(ax, [name for name, _, _ in dots], label=label, room=0.8)
+    name_rows(ax, list(reported), label=label, room=0.8)
     ax.grid(False)
 
 

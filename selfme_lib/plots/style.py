@@ -6,7 +6,8 @@ apart. This one pairs yellow with blue and light with dark, so opposite directio
 flow needs a legend.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -106,6 +107,13 @@ def panels(rows: int, columns: int, *, size: float = PANEL, titles: Sequence[str
     for ax, title in zip(axes[0], titles):
         ax.set_title(title)
     return figure, axes
+
+
+def drawn(show: Callable[..., None], *what: Any, height: float, width: float = WIDTH, **options: Any) -> Figure:
+    """A figure with one axis that `show` draws into: `drawn(show_scores, results, height=3)`; sides in inches."""
+    figure, ax = plt.subplots(figsize=(width, height))
+    show(ax, *what, **options)
+    return figure
 
 
 def bare(ax: Axes) -> Axes:

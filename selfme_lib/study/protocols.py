@@ -29,11 +29,19 @@ FIRST_FRESH = 200  # people 0 to 199 were in earlier tables, and methods have ch
 def experiments(
     study: Any, row: Row, protocol: Protocol, *, pool: Executor | None, every_epoch: bool = False
 ) -> list[Experiment]:
-    """See `Study.experiments`."""
+    """See `Study.experiments`.
+
+    Raises:
+        UsageError: what is not trained as a whole is to predict after every epoch, or see `fold_clips`.
+    """
     settings = study.settings
     reading = reading_of(row, settings.classifier)
     config: Any
     predict: Callable[..., Tensor]
+    if reading is not None and every_epoch:
+        raise UsageError(
+            "evaluation.leaks: epoch needs a network that is trained as a whole; set classifier.trained to all"
+        )
     if reading is not None:
         config, predict = reading.config, reading.fit_predict
     elif row.rival is None:  # resolved once: all folds start alike

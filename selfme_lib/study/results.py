@@ -76,6 +76,12 @@ class Result:
         frames = [pd.DataFrame(record["predictions"]).assign(seed=record["seed"]) for record in self.records]
         return pd.concat(frames, ignore_index=True)
 
+    def clips(self, record: int = 0) -> pd.DataFrame:
+        """Of one seed, what `evaluation` takes: subject, clip, label, prediction and probabilities p0, p1, … of each clip."""
+        table = pd.DataFrame(self.records[record]["predictions"])
+        probabilities = np.array(table.pop("probabilities").tolist())
+        return table.assign(**{f"p{label}": column for label, column in enumerate(probabilities.T)})
+
     def of_seed(self, record: int) -> "Result":
         """The same row with only one of its seeds."""
         return replace(self, records=(self.records[record],), fold_seconds=(self.fold_seconds[record],))
@@ -135,14 +141,12 @@ def result_of(
 def part_of(result: Result, people: Collection[str]) -> Result:
     """A row's scores on some of the people that it predicts."""
     records = []
-    for record in result.records:
-        table = pd.DataFrame(record["predictions"])
+    for number, record in enumerate(result.records):
+        table = result.clips(number)
         table = table[table["subject"].isin(people)].reset_index(drop=True)
-        probabilities = np.array(table.pop("probabilities").tolist())
-        table = table.assign(**{f"p{label}": column for label, column in enumerate(probabilities.T)})
         table.attrs["used"] = record["used"]
         same = {"seed": record["seed"], "settings": record["settings"], "bootstrap": result.bootstrap}
-        records.append(loso_record(record["name"], table, classes=probabilities.shape[1], **same))
+        records.append(loso_record(record["name"], table, classes=len(record["confusion"]), **same))
     return replace(result, records=tuple(records))
 
 

@@ -170,6 +170,22 @@ def pretrained(settings: Profile, methods: Sequence[str], init: Init = "units") 
     return [_on_motion(settings, name, f"{TITLES[name]}+{title}", init=init, trained="linear") for name in methods]
 
 
+def table_3_extended(settings: Profile) -> list[Row]:
+    """Table 3 and beside it, on every motion of the profile, the linear yardstick and, if the profile's network is a pre-trained
+    one, a linear model behind it. The plain ViT meets the paper's motions alone, TV-L1's and SelfME's."""
+    methods = [name for name in settings.motion.methods if name != "truth" or settings.data.dataset == "synthme"]
+    found = linear(settings, methods)
+    if settings.classifier.init in PRETRAINED:
+        found += pretrained(settings, methods, settings.classifier.init)
+    return found + [row for row in table_3(settings) if row.sc or row.motion in ("tvl1", "selfme")]
+
+
+def what_helps(settings: Profile) -> list[Row]:
+    """On SelfME's motion: is it the labels of the pre-training, its motions, or SCViT? Rows of pre-trained networks alone."""
+    own = ["selfme"]
+    return [*pretrained(settings, own, "motion"), *pretrained_rivals(settings, own)]
+
+
 def conditions(some: Sequence[Row]) -> list[Row]:
     """Each row as it is, and trained on ordinary clips but tested under each condition."""
     titles: dict[Condition, str] = {"grey": "grey", "yaw15": "turned by 15°", "yaw30": "turned by 30°"}

@@ -158,6 +158,12 @@ def test_leaking_is_one_switch_and_loud(open_study, caplog):
     assert found.records[0]["pooled"]["accuracy"] >= honest.records[0]["pooled"]["accuracy"]
 
 
+def test_a_frozen_network_has_no_epochs_to_choose_from(open_study):
+    study = open_study(**synthme_2(), evaluation={"leaks": ["epoch"]})
+    with pytest.raises(UsageError, match=r"set classifier\.trained to all"):
+        study.evaluate([Row("yardstick", linear=True)])
+
+
 def test_leaking_faces_are_those_of_the_clips(open_study, monkeypatch):
     seen = []
 

@@ -35,12 +35,46 @@ def test_table_3_has_every_motion_with_and_without_sc_and_names_the_papers_rows(
     names = [row.name for row in rows.table_3(settings)]
     assert len(names) == 2 * len(settings.motion.methods)
     assert {"TV-L1+ViT", "TV-L1+SCViT", "SelfME-motion+ViT", "SelfME-motion+SCViT"} <= set(names)
-    assert set(names) & set(tables.paper_table(3).method) == {name for name in names if name.startswith(("TV", "Sel"))}
+    papers = {name for name in names if name.startswith(("TV-L1+", "SelfME-motion"))}
+    assert set(names) & set(tables.paper_table(3).method) == papers
 
 
 def test_only_synthme_has_a_true_motion():
     real = profiles.load("smoke", data={"dataset": "casme2"})
     assert not [row for row in rows.table_3(real) if row.motion == "truth"]
+
+
+def test_chapter_5_has_a_linear_model_for_every_motion_and_the_papers_rows():
+    quick = profiles.load("quick")
+    found = rows.table_3_extended(quick)
+    names = [row.name for row in found]
+    assert len(set(names)) == len(names)
+    for kind in ("linear", "SCViT by units", "SCViT"):
+        assert [row.motion for row in found if row.classifier_name == kind] == list(quick.motion.methods)
+    assert {row.name for row in rows.table_3(quick) if row.motion in ("tvl1", "selfme")} <= set(names)
+
+
+def test_a_network_that_is_not_pretrained_has_no_linear_model_behind_it(settings):
+    assert {row.classifier_name for row in rows.table_3_extended(settings)} == {"linear", "SCViT", "ViT"}
+    real = rows.table_3_extended(profiles.load("smoke", data={"dataset": "casme2"}))
+    assert "truth" not in {row.motion for row in real}
+
+
+def test_what_helps_is_asked_of_pretrained_networks_on_one_motion():
+    found = rows.what_helps(profiles.load("quick"))
+    assert {row.motion for row in found} == {"selfme"}
+    assert [row.classifier_name for row in found] == [
+        "SCViT by masked motion",
+        "OFF-ApexNet by units",
+        "STSTNet by units",
+    ]
+
+
+def test_certainty_is_that_of_the_probabilities():
+    """Sure of class 0 for every clip: right for half of them, so the gap between certainty and truth is a half."""
+    (line,) = tables.certainty([result(Row("sure"), [0, 0, 0, 0])]).to_dict("records")
+    assert line["method"] == "sure" and line["wrong"] == 0.5 and line["ECE [95 %]"].startswith("0.500 [")
+    assert line["temperature"] > 1 and line["AURC"] == 0.5
 
 
 def test_the_papers_tables_are_complete():
