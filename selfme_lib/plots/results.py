@@ -256,7 +256,8 @@ def show_subjects(ax: Axes, result: Result, *, metric: str = "uf1") -> None:
         Rectangle((0, 0), 1, 1, color=colours[n], label=f"shows {n} of {of} classes")
         for n in sorted(set(subjects["classes"]))
     ]
-    ax.legend(handles=[pooled, mean, *shown], loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
+    ax.legend(handles=[pooled, mean, *shown], loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    ax.tick_params(axis="x", labelsize=7)
     ax.set(ylim=(0, 1.05), xlabel="held-out subject", ylabel=metric.upper())
 
 
