@@ -27,7 +27,7 @@ from selfme_lib.motion.forms import FORMS, Amplified, Form, motion_by
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.settings import did_you_mean
 from selfme_lib.spotting.analysis import analyse_file as analyse
-from selfme_lib.synthme.studio import EXAMPLES, micro_expressions
+from selfme_lib.study.examples import EXAMPLES, micro_expressions
 
 __all__ = ["amplify", "analyse", "load", "motion_between"]
 
@@ -39,7 +39,7 @@ def load(*source: str | Path, onset: int = 0, apex: int | None = None, size: int
     """Onset and apex of a micro-expression.
 
     Args:
-        source: the name of a rendered face, `"a smile"` or `"raised brows"` (takes 3 s); or two pictures of a face that are
+        source: the name of a rendered face, `"a smile"` or `"raised brows"` (takes a second); or two pictures of a face that are
             cropped alike, onset first; or a folder of frames or a video of a face.
         onset: position of the onset frame in the folder or the video, from 0.
         apex: position of the apex frame, which may be left out if there are only two frames.

@@ -64,12 +64,12 @@ def publish(run: RunFolder, *, notebooks: Path = NOTEBOOKS, project: Path = PROJ
 
 
 def write_amplification(path: Path) -> Path:
-    """The README's animation: two rendered people, amplified with the motion learner that comes with the package."""
-    from selfme_lib.motion import checkpoint
+    """The README's animation: two rendered people, amplified with SelfME+ as it comes with the package."""
+    from selfme_lib.motion.checkpoint import PLUS, load_estimator
     from selfme_lib.plots.animation import amplification_frames, save_animation
-    from selfme_lib.synthme.studio import micro_expressions
+    from selfme_lib.study.examples import micro_expressions
 
-    save_animation(path, amplification_frames(checkpoint.load(), micro_expressions(192)))
+    save_animation(path, amplification_frames(load_estimator(PLUS), micro_expressions(192)))
     return path
 
 

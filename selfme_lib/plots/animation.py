@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from selfme_lib.grids import warp
+from selfme_lib.motion.checkpoint import Estimator
 from selfme_lib.motion.diffeo import diffeomorphic_motion
-from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.runtime.files import atomic_path
 
 from .montage import below, beside, to_bytes
@@ -27,7 +27,7 @@ FRAMES, MILLISECONDS = 20, 70  # of one cycle, onset to apex and back; duration 
 
 @torch.inference_mode()
 def amplification_frames(
-    learner: MotionLearner,
+    estimator: Estimator,
     people: Mapping[str, tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]],
     *,
     gammas: Sequence[float] = GAMMAS,
@@ -36,13 +36,13 @@ def amplification_frames(
     """Pictures with a row for each person and a column for each γ, over one cycle from onset to apex and back.
 
     Args:
-        learner: in `eval` mode.
+        estimator: in `eval` mode.
         people: name → onset and apex.
         gammas: amplifications.
         frames: number of pictures.
     """
     titles = ["as it is" if gamma == 1 else f"γ = {gamma:g}" for gamma in gammas]
-    dense = {name: learner.dense_motion(onset[None], apex[None]) for name, (onset, apex) in people.items()}
+    dense = {name: estimator.dense_motion(onset[None], apex[None]) for name, (onset, apex) in people.items()}
     pictures = []
     for frame in range(frames):
         share = 0.5 - 0.5 * math.cos(2 * math.pi * frame / frames)  # from 0 to 1 and back

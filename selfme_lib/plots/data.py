@@ -16,13 +16,14 @@ from selfme_lib.synthme.action_units import NAMES
 from selfme_lib.synthme.long_truth import LongTruth
 from selfme_lib.synthme.truth import Truth
 
-from .motion import show_image, show_map
+from .motion import show_flow, show_image, show_map
 from .style import (
     BLUE,
     CLASS_COLOURS,
     DIVERGING,
     FAINT,
     GREEN,
+    HEADER,
     HEAT,
     INK,
     ORANGE,
@@ -31,6 +32,8 @@ from .style import (
     SOFT,
     VERMILION,
     WIDTH,
+    bare,
+    common_scale,
     no_formula,
     panels,
 )  # fmt: skip
@@ -44,6 +47,7 @@ EVENT_COLOURS = {
     "glance": PURPLE,
     "head": SOFT,
 }
+
 UPPER_FACE = (1, 2, 4, 5, 6, 7, 9)
 
 
@@ -171,6 +175,62 @@ def nuisance_panels(
             error.set_title(f"{change[name].mean():+.3f} px".replace("-", "−"))
     for ax in triples[len(apexes) :].flat:
         ax.set_axis_off()
+    return figure
+
+
+def true_motion(truth: Truth) -> Figure:
+    """The true motion of a clip: of the face, of the head, and both, and where it can be seen in both frames."""
+    parts = {
+        r"face $\Phi_{AU}$": truth.au_flow_backward,
+        r"head $\Phi_{head}$": truth.head_flow_backward,
+        r"both $\Phi$": truth.flow_backward,
+    }
+    scale = common_scale(truth.flow_backward)
+    figure, axes = panels(1, 4, titles=[*parts, "seen in both frames"])
+    for ax, flow in zip(axes[0], parts.values()):
+        show_flow(ax, flow, scale=scale, legend=ax is axes[0, 0])
+    show_map(axes[0, 3], truth.visible.float(), limits=(0, 1))
+    return figure
+
+
+def found_motions(
+    onset: Float[Tensor, "n 3 h w"],
+    apex: Float[Tensor, "n 3 h w"],
+    truth: Float[Tensor, "n 2 h w"],
+    found: Float[Tensor, "n 2 h w"],
+    *,
+    method: str,
+) -> Figure:
+    """A row for each pair: its frames, their difference, the true motion and the one that a method finds."""
+    titles = ["onset", "apex", "apex − onset, × 5", "true motion", method]
+    figure, axes = panels(len(onset), 5, size=WIDTH / 5, titles=titles)
+    for row, first, second, true, seen in zip(axes, onset, apex, truth, found):
+        for ax, image in zip(row, (first, second, 0.5 + 2.5 * (second - first))):
+            show_image(ax, image)
+        show_flow(row[3], true, scale=common_scale(true), legend=True)
+        show_flow(row[4], seen, scale=common_scale(true))
+    return figure
+
+
+def aligned_faces(
+    recordings: Sequence[np.ndarray], points: Sequence[np.ndarray], crops: Sequence[np.ndarray]
+) -> Figure:
+    """Recordings (h, w, 3) with the points (5, 2) that a detector found in them, and below them their crops."""
+    figure, axes = panels(2, len(recordings), size=1.6)
+    for column, (picture, found, crop) in enumerate(zip(recordings, points, crops)):
+        axes[0, column].imshow(picture)
+        axes[0, column].scatter(*found.T, s=6, color="white", edgecolors="black", linewidths=0.5)
+        axes[1, column].imshow(crop)
+    return figure
+
+
+def contact_sheets(sheets: Mapping[str, np.ndarray]) -> Figure:
+    """Sheets (h, w, 3) as wide as a page, one below the other, each under its title if it has one."""
+    heights = [WIDTH * len(sheet) / sheet.shape[1] + HEADER * bool(title) for title, sheet in sheets.items()]
+    figure, axes = plt.subplots(len(sheets), 1, figsize=(WIDTH, sum(heights)), height_ratios=heights, squeeze=False)
+    for ax, (title, sheet) in zip(axes[:, 0], sheets.items()):
+        bare(ax).imshow(sheet)
+        ax.set_title(title)
     return figure
 
 

@@ -16,11 +16,23 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from selfme_lib.grids import identity_grid, jacobian_determinant, to_pixels
 
-from .style import INK, SEQUENTIAL, SOFT, VERMILION, flow_to_rgb, inset_flow_legend, name_rows
+from .style import (
+    INK,
+    PANEL,
+    SEQUENTIAL,
+    SKY,
+    SOFT,
+    VERMILION,
+    flow_to_rgb,
+    inset_flow_legend,
+    name_rows,
+    panels,
+)  # fmt: skip
 
 
 def show_image(ax: Axes, image: Float[Tensor, "c h w"], *, title: str = "", dim: float = 0.0) -> None:
@@ -29,6 +41,42 @@ def show_image(ax: Axes, image: Float[Tensor, "c h w"], *, title: str = "", dim:
     ax.imshow(picture.expand(3, -1, -1).permute(1, 2, 0).numpy())
     if title:
         ax.set_title(title)
+
+
+def image_rows(
+    rows: Mapping[str, Sequence[Float[Tensor, "c h w"]]], *, titles: Sequence[str], size: float = PANEL
+) -> Figure:
+    """Rows of images, each with its name at the left, under titles of the columns."""
+    figure, axes = panels(len(rows), len(titles), titles=titles, size=size)
+    for row, (name, images) in zip(axes, rows.items()):
+        for ax, image in zip(row, images):
+            show_image(ax, image)
+        row[0].set_ylabel(name)
+    return figure
+
+
+def follow_point(
+    onset: Float[Tensor, "3 h w"], apex: Float[Tensor, "3 h w"], flow: Float[Tensor, "2 h w"], at: tuple[int, int]
+) -> Figure:
+    r"""One point and its backward flow: where it is in the apex (a ring), where it came from (a dot), and how flows are drawn.
+
+    Args:
+        flow: on the apex's lattice, in pixels.
+        at: column and row of the point, u, in the apex.
+    """
+    x, y = at
+    dx, dy = flow[:, y, x].tolist()
+    start, arrow = (x + dx, y + dy), {"arrowstyle": "-|>", "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
+    figure, axes = panels(1, 3, titles=["apex: u", "onset: u + Φ(u)", "drawn: −Φ(u)"], size=2.2)
+    for ax, image in zip(axes[0], (apex, onset, onset)):
+        show_image(ax, image, dim=0.25)
+    for ax in axes[0]:
+        ax.plot(x, y, "o", markersize=8, markerfacecolor="none", markeredgecolor=SKY, markeredgewidth=2)
+    for ax in axes[0, 1:]:
+        ax.plot(*start, "o", markersize=5, color=VERMILION)
+    axes[0, 1].annotate("", start, (x, y), arrowprops={**arrow, "color": INK})
+    axes[0, 2].annotate("", (x, y), start, arrowprops={**arrow, "color": VERMILION})
+    return figure
 
 
 def show_flow(ax: Axes, flow: Float[Tensor, "2 h w"], *, scale: float, title: str = "", legend: bool = False) -> None:
@@ -100,7 +148,7 @@ def show_map(
     values: Float[Tensor, "h w"],
     *,
     limits: tuple[float, float] | None = None,
-    image: Float[Tensor, "3 h w"] | None = None,
+    image: Float[Tensor, "3 _ _"] | None = None,
     cmap: str = SEQUENTIAL,
     title: str = "",
     bar: bool = False,

@@ -30,7 +30,7 @@ from .samples import Packed, load_samples
 OnsetApex = tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]
 VIEWS = ("warped face", "arrows", "colour flow", "difference")
 LARGEST_GAMMA = 8.0
-START, START_OF_PAIRS = 4.0, 2.0  # γ: chapters turn that of onset and apex up themselves
+START = 4.0  # γ
 FULL_COLOUR = 4.0  # px: length of a motion drawn in full colour
 CONTRAST = 3.0  # of the view "difference"
 
@@ -44,7 +44,7 @@ class AmplificationExplorer(PanelExplorer):
         clips: name → `Take`, `MovingClip`, a packed one, or onset and apex, RGB in [0, 1], square and of any size; a mapping may
             read them when asked (`ClipFrames`, `WholeClips`). By default the four people that come with the package.
         learner: whatever has `dense_motion`, in `eval` mode; by default SelfME+ as it comes with the package.
-        gamma: at the start; by default 4, and 2 for onset and apex.
+        gamma: at the start.
 
     Attributes:
         clip, gamma, bspline, view, truth: the controls; `truth` shows the true motion of a clip where it is known.
@@ -65,7 +65,7 @@ class AmplificationExplorer(PanelExplorer):
         clips: Mapping[str, OnsetApex | Take | Packed] | None = None,
         *,
         learner: checkpoint.Estimator | None = None,
-        gamma: float | None = None,
+        gamma: float = START,
     ):
         self._clips: Mapping[str, Any] = load_samples() if clips is None else clips
         self._own: dict[str, MovingClip] = {}
@@ -75,8 +75,6 @@ class AmplificationExplorer(PanelExplorer):
         self.moving = lru_cache(maxsize=8)(self._moving)
         self._packed = lru_cache(maxsize=4)(self._pack)
         self.clip = clip_menu(self._clips)
-        if gamma is None:
-            gamma = START_OF_PAIRS if _is_pair(self._clips[self.clip.value]) else START
         self.gamma = Slider("γ", gamma, 0.0, LARGEST_GAMMA, step=0.1, digits=1)
         self.bspline = Choice("expansion", [("B-spline + exp", True), ("bilinear (raw)", False)], kind="buttons")
         self.view = Choice("view", VIEWS, kind="buttons")

@@ -1,7 +1,7 @@
 r"""The keypoint and weight viewer: which keypoint moves what.
 
-The learner finds K keypoints in onset and apex (Eq 1). Each has one displacement (Eq 2) and a map of weights that says where
-on the face it counts (Eq 4). Their weighted sum is the dense motion (Eq 5). The last weight belongs to standing still.
+The paper's form finds K = 10 keypoints in onset and apex (Eq 1). Each has one displacement (Eq 2) and a map of weights that
+says where on the face it counts (Eq 4). Their weighted sum is the dense motion (Eq 5). The last weight belongs to standing still.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
 
 from .amplification import OnsetApex
 from .canvas import colours, draw_dots, draw_lines, pale, wheel, zoom_for
-from .controls import Slider, clip_menu
+from .controls import Choice, Slider, clip_menu
 from .panels import Panel, PanelExplorer
 
 
@@ -28,7 +28,7 @@ class KeypointViewer(PanelExplorer):
 
     Args:
         clips: name → onset and apex, RGB in [0, 1], square.
-        learner: in `eval` mode; by default the one that comes with the package.
+        learner: in `eval` mode; by default SelfME as printed, as it comes with the package.
 
     Attributes:
         clip: whose motion.
@@ -40,11 +40,13 @@ class KeypointViewer(PanelExplorer):
     """
 
     def __init__(self, clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None):
-        self._learner = learner or checkpoint.load()
+        self._learner = learner or checkpoint.load(checkpoint.PRINTED)
         self._frames, self._motion = cache(clips.__getitem__), cache(self._forward)
         self._dense = cache(self._dense_of)
         self.clip = clip_menu(clips)
-        self.keypoint = Slider("keypoint k", self._longest(), 1, self._learner.config.keypoints + 1)
+        count = self._learner.config.keypoints
+        points = [*((str(k), k) for k in range(1, count + 1)), ("none: standing still", count + 1)]
+        self.keypoint = Choice("keypoint k", points, value=self._longest())
         self.magnify = Slider("magnify", 10, 1, 30)
         self.clip.observe(self._choose, names="value")
         super().__init__([self.clip], [self.keypoint, self.magnify], title="Which keypoint moves what")

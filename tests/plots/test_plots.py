@@ -10,7 +10,9 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from selfme_lib.data import Clip
+from selfme_lib.motion.checkpoint import SHIPPED_FORMS, load_estimator
 from selfme_lib.plots import data, montage, motion, style
+from selfme_lib.plots.pipeline import show_pipeline
 from selfme_lib.synthme.long_truth import LongTruth, TrueEvent
 from selfme_lib.synthme.truth import Truth
 
@@ -212,4 +214,66 @@ def test_a_film_strip_names_its_frames_and_leaves_the_rest_blank():
     figure = data.film_strip(shown, columns=2)
     assert [ax.get_title() for ax in figure.axes] == ["at rest", "blink", "micro", ""]
     assert [ax.axison for ax in figure.axes] == [True, True, True, False]
+    plt.close(figure)
+
+
+def test_images_stand_in_named_rows():
+    grey = torch.full((3, 4, 4), 0.5)
+    figure = motion.image_rows({"a smile": [grey, grey], "a frown": [grey, grey]}, titles=["onset", "apex"])
+    assert [ax.get_title() for ax in figure.axes] == ["onset", "apex", "", ""]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["a smile", "", "a frown", ""]
+    assert all(len(ax.images) == 1 for ax in figure.axes)
+    plt.close(figure)
+
+
+def test_a_point_is_followed_back_and_its_motion_is_drawn_forwards():
+    """The point is at (5, 3) in the apex; the flow there says that it came from (4, 7)."""
+    flow = torch.zeros(2, 12, 10)
+    flow[:, 3, 5] = torch.tensor([-1.0, 4.0])
+    figure = motion.follow_point(torch.rand(3, 12, 10), torch.rand(3, 12, 10), flow, at=(5, 3))
+    marked = [[tuple(line.get_xydata()[0]) for line in ax.lines] for ax in figure.axes]
+    assert marked == [[(5, 3)], [(5, 3), (4, 7)], [(5, 3), (4, 7)]]
+    back, forth = (ax.texts[0] for ax in figure.axes[1:])
+    assert (back.xyann, back.xy) == ((5, 3), (4, 7)) and (forth.xyann, forth.xy) == ((4, 7), (5, 3))
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("name", ["plus", "printed"])
+def test_the_paper_in_one_figure_shows_every_form_that_has_keypoints(name):
+    y, x = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
+    onset, apex = (
+        torch.exp(-((x - 60 - step) ** 2 + (y - 70) ** 2) / 400).expand(3, -1, -1).contiguous() for step in (0, 1)
+    )
+    figure = show_pipeline(load_estimator(SHIPPED_FORMS[name]), onset, apex)
+    assert len(figure.axes) >= 10 and "keypoints" in figure.axes[2].get_title()
+    weights = np.asarray(figure.axes[3].images[-1].get_array())
+    assert weights.min() >= 0 and weights.max() <= 1
+    plt.close(figure)
+
+
+def test_a_method_is_shown_beside_the_truth_on_the_truths_scale():
+    """Half the true length is drawn half as strong; the difference between the frames five times as strong."""
+    onset, truth = torch.full((1, 3, 8, 8), 0.5), whole(2, 0)[None]
+    figure = data.found_motions(onset, onset + 0.04, truth, truth / 2, method="TV-L1")
+    assert [ax.get_title() for ax in figure.axes[:5]] == ["onset", "apex", "apex − onset, × 5", "true motion", "TV-L1"]
+    shown = [np.asarray(ax.images[0].get_array()) for ax in figure.axes[2:5]]
+    np.testing.assert_allclose(shown[0], 0.6, atol=1e-6)
+    np.testing.assert_allclose(shown[1], style.flow_to_rgb(-whole(2, 0), 2.0).permute(1, 2, 0), atol=1e-5)
+    np.testing.assert_allclose(shown[2], style.flow_to_rgb(-whole(1, 0), 2.0).permute(1, 2, 0), atol=1e-5)
+    plt.close(figure)
+
+
+def test_recordings_carry_what_was_detected_and_stand_above_their_crops():
+    points = np.array([[1.0, 2], [3, 4], [5, 6], [7, 8], [9, 10]])
+    recordings, crops = [np.zeros((12, 12, 3), np.uint8)] * 2, [np.full((4, 4, 3), 255, np.uint8)] * 2
+    figure = data.aligned_faces(recordings, [points, points + 1], crops)
+    np.testing.assert_array_equal(figure.axes[1].collections[0].get_offsets(), points + 1)
+    assert [ax.images[0].get_array().mean() for ax in figure.axes] == [0, 0, 255, 255]
+    plt.close(figure)
+
+
+def test_contact_sheets_keep_their_proportions():
+    figure = data.contact_sheets({"": np.zeros((10, 40, 3), np.uint8), "world other": np.zeros((20, 40, 3), np.uint8)})
+    assert [ax.get_title() for ax in figure.axes] == ["", "world other"]
+    assert figure.get_figheight() == pytest.approx(style.WIDTH * 30 / 40 + style.HEADER)
     plt.close(figure)

@@ -51,7 +51,7 @@ def test_every_control_changes_the_picture(explorer):
     for view in VIEWS[1:]:
         explorer.view.value = view
         seen.append(explorer.picture.value)
-    explorer.gamma.value = 4.0
+    explorer.gamma.value = 2.0
     seen.append(explorer.picture.value)
     explorer.bspline.value = False
     seen.append(explorer.picture.value)
@@ -61,7 +61,7 @@ def test_every_control_changes_the_picture(explorer):
     explorer.clip.value, explorer.bspline.value, explorer.gamma.value, explorer.view.value = (
         "first",
         True,
-        2.0,
+        4.0,
         VIEWS[0],
     )
     assert explorer.picture.value == seen[0], "the picture is a function of the controls"
@@ -153,8 +153,8 @@ def browser(explorer, monkeypatch):
     return Browser(explorer, monkeypatch)
 
 
-def test_clips_start_at_four_and_pairs_where_chapters_expect(explorer, learner):
-    assert explore_amplification().gamma.value == 4.0 and explorer.gamma.value == 2.0
+def test_everything_starts_at_four(explorer, learner):
+    assert explore_amplification().gamma.value == explorer.gamma.value == 4.0
     assert explore_amplification({"a": (torch.rand(3, 8, 8),) * 2}, learner=learner, gamma=1.5).gamma.value == 1.5
 
 

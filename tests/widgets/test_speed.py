@@ -47,7 +47,7 @@ def test_control_grid():
 
 
 def test_keypoints():
-    assert median_of(view_keypoints(FRAMES), "keypoint", [1, 5, 9, 20, 36]) < LIMIT
+    assert median_of(view_keypoints(FRAMES), "keypoint", [1, 3, 5, 9, 11]) < LIMIT
 
 
 def test_contrast():
