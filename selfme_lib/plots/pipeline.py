@@ -37,8 +37,10 @@ def show_pipeline(
     height, width = onset.shape[-2:]
     dense = estimator.dense_motion(onset[None], apex[None])
     expanded = diffeomorphic_motion(dense, (height, width), gamma=gamma)[0]  # (2, h, w)
-    look = _of_lattice if isinstance(estimator, FacePrior) else _of_learner
-    start, end, weights = look(estimator, onset[None], apex[None])
+    if isinstance(estimator, FacePrior):
+        start, end, weights = _of_lattice(estimator, onset[None], apex[None])
+    else:
+        start, end, weights = _of_learner(estimator, onset[None], apex[None])
     figure, axes = panels(2, 5)
     show_image(axes[0, 0], onset, title="onset $X_s$")
     show_image(axes[0, 1], apex, title="apex $X_t$")
