@@ -1,7 +1,7 @@
 r"""The keypoint and weight viewer: which keypoint moves what.
 
-The paper's form finds K = 10 keypoints in onset and apex (Eq 1). Each has one displacement (Eq 2) and a map of weights that
-says where on the face it counts (Eq 4). Their weighted sum is the dense motion (Eq 5). The last weight belongs to standing still.
+The paper's form finds K keypoints in onset and apex (Eq 1). Each has one displacement (Eq 2) and a map of weights that says
+where on the face it counts (Eq 4). Their weighted sum is the dense motion (Eq 5). The last weight belongs to standing still.
 """
 
 from collections.abc import Mapping
