@@ -99,7 +99,7 @@ def show_classifiers(
             ax.plot([paper[result.row.name]], [place], "D", markersize=5, markerfacecolor="white", color=SOFT)
     if floor is not None:
         ax.axvline(floor, color=SOFT, linewidth=0.8, linestyle=":")
-    looks = [(name, *CLASSIFIERS.get(name, OTHERS), None) for name in names]
+    looks: list[tuple[str, str, str, str | None]] = [(name, *CLASSIFIERS.get(name, OTHERS), None) for name in names]
     looks += [("paper", "D", SOFT, "white")] if paper else []
     handles = [
         Line2D([], [], linestyle="", marker=marker, color=colour, markerfacecolor=filled or colour, label=name)
