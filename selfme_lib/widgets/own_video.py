@@ -96,17 +96,19 @@ class OwnVideo(PanelExplorer):
             name = Path(given).name
             place = Path(folder, f"{safe_names([Path(name).stem])[Path(name).stem]}{Path(name).suffix[:5]}")
             place.write_bytes(content)
-            self._analyse(place)
+            self._analyse(place, called=printable(name))
         self.upload.value = None  # its content is needed no more, and the same file can be given again
 
-    def _analyse(self, path: Path) -> None:
-        """Take what is at this place; what is wrong with it becomes the note."""
+    def _analyse(self, path: Path, *, called: str = "") -> None:
+        """Take what is at this place, `called` so in all that is said; what is wrong with it becomes the note."""
         self.analysis = None
+        called = called or str(path)
         try:
-            recording = _watched(open_recording(path, fps=self._fps), self.tell)
-            self.analysis = analyse_recording(recording, self._tools or shipped_tools(), progress=self._bars)
+            recording = replace(open_recording(path, fps=self._fps), name=called)
+            watched = _watched(recording, self.tell)
+            self.analysis = analyse_recording(watched, self._tools or shipped_tools(), progress=self._bars)
         except (DataError, UsageError) as error:
-            self._trouble = printable(str(error))
+            self._trouble = printable(str(error).replace(str(path), called))
         shown = [] if self.analysis is None else self.analysis.expressions
         with self.hold_picture():
             self.event.options = [

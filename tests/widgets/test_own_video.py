@@ -59,6 +59,7 @@ def test_what_is_wrong_with_a_file_becomes_the_note(frames, tmp_path):
     (tmp_path / "text.mp4").write_text("no film")
     upload(explorer, tmp_path / "text.mp4", "../<b>text.mp4")
     assert explorer.analysis is None and "not an MP4" in explorer.note.value and "../" not in explorer.note.value
+    assert explorer.note.value.startswith("<b>text.mp4: "), "as its owner calls it"
     assert explorer.event.options == (("nothing yet", -1),)
     explorer.path.value = str(tmp_path / "gone.mp4")
     assert "gone.mp4" in explorer.note.value
@@ -69,7 +70,12 @@ def test_an_upload_is_analysed_and_deleted(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     path = write_video(tmp_path / "me.avi", [np.ascontiguousarray(face) for face in known.faces()])
+    monkeypatch.setattr("selfme_lib.widgets.own_video.EVERY", 0)
     explorer = explore_own_video(tools=known.tools())
+    told = []
+    explorer.observe(lambda change: told.append(change["new"]), names="_note")
     upload(explorer, path, path.name)
+    assert any("frame 1 of" in note for note in told)
+    assert not any(str(tmp_path) in note for note in told), "where the copy lay is nobody's business"
     assert explorer.analysis is not None and explorer.analysis.frames == known.FRAMES, explorer.note.value
     assert list((tmp_path / "temporary").iterdir()) == []
