@@ -47,6 +47,11 @@ def explain(error: typer.TyperException) -> str:
     path, command = context.command_path, context.command
     if name := getattr(error, "option_name", ""):
         known = [option for one in command.get_params(context) for option in one.opts if option.startswith("--")]
+        alone = [
+            one.name.upper() for one in command.get_params(context) if one.name == name.lstrip("-") and not one.hidden
+        ]
+        if alone and name not in known:  # an argument's name
+            return f"{path} has no option {name}; give {alone[0]} without it, see {path} --help"
         return f"{path} has no option {name}{_meant(name, known, path)}" if name not in known else said
     if found := re.match(r"No such command '(.*?)'", said):
         return f"{path} has no command {found[1]}{_meant(found[1], list(command.commands), path, SAME)}"

@@ -110,6 +110,8 @@ def test_the_version(capfd):
         (["xyzzy"], "see selfme --help"),
         (["synth"], "missing argument 'out'; see selfme synth --help"),
         (["reproduce", "--profil", "smoke"], "selfme reproduce has no option --profil; did you mean --profile?"),
+        (["synth", "--out", "x"], "selfme synth has no option --out; give OUT without it, see selfme synth --help"),
+        (["slides", "03", "--out", "x.html"], "selfme slides has no option --out; give OUT without it"),
         (["reproduce", "--xyzzy"], "no option --xyzzy; see selfme reproduce --help"),
         (["synth", "x", "--layout", "casm2"], "--layout casm2: unknown; did you mean casme2? There are casme2, smic,"),
         (
@@ -144,6 +146,7 @@ def test_the_version(capfd):
         (["reproduce", "--apex", "peak"], "--apex peak: expected label, middle, largest or a CSV file"),
         (["doctor", "--dataset", "smic", "--root", ".", "--classes", 5], "smic in 5 classes"),
         (["reproduce", "--only", "77"], "--only 77: no such notebook"),
+        (["reproduce", "--only", "05,78"], "--only 78: no such notebook"),
         (["doctor", "--dataset", "casme4", "--root", "."], "casme4"),
         (["pretrain", "out", "--size", 100], "size 100 of a motion learner"),
         (["pretrain", "out", "--size", 32, "--batch", 1], "use --batch 2 or more"),
@@ -328,7 +331,7 @@ def test_doctor_shows_every_fault_and_fails(capfd, tmp_path):
     code, out, err = call(capfd, "doctor", "--dataset", "casme2", "--root", tmp_path / "missing")
     assert code == 1
     assert out.splitlines()[1].startswith("error")
-    assert "1 of the lines above are errors" in err
+    assert "1 error in the lines above" in err
 
 
 def test_score_prints_json_alone(capfd, tmp_path):

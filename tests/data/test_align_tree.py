@@ -94,7 +94,7 @@ def test_the_command_names_what_it_cannot_align(raw, tmp_path, monkeypatch, capf
     captured = capfd.readouterr()
     for words in ("no face in any frame", "truncated image", "70x80 pixels, the first frame 80x80"):
         assert words in captured.out
-    assert captured.err.strip().splitlines()[-1].startswith("selfme: source: 3 of the lines above are errors")
+    assert captured.err.strip().splitlines()[-1].startswith("selfme: source: 3 errors in the lines above")
     assert sorted(path.name for path in (tmp_path / "out/a").iterdir()) == ["s1_ne_01", "s1_po_01"]
     for folder in "bcd":
         shutil.rmtree(source / folder)
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_a_video(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     for name, words in (("a.avi", "not an MP4"), ("b.mp4", "not an MP4")):
         Path(name).write_bytes(b"not a video")
-        assert cli.run(["align", name, f"out-{name}"]) == 1
+        assert cli.run(["align", name, f"out-{Path(name).stem}"]) == 1
         assert words in capfd.readouterr().out
 
 

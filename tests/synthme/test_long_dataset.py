@@ -241,6 +241,7 @@ def test_the_command_line_makes_a_whole_data_set(tmp_path, capfd):
     out = tmp_path / "made"
     options = ["--layout", "casme2-long", "--subjects", "1", "--seconds", "1", "--size", "32"]
     assert cli.run(["synth", str(out), *options]) == 0
+    assert "1 subject, 1 video each" in capfd.readouterr().err
     described = json.loads((out / "synthme.json").read_text())
     assert described["version"] == "synthme-2" and described["fps"] == 30 and described["layout"] == "casme2-long"
     assert len(list(out.glob("rawpic/s15/*/img*.jpg"))) == 30

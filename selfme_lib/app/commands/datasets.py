@@ -9,7 +9,7 @@ import typer
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .choices import folder, one_of
-from .output import Stopwatch, print_json, print_table
+from .output import Stopwatch, counted, print_json, print_table
 
 if TYPE_CHECKING:
     from selfme_lib.data.faults import Fault
@@ -67,14 +67,16 @@ def synth(
         length = 30.0 if seconds is None else seconds
         long = LongConfig(videos=clips or 1, seconds=length, layout=layout, fps=fps, **who_and_how)
         write_long_dataset(out, long)
-        print(f"{out}: {subjects} subjects, {long.videos} videos each, in {time}", file=sys.stderr)
+        print(
+            f"{out}: {counted(subjects, 'subject')}, {counted(long.videos, 'video')} each, in {time}", file=sys.stderr
+        )
         return
     for option, value in (("--seconds", seconds), ("--fps", fps)):
         if value is not None:
             raise UsageError(f"{option} is for long videos; add --layout casme2-long or samm-long")
     config = SynthConfig(clips=clips or 12, layout=layout, difficulty=SYNTHME_2, **who_and_how)
     write_dataset(out, config)
-    print(f"{out}: {subjects} subjects, {config.clips} clips each, in {time}", file=sys.stderr)
+    print(f"{out}: {counted(subjects, 'subject')}, {counted(config.clips, 'clip')} each, in {time}", file=sys.stderr)
 
 
 def doctor(
@@ -103,7 +105,7 @@ def doctor(
         _print_faults(examination.faults, root)
         print(", ".join(f"{name} {count}" for name, count in examination.summary.items()), f"in {time}", sep="; ")
     if examination.errors:
-        raise DataError(f"{root}: {len(examination.errors)} of the lines above are errors; each says what to do")
+        raise DataError(f"{root}: {counted(len(examination.errors), 'error')} in the lines above; each says what to do")
 
 
 def align(
@@ -119,7 +121,9 @@ def align(
     faults = align_tree(source, out, size=size)
     _print_faults(faults, source)
     if errors := sum(fault.severity == "error" for fault in faults):
-        raise DataError(f"{source}: {errors} of the lines above are errors; fix them and give the same command again")
+        raise DataError(
+            f"{source}: {counted(errors, 'error')} in the lines above; fix them and give the same command again"
+        )
     print(f"{out}: faces of {size} x {size} pixels, in {time}", file=sys.stderr)
 
 

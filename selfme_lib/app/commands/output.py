@@ -32,6 +32,11 @@ def roughly(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def counted(number: int, one: str) -> str:
+    """`1 subject`, `2 subjects`."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
 def in_four_digits(scores: Mapping[str, Any], name: str) -> str:
     """`0.8382 [0.7613, 0.8921]` from a score and, under `NAME_interval`, its 95 % interval."""
     low, high = scores[f"{name}_interval"]

@@ -85,7 +85,8 @@ def reproduce(
         data["root"] = seen_from(NOTEBOOKS, root)  # the notebooks' working directory
     check_folder("--out", out)
     settings = profiles.load(profile, data=data, evaluation={"cluster": cluster} if cluster else {})
-    notebooks = find_notebooks(NOTEBOOKS, [*(only or []), *(more or [])])
+    numbers = [number for some in [*(only or []), *(more or [])] for number in some.split(",") if number]
+    notebooks = find_notebooks(NOTEBOOKS, numbers)
     run = RunFolder(out or Path("runs") / settings.name)
     _check(settings, notebooks, root, run)
     _warn_of(settings.evaluation.cluster)
