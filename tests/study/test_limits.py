@@ -105,7 +105,7 @@ def test_settings_within_their_ranges_stay_as_they_were():
         ({"data": {"subjects": 10_000, "clips": 1_000, "size": 2048}}, "data.subjects, data.clips and data.size"),
         ({"classifier": {"width": 4096, "heads": 64, "depth": 64}}, "classifier.width, depth"),
         ({"classifier": {"batch_size": 100_000, "depth": 64}}, "classifier.width, depth, image_size and batch_size"),
-        ({"motion": {"batch_size": 4096}, "data": {"size": 2048}}, "motion.batch_size and data.size"),
+        ({"motion": {"steps": 1, "batch_size": 4096}, "data": {"size": 2048}}, "motion.batch_size and data.size"),
     ],
 )
 def test_what_cannot_fit_into_memory_is_refused_before_it_is_tried(monkeypatch, sections, names):
@@ -117,7 +117,7 @@ def test_what_cannot_fit_into_memory_is_refused_before_it_is_tried(monkeypatch, 
 
 def test_what_cannot_fit_onto_the_disk_is_refused_before_it_is_tried():
     with pytest.raises(UsageError, match=r"motion\.persons, motion\.pairs and data\.size need .* GiB free at"):
-        check_size(profiles.load("quick", motion={"persons": 100_000, "pairs": 10_000}))
+        check_size(profiles.load("quick", motion={"steps": 1, "persons": 100_000, "pairs": 10_000}))
 
 
 @pytest.mark.parametrize(
