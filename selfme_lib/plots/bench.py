@@ -50,6 +50,15 @@ def draw_benchmark(report: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def draw_amplitudes(amplitudes: Sequence[Mapping[str, Any]]) -> Figure:
+    """Error where the face moves, relative to no motion's, by the peak of the true motion; of `bench.by_peak`."""
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
+    _show_amplitudes(ax, amplitudes, _appearance([name for name in amplitudes[0]["methods"] if name != "zero"]))
+    ax.set_title("")
+    figure.legend(loc="outside lower center", ncols=5)
+    return figure
+
+
 def _appearance(names: Sequence[str]) -> dict[str, Appearance]:
     unknown = [name for name in names if name not in METHOD_COLOURS]
     colours = METHOD_COLOURS | {name: NEWCOMERS[place % len(NEWCOMERS)] for place, name in enumerate(unknown)}
