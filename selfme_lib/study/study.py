@@ -30,10 +30,8 @@ from selfme_lib.data import Clip, dataset_fingerprint, images
 from selfme_lib.evaluation.leaks import choose_epoch_on_test_subject
 from selfme_lib.evaluation.loso import Experiment, run_experiments, run_folds
 from selfme_lib.motion import checkpoint
-from selfme_lib.motion import training as motion_training
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.pairs import FramePairs
-from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.runtime.device import DEVICE, one_thread
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import write_json
@@ -210,18 +208,6 @@ class Study:
         return pd.DataFrame(
             read_record(keys.fine_tuned(self).with_suffix(".json")) if self.settings.motion.steps else []
         )
-
-    def learner_from_scratch(self, learner: LearnerConfig, training: TrainingConfig) -> MotionLearner:
-        """A motion learner of any form, trained from random weights on the profile's rendered faces."""
-        cause = {"learner": learner, "training": training, "faces": keys.faces_key(self.settings), "device": DEVICE}
-        path = self.run.checkpoints / f"scratch-{fingerprint(code=motion_training, **cause)}.safetensors"
-
-        def begin() -> tuple[MotionLearner, FramePairs]:
-            torch.manual_seed(training.seed)
-            return MotionLearner(learner), self.training_pairs("rendered")
-
-        origin = f"{training.steps} steps from random weights"
-        return checkpoint.load(stored_learner(path, begin, training, origin=origin), device=DEVICE)
 
     def tcae_file(self) -> Path:
         """The checkpoint of TCAE, trained from random weights on the profile's rendered faces; its curve lies beside it."""

@@ -8,8 +8,6 @@ import torch
 
 from selfme_lib.data import Clip
 from selfme_lib.data.frame_cache import FrameCache
-from selfme_lib.motion.learner import MotionLearner
-from selfme_lib.motion.settings import LearnerConfig, TrainingConfig
 from selfme_lib.runtime import fingerprint
 from selfme_lib.study import inspection, keys, store
 from selfme_lib.study import study as module
@@ -38,14 +36,6 @@ def study(tmp_path, monkeypatch):
     study.__dict__["clips"] = [Clip(subject=name, name="a", **labels, **frames) for name in ("01", "02")]
     monkeypatch.setattr(Study, "inputs", lambda *_: torch.zeros(2, 2, 64, 64))
     return study
-
-
-def scratch(study: Study, monkeypatch) -> str:
-    paths = []
-    monkeypatch.setattr(module, "stored_learner", lambda path, *_, **__: paths.append(path) or path)
-    monkeypatch.setattr(module.checkpoint, "load", lambda *_, **__: MotionLearner(LearnerConfig()))
-    study.learner_from_scratch(LearnerConfig(), TrainingConfig(steps=2))
-    return paths[0].name
 
 
 def tcae(study: Study, monkeypatch) -> str:
@@ -88,7 +78,6 @@ KEPT = {
         lambda study, _: keys.fine_tuned(study).name,
         "motion.training motion.losses motion.equivariance motion.pairs synthme.pretraining synthme.render grids",
     ),
-    "learner from scratch": (scratch, "motion.training motion.generator synthme.pretraining synthme.render"),
     "TCAE": (tcae, "baselines.tcae baselines.tcae_training motion.pairs synthme.render"),
     "folds": (folds, "classifier.training classifier.network classifier.symmetry classifier.augmentation grids"),
     "networks of folds": (classifier, "classifier.training classifier.network classifier.symmetry grids"),
@@ -112,9 +101,7 @@ def test_a_changed_line_gives_another_name_and_a_comment_does_not(kind, package,
 
 
 def test_the_device_is_part_of_every_name_but_that_of_the_data(study, monkeypatch):
-    names = [
-        KEPT[kind][0] for kind in ("motion", "fine-tuned learner", "learner from scratch", "TCAE", "networks of folds")
-    ]
+    names = [KEPT[kind][0] for kind in ("motion", "fine-tuned learner", "TCAE", "networks of folds")]
     before = [name(study, monkeypatch) for name in names]
     for place in (module, inspection, keys, store):
         monkeypatch.setattr(place, "DEVICE", "cuda")
