@@ -130,7 +130,7 @@ def draw_errors(table: pd.DataFrame) -> Figure:
             list(zip(table[f"{title} from"], table[f"{title} to"])),
             colours=[METHOD_COLOURS.get(method, INK) for method in table.index],
             label=label,
-            reference=values.get("zero"),
+            reference=float(values["zero"]) if "zero" in values else None,
         )
     return figure
 
