@@ -7,6 +7,7 @@ numbers and arrays are compared with the solution's. Nothing of the solution is 
 import ast
 import numbers
 import sys
+import textwrap
 from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 from .exercises import asserted, unseal
 
 NEAR = 0.01  # of the value: another order of sums, another way to average
+FILLING = ("add", "append", "extend", "insert", "setdefault", "update")
+WIDTH = 96  # characters of a line
 _SWAP = "__answer_of_the_student__"
 
 
@@ -35,7 +38,8 @@ def check(namespace: Mapping[str, Any], sealed: str, *, strict: bool = False) ->
     sign = {True: "✓", False: "✗", None: "?"}[right]
     if strict and right is False:
         raise AssertionError(f"exercise {facts['exercise']}: {words}")
-    print(f"{sign} Exercise {facts['exercise']}: {words}")
+    line = f"{sign} Exercise {facts['exercise']}: {words}"  # JupyterLab breaks longer lines within words
+    print(textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 def verdict(
@@ -137,7 +141,7 @@ def _short(value: Any) -> str:
 class _Swapped(ast.NodeTransformer):
     """A solution in which, wherever an answer has been computed outside of loops, the student's takes its place.
 
-    What is computed anew in every turn of a loop is noted, and only compared.
+    What is computed anew in every turn of a loop is noted, and only compared. What a loop fills is swapped once it is full.
     """
 
     def __init__(self, answers: list[str]):
@@ -148,25 +152,48 @@ class _Swapped(ast.NodeTransformer):
             body = getattr(node, name, None)
             if isinstance(body, list) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
                 looped = isinstance(node, ast.For | ast.While)
-                setattr(node, name, [line for one in body for line in self._followed(one, looped)])
+                filled = [_filled(one) for one in body]
+                later = [set().union(*filled[place + 1 :]) for place in range(len(body))]
+                lines = [line for one, names in zip(body, later) for line in self._followed(one, looped, names)]
+                setattr(node, name, lines)
         return node
 
-    def _followed(self, statement: ast.stmt, looped: bool) -> list[ast.stmt]:
+    def _followed(self, statement: ast.stmt, looped: bool, later: set[str]) -> list[ast.stmt]:
+        """The statement and what follows from it; `later` names what is not full yet."""
+        keep = looped or isinstance(self, _Looped)
+        bound, filled = _bound(statement), _filled(statement)
         if isinstance(statement, ast.For | ast.While | ast.With | ast.If | ast.Try):
             _Swapped.generic_visit(_Looped(self.answers) if looped else self, statement)
-            return [statement]
-        bound = {
-            node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        }
-        if isinstance(statement, ast.FunctionDef):
-            bound = {statement.name}
-        keep = looped or isinstance(self, _Looped)
+            if keep or not isinstance(statement, ast.For | ast.While):
+                return [statement]
+            bound = filled - bound
+        elif not keep:
+            bound |= filled
+        if not keep:
+            bound -= later
         lines = [
             f"{_SWAP}({name!r}, {name})" if keep else f"{name} = {_SWAP}({name!r}, {name})"
             for name in self.answers
             if name in bound
         ]
         return [statement, *ast.parse("\n".join(lines)).body]
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Names that get a value."""
+    if isinstance(statement, ast.FunctionDef):
+        return {statement.name}
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _filled(statement: ast.stmt) -> set[str]:
+    """Names of containers that get another content: `found[key] = …`, `found.append(…)`."""
+    written = [
+        node for node in ast.walk(statement) if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    ]
+    called = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    written += [node for node in called if isinstance(node, ast.Attribute) and node.attr in FILLING]
+    return {node.value.id for node in written if isinstance(node.value, ast.Name)}
 
 
 class _Looped(_Swapped):

@@ -12,7 +12,7 @@ from test_runner import write_notebook
 from selfme_lib.app import cli
 from selfme_lib.app.chapters import find_appendices, find_notebooks
 from selfme_lib.app.exercises import CHECK, GIVEN, exercises_of, unseal
-from selfme_lib.app.self_check import alike, check, verdict
+from selfme_lib.app.self_check import WIDTH, alike, check, verdict
 from selfme_lib.app.student import is_solution, write_student_copies
 from selfme_lib.runtime.errors import DataError
 
@@ -147,13 +147,23 @@ def test_the_check_in_a_copy_knows_right_from_wrong(tmp_path, capsys):
     assert near.startswith("✓") and "differs from ours" in near
     assert right == "✓ Exercise 02-1: right.\n"
     assert wrong.startswith("✗") and "`my_taken` is 9" in wrong
+    assert max(map(len, "".join(said).splitlines())) <= WIDTH
     assert word.startswith("✗") and "not the kind of thing" in word
     assert "known" not in "".join(said) and "<" not in "".join(said), "nothing of the solution is shown"
+
+
+FILLED = "f = {}\nfor k in (1, 2):\n    f[k] = base * k\nassert f[2] >= f[1]"
+LISTED = "f = []\nwith torch.no_grad():\n    f.append(base)\nassert f"
 
 
 @pytest.mark.parametrize(
     ("answers", "solution", "mine", "right"),
     [
+        (["f"], FILLED, {"f": {1: 2, 2: 4}}, True),  # what a loop fills is put in when it is full
+        (["f"], FILLED, {"f": {1: 4, 2: 2}}, False),
+        (["f"], FILLED, {"f": {}}, False),
+        (["f"], LISTED, {"f": [2]}, True),
+        (["f"], LISTED, {"f": []}, False),
         (["n"], "n = base + 1", {"n": 3}, True),  # no assert: compared with ours
         (["n"], "n = base + 1", {"n": 4}, False),
         (["n"], "n = base + 1\nassert n > 5, 'too small'", {"n": 6}, True),  # ours fails, the student's does not
@@ -172,6 +182,7 @@ def test_verdicts(answers, solution, mine, right):
     names = {"base": 2, "torch": torch, **mine}
     found, words = verdict(names, answers=answers, solution=solution, expected="")
     assert found is right, words
+    assert "differs" not in words or mine == {"n": 6}
     assert "lost" not in solution or "run it from the top" in words
 
 
