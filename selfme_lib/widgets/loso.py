@@ -209,7 +209,7 @@ def _confusion_picture(confusion: Int[np.ndarray, "k k"], classes: Sequence[str]
         top, left = row * cell, margin + column * cell
         fill = 255 - share[row, column] * (255 - np.array(rgb(CLASS_COLOURS["negative"])))
         picture[top + 1 : top + cell - 1, left + 1 : left + cell - 1] = np.round(fill)
-        colour = "#ffffff" if share[row, column] > 0.55 else INK
+        colour = "#ffffff" if share[row, column] > 0.85 else INK  # whichever is read better on that blue
         picture = write(picture, [(left + cell / 2, top + cell / 2, str(count))], size=13, colour=colour, anchor="mm")
     middles = [(place + 0.5) * cell for place in range(len(classes))]
     names = [(margin + middle, side + 12.0, name[:3]) for middle, name in zip(middles, classes)]

@@ -165,3 +165,12 @@ def test_blinks_are_labelled(clips, finished):
         )
         seen.append(explorer.picture.value)
     assert seen[0] == (False, False) and seen[2] == (True, True) and seen[1] != seen[3]
+
+
+def test_numbers_of_a_confusion_matrix_can_be_read_on_every_blue():
+    confusion = np.array([[2, 4, 1], [0, 0, 3], [1, 1, 1]])
+    picture = loso._confusion_picture(confusion, ("negative", "positive", "surprise")).astype(int)
+    for row, column in np.ndindex(3, 3):
+        cell = picture[40 * row + 2 : 40 * row + 38, 40 + 40 * column : 74 + 40 * column]
+        brightness = cell.sum(2)
+        assert np.ptp(brightness) > 330, f"{confusion[row, column]} on {cell[0, 0]}"
