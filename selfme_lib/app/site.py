@@ -2,7 +2,7 @@
 
 README, `docs/`, ledger, notebooks (as published or those of a run), the library's API from its docstrings, and every other
 file that these link to. The pages work from a folder as from any web server and load nothing from elsewhere. Notebooks are
-never executed.
+never executed: widgets are stills, except for the amplification explorer, which a browser plays without Python.
 
 Sphinx reads a source tree that is made for it in a temporary folder. The tree has the repository's layout, except that
 `README.md` becomes `index.md` and the modules of the package become `api/MODULE.rst`; links are rewritten accordingly.
@@ -25,21 +25,36 @@ import nbformat
 import sphinx_book_theme  # noqa: F401
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
+from tqdm import tqdm
 
+from selfme_lib import widgets
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.runtime.paths import NOTEBOOKS, PACKAGE, PROJECT
 from selfme_lib.runtime.processes import process_pool
 from selfme_lib.study.exports import literal
 from selfme_lib.study.run_folder import RunFolder
+from selfme_lib.widgets.static_explorer import write_script
 
 from .chapters import RESTORE, find_appendices, find_notebooks, read_notebook
 from .student import is_solution
 
 MATHJAX = str(importlib.resources.files("sphinx-mathjax-offline") / "static/mathjax/tex-svg-full.js")
-STYLE = str(Path(__file__).parent / "templates" / "site.css")
+STYLE, SCRIPT = (str(Path(__file__).parent / "templates" / f"site.{kind}") for kind in ("css", "js"))
+EXPLORER = "explorer.js"  # that SCRIPT loads
 PICTURES = (".png", ".webp", ".gif")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+STILL = "*This is a widget. To play with it, run the notebook: `make lab`.*"
+PLAYED = "*Here it plays the people that come with the package; in the running notebook (`make lab`), those of this chapter.*"
+LATER = "```{{container}} selfme-later\n{}\n```"  # the place of an explorer, and what stands there until it is loaded
+TRY_IT = f"""
+## Try it
+
+{LATER.format("The explorer is on its way, and needs JavaScript.")}
+
+Turn γ, draw the divider of the wipe across the face, show the true motion. Keys are listed below the pictures.
+
+"""
 CONFIGURATION: dict[str, Any] = {
     "project": "SelfME, step by step",
     "html_title": "SelfME, step by step",
@@ -57,8 +72,9 @@ CONFIGURATION: dict[str, Any] = {
     "nb_merge_streams": True,
     "nb_render_markdown_format": "myst",
     "nb_ipywidgets_js": {},  # scripts of a server elsewhere
-    "html_static_path": [MATHJAX, STYLE],
     "html_css_files": [Path(STYLE).name],
+    "html_js_files": [(Path(SCRIPT).name, {"defer": "defer"})],
+    "html_context": {"default_mode": "auto"},  # light or dark, as the reader's system has it
     "mathjax_path": Path(MATHJAX).name,
     "default_role": "py:obj",
     "add_module_names": False,
@@ -73,6 +89,7 @@ CONFIGURATION: dict[str, Any] = {
         "home_page_in_toc": True,
         "show_navbar_depth": 1,
         "max_navbar_depth": 2,
+        "footer_content_items": [],  # it has no author to name
     },
     "html_copy_source": False,
     "html_show_copyright": False,
@@ -105,12 +122,22 @@ def write_site(out: Path, run: RunFolder | None = None, *, project: Path = PROJE
 def _build(source: Path, out: Path, doctrees: Path) -> None:
     """Let Sphinx write the pages, in a process of its own."""
     streams: dict[str, Any] = {"status": None, "warning": sys.stderr}
+    configuration = CONFIGURATION | {"html_static_path": [MATHJAX, STYLE, SCRIPT, str(source / EXPLORER)]}
     try:
-        sphinx = Sphinx(source, None, out, doctrees, "html", CONFIGURATION, **streams)
-        sphinx.connect("autodoc-process-docstring", _markdown_to_rst, priority=400)  # before napoleon
-        sphinx.build()
+        with tqdm(desc="web pages", unit="page", delay=2, disable=None) as bar:
+            sphinx = Sphinx(source, None, out, doctrees, "html", configuration, **streams)
+            sphinx.connect("autodoc-process-docstring", _markdown_to_rst, priority=400)  # before napoleon
+            _follow(sphinx, bar)
+            sphinx.build()
     except SphinxError as error:
         raise DataError(f"{out}: Sphinx failed ({error}); install the versions in constraints.txt") from None
+
+
+def _follow(sphinx: Sphinx, bar: "tqdm[Any]") -> None:
+    """Let a bar say how far Sphinx is: it reads each page, and then writes each."""
+    sphinx.connect("env-before-read-docs", lambda app, env, names: bar.reset(total=2 * len(names)))
+    for event in ("doctree-read", "doctree-resolved"):
+        sphinx.connect(event, lambda *_: bar.update())
 
 
 @dataclass
@@ -142,6 +169,7 @@ class _SourceTree:
             self._write(f"api/{name}.rst", _module_page(name, path))
             if name == PACKAGE.name:
                 entries["Reference"].append(f"api/{name}.rst")
+        write_script(self.root / EXPLORER)
         if self.run is not None and self.run.report.exists():
             link = f'<a href="report.html">The report</a> of {literal(self.run.name)}.'
             self._write("run.md", f"# Report of the run\n\n{link}\n")
@@ -176,6 +204,9 @@ class _SourceTree:
             self._write(page, nbformat.writes(self._notebook(path)))
         elif path.suffix == ".md":
             text = self._relinked(path.read_text(encoding="utf-8"), path)
+            if page == "index.md":
+                start, heading, rest = text.partition("\n## ")
+                text = f"{start}{TRY_IT}{heading}{rest}"
             listed = place.as_posix() in ("README.md", "LEDGER.md") or place.parts[0] == "docs"
             self._write(page, text if listed else f"---\norphan: true\n---\n\n{text}")
         elif path.is_dir():
@@ -200,6 +231,8 @@ class _SourceTree:
         notebook = read_notebook(path, remedy=RESTORE if run is None else run.remedy)
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
         notebook.metadata.pop("widgets", None)
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        playing = next((output for output in outputs if _widget(output) == "AmplificationExplorer"), None)
         for number, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 cell.source = self._relinked(cell.source, source)
@@ -208,12 +241,12 @@ class _SourceTree:
                 cell.metadata.tags.append("hide-cell")
                 cell.metadata["mystnb"] = {"code_prompt_show": "A solution", "code_prompt_hide": "Hide the solution"}
             for position, output in enumerate(cell.outputs):
-                self._make_static(output, f"{source.stem}-{number}-{position}")
+                self._make_static(output, f"{source.stem}-{number}-{position}", plays=output is playing)
         return notebook
 
-    def _make_static(self, output: nbformat.NotebookNode, name: str) -> None:
+    def _make_static(self, output: nbformat.NotebookNode, name: str, *, plays: bool) -> None:
         """Turn an output into what a page without a kernel shows. A picture becomes Markdown, which keeps its description."""
-        data = output.get("data", {})
+        data, text = output.get("data", {}), ""
         kind = next((kind for kind in ("image/png", "image/jpeg") if kind in data), None)
         if kind:
             picture = self.root / "pictures" / f"{name}.{kind.removeprefix('image/')}"
@@ -221,9 +254,11 @@ class _SourceTree:
             picture.write_bytes(base64.b64decode(data[kind]))
             alt = " ".join(output.metadata.get(kind, {}).get("alt", "").split())
             alt = re.sub(r"([\\\[\]*_`<&$])", r"\\\1", alt)
-            output.data = {"text/markdown": f"![{alt}](/pictures/{picture.name})"}
-        elif WIDGET in data:
-            output.data = {"text/markdown": "*A widget: it needs a running notebook. A figure nearby shows the same.*"}
+            text = f"![{alt}](/pictures/{picture.name})"
+        if _widget(output):
+            text = f"{LATER.format(text)}\n\n{PLAYED}" if plays else f"{text}\n\n{STILL}"
+        if text:
+            output.data = {"text/markdown": text}
 
     def _relinked(self, text: str, source: Path) -> str:
         """Markdown whose links between files of the project lead to their pages, which are written later."""
@@ -249,17 +284,30 @@ class _SourceTree:
         (self.root / page).write_text(text, encoding="utf-8")
 
 
+def _widget(output: nbformat.NotebookNode) -> str:
+    """Which explorer an output shows; "" if none. A published one has lost its kernel's part, and keeps its name and picture."""
+    data = output.get("data", {})
+    name = data.get("text/plain", "").partition("(")[0]
+    return name if WIDGET in data or name in widgets.__all__ else ""
+
+
 def _module_page(name: str, path: Path) -> str:
-    """The page of a module; that of a package lists its modules."""
+    """The page of a module; that of a package lists its modules.
+
+    Only the package and its rooms are in the contents beside each page: Sphinx builds these anew for every page, and with all
+    modules that takes longer than everything else.
+    """
+    parent, _, _ = name.rpartition(".")
     title = name.partition(".")[2] or name
-    lines = [title, "=" * len(title), "", f".. automodule:: {name}", "   :members:", "   :ignore-module-all:", ""]
+    lines = [] if name.count(".") < 2 else [":orphan:", ""]
+    lines += [title, "=" * len(title), "", *([f"In :py:mod:`{parent}`.", ""] if parent else [])]
+    lines += [f".. automodule:: {name}", "   :members:", "   :ignore-module-all:", ""]
     if path.name == "__init__.py":
-        inside = [
-            item for item in sorted(path.parent.iterdir()) if item.suffix == ".py" or (item / "__init__.py").exists()
-        ]
-        names = [item.stem for item in inside if item != path]
+        found = (item for item in sorted(path.parent.iterdir()) if item != path)
+        names = [item.stem for item in found if item.suffix == ".py" or (item / "__init__.py").exists()]
         lines += [".. autosummary::", "", *(f"   {item}" for item in names), ""]
-        lines += [".. toctree::", "   :hidden:", "", *(f"   {name}.{item}" for item in names)]
+        if not parent:
+            lines += [".. toctree::", "   :hidden:", "", *(f"   {name}.{item}" for item in names)]
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ from selfme_lib.plots.montage import rgb
 FRONT = Path(__file__).parent / "front"
 EXPLORERS = ("motion", "drawing", "controls", "panels", "own", "player", "anywidget")
 PAGE = ("motion", "drawing", "controls", "player", "page")
+LATER = (*PAGE, "later")
 
 
 @cache

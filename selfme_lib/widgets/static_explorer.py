@@ -1,6 +1,6 @@
-"""The amplification explorer without Python: one page that holds frames, motions and what plays them.
+"""The amplification explorer without Python: a page, or a script for a page, that holds frames, motions and what plays them.
 
-Nothing is computed beforehand for each γ: a browser amplifies as the notebook's explorer does. A page takes about 400 kB a clip.
+Nothing is computed beforehand for each γ: a browser amplifies as the notebook's explorer does. A clip takes about 400 kB.
 """
 
 import html
@@ -12,7 +12,7 @@ from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import atomic_path
 
 from .amplification import FULL_COLOUR, LARGEST_GAMMA, START, VIEWS
-from .front import PAGE, look, script
+from .front import LATER, PAGE, look, script
 from .moving import MovingClip, pack
 from .samples import Packed, load_samples, to_text
 
@@ -55,20 +55,39 @@ def write_page(path: Path | str, clips: Mapping[str, MovingClip | Packed] | None
     return Path(path)
 
 
+def write_script(
+    path: Path | str, clips: Mapping[str, MovingClip | Packed] | None = None, *, title: str = TITLE
+) -> Path:
+    """Write the explorer as a script, which fills every element of class `selfme-later` of a page; returns its path.
+
+    A page can load it late, from a folder too, where browsers refuse to load modules and data.
+
+    Args and errors: those of `write_page`.
+    """
+    look_and_clips = f"const LOOK = {json.dumps(look())};\nconst CONTENT = {_content(clips, title)};"
+    with atomic_path(path) as temporary:
+        temporary.write_text(f"(() => {{\n{look_and_clips}\n{script(LATER)}\n}})();\n", encoding="utf-8")
+    return Path(path)
+
+
 def fragment(clips: Mapping[str, MovingClip | Packed] | None = None, *, title: str = TITLE) -> str:
     """The explorer as HTML to put into a page: its style, its clips, its script."""
+    return (
+        f"<style>\n{look()}</style>\n"
+        f'<script type="application/json" class="selfme-clips">{_content(clips, title)}</script>\n'
+        f'<script type="module">\n{script(PAGE)}</script>'
+    )
+
+
+def _content(clips: Mapping[str, MovingClip | Packed] | None, title: str) -> str:
+    """Clips and settings, as JSON that can stand in a page."""
     packed = load_samples() if clips is None else {name: _packed(clip) for name, clip in clips.items()}
     if not packed:
         raise UsageError("an explorer needs at least one clip, got none")
     start = {"clip": next(iter(packed)), "gamma": START, "view": VIEWS[0], "how": "spline"}
     content = {"title": title, "largest": LARGEST_GAMMA, "fullColour": FULL_COLOUR, "start": start}
     content |= {"clips": {name: to_text(one) for name, one in packed.items()}}
-    text = json.dumps(content).replace("<", "\\u003c")  # no name can end the script
-    return (
-        f"<style>\n{look()}</style>\n"
-        f'<script type="application/json" class="selfme-clips">{text}</script>\n'
-        f'<script type="module">\n{script(PAGE)}</script>'
-    )
+    return json.dumps(content).replace("<", "\\u003c")  # no name can end the script
 
 
 def _packed(clip: MovingClip | Packed) -> Packed:
