@@ -93,6 +93,7 @@ CONFIGURATION: dict[str, Any] = {
     },
     "html_copy_source": False,
     "html_show_copyright": False,
+    "html_show_search_summary": False,  # a page opened from a folder may not fetch another
 }
 
 
