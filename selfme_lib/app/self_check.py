@@ -188,12 +188,11 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 def _filled(statement: ast.stmt) -> set[str]:
     """Names of containers that get another content: `found[key] = …`, `found.append(…)`."""
-    written = [
-        node for node in ast.walk(statement) if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
-    ]
-    called = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
-    written += [node for node in called if isinstance(node, ast.Attribute) and node.attr in FILLING]
-    return {node.value.id for node in written if isinstance(node.value, ast.Name)}
+    every = list(ast.walk(statement))
+    called = [node.func for node in every if isinstance(node, ast.Call)]
+    stored = [node.value for node in every if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)]
+    stored += [node.value for node in called if isinstance(node, ast.Attribute) and node.attr in FILLING]
+    return {node.id for node in stored if isinstance(node, ast.Name)}
 
 
 class _Looped(_Swapped):
