@@ -1,6 +1,6 @@
 """Tables 2 and 3 with every rival, their cost, and what is known about the published figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +11,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selfme_lib.baselines.rivals import RIVALS, build
 from selfme_lib.baselines.training import NetworkConfig, count_parameters
+from selfme_lib.classifier.linear import LinearConfig
 from selfme_lib.classifier.network import build_classifier
 
 from .profiles import Profile
 from .results import Result
-from .rows import CROSSED, TITLES, Row
+from .rows import MEASURED, TITLES, Row
 from .tables import in_one_cell, paper_table
+from .trends import Trend, corrected, trend
 
 CAUTIONS = {
     "STSTNet": "its UAR is a macro-averaged precision",
@@ -27,14 +29,41 @@ CAUTIONS = {
 
 
 def crossed_scores(results: Sequence[Result]) -> pd.DataFrame:
-    """UF1 with its interval of ViT, SCViT and `CROSSED` (rows) on TV-L1, SelfME's motion and the true one (columns)."""
-    classifiers = ["ViT", "SCViT", *(RIVALS[name].title for name in CROSSED)]
-    cells = {(result.row.classifier_name, result.row.motion): in_one_cell(result, "uf1") for result in results}
-    motions = [motion for motion in ("tvl1", "selfme", "truth") if (classifiers[0], motion) in cells]
+    """UF1 with its interval of every classifier that met each of the motions (rows) on that motion (columns)."""
+    cells: dict[str, dict[str, str]] = {}
+    for result in results:
+        if result.row.motion in (*MEASURED, "truth"):
+            cells.setdefault(result.row.classifier_name, {})[result.row.motion] = in_one_cell(result, "uf1")
+    most = max(map(len, cells.values()), default=0)
     return pd.DataFrame(
-        {"classifier": name, **{f"UF1, {TITLES[motion]}": cells[name, motion] for motion in motions}}
-        for name in classifiers
+        {
+            "classifier": name,
+            **{f"UF1, {TITLES[motion]} [95 %]": some[motion] for motion in (*MEASURED, "truth") if motion in some},
+        }
+        for name, some in cells.items()
+        if len(some) == most
     )
+
+
+def against(mine: Result, others: Sequence[Result], *, paper: Mapping[str, float]) -> list[Trend]:
+    """Is a row above each of the others? UF1, corrected for their number.
+
+    Args:
+        paper: UF1 by name of a row, where the paper prints it.
+    """
+    name = mine.row.name
+    gaps = {row: paper[name] - value for row, value in paper.items()} if name in paper else {}
+    return corrected([trend(other.row.name, [mine], [other], paper=gaps.get(other.row.name)) for other in others])
+
+
+def above_and_below(found: Sequence[Trend]) -> str:
+    """What `against` found, in a sentence."""
+    kinds: dict[str, list[str]] = {"above": [], "below": [], "undecided": []}
+    for one in found:
+        kind = "undecided" if one.verdict == "undecided" else "above" if one.ours > 0 else "below"
+        kinds[kind].append(one.name)
+    above, below, open_ = (f"{len(some)} ({', '.join(some)})" if some else "none" for some in kinds.values())
+    return f"It is above {above}; below {below}; undecided against {open_}."
 
 
 def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:
@@ -49,6 +78,9 @@ def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:
     if row.rival is not None and RIVALS[row.rival.method].network is None:
         return {"parameters": np.nan, "flops": np.nan}
     classes = settings.data.classes
+    if row.linear:
+        weights = classes * channels * LinearConfig().cells ** 2
+        return {"parameters": weights + classes, "flops": 2 * weights}
     network: nn.Module
     if row.rival is None:
         network = build_classifier(row.classifier(settings.classifier), classes=classes)
@@ -64,13 +96,16 @@ def cost(settings: Profile, row: Row, *, channels: int) -> dict[str, float]:
 
 
 def rival_scores(results: Sequence[Result]) -> pd.DataFrame:
-    """Scores for people: what each system sees, each score and its interval in one cell."""
+    """Scores for people: what each system sees, each score and its interval in one cell; ◆ where the paper has no such row."""
+    third = set(paper_table(3)["method"])
     lines = []
     for result in results:
         row = result.row
         table = "–" if row.motion == "none" else "2, 3" if row.name == "SelfME-motion+SCViT" else "3"
-        if row.rival is not None:
+        if row.rival is not None and row.init is None:
             table = str(RIVALS[row.rival.method].table)
+        elif row.motion != "none" and row.name not in third:
+            table = "◆"
         line = {"method": row.name, "table": table, "motion": TITLES.get(row.motion, "–")}
         lines.append(line | {f"{metric.upper()} [95 %]": in_one_cell(result, metric) for metric in ("uf1", "uar")})
     return pd.DataFrame(lines)

@@ -31,6 +31,7 @@ TITLES = {
 }
 SWITCHES = ("B-spline", "SC", "MA")  # of Table 1, in the paper's order
 CROSSED = ("off_apexnet", "ststnet")  # small networks that look at nothing but a flow
+MEASURED = ("tvl1", "lucas_kanade", "selfme")  # motions of frames that all of chapter 08's classifiers meet
 Condition = Literal["grey", "yaw15", "yaw30"]
 CONDITIONS: dict[Condition, dict[str, Any]] = {"grey": {"grey": True}, "yaw15": {"yaw": 15.0}, "yaw30": {"yaw": 30.0}}
 """Changes of the settings of the data: frames without colour, heads turned by 15° and by 30°."""
@@ -243,16 +244,38 @@ def figure_4(settings: Profile) -> tuple[list[Row], list[Row]]:
     )
 
 
+def beside(settings: Profile) -> list[Row]:
+    """Rows that the paper's Tables 2 and 3 do not have: Lucas-Kanade, the linear yardstick, pre-trained rivals."""
+    if settings.data.dataset == "features":
+        return [*linear(settings, ["features"]), *pretrained_rivals(settings, ["features"])]
+    lucas_kanade = table_3(settings, ["lucas_kanade"])
+    return [*lucas_kanade, *linear(settings, MEASURED), *pretrained_rivals(settings, ["selfme"])]
+
+
 def crossed(settings: Profile) -> list[Row]:
-    """Is it the motion or the classifier? `CROSSED` on SelfME's motion and, where it is known, everything on the true one."""
-    splines = {"selfme": settings.motion.bspline}
-    if settings.data.dataset == "synthme":
-        splines["truth"] = False
-    return [
-        _PlainRow(f"{TITLES[motion]}+{RIVALS[name].title}", motion, bspline=bspline, rival=rival(settings, name))
+    """Is it the motion or the classifier? Every classifier on every motion, without what tables 2 and 3 and `beside` have.
+
+    The classifiers: linear, ViT and SCViT, `CROSSED` from random weights, and these, pre-trained by units and frozen, beside the
+    profile's SCViT if it is.
+    """
+    known = ["truth"] if settings.data.dataset == "synthme" else []
+    small = [
+        _PlainRow(
+            f"{TITLES[motion]}+{RIVALS[name].title}",
+            motion,
+            bspline=motion in LEARNED and settings.motion.bspline,
+            rival=rival(settings, name),
+        )
         for name in CROSSED
-        for motion, bspline in splines.items()
-    ] + table_3(settings, ["truth"])
+        for motion in ("lucas_kanade", "selfme", *known)
+    ]
+    return [
+        *small,
+        *table_3(settings, ["truth"]),
+        *linear(settings, known),
+        *pretrained_rivals(settings, ["tvl1", "lucas_kanade", *known]),
+        *(pretrained(settings, [*MEASURED, *known]) if settings.classifier.init == "units" else ()),
+    ]
 
 
 def rival(settings: Profile, method: str) -> Rival:

@@ -34,22 +34,29 @@ def test_every_row_of_tables_2_and_3_is_there_under_its_name(settings):
     assert len(ours) == len(RIVALS) + 6
 
 
-def test_every_crossed_classifier_meets_every_motion(settings):
+@pytest.mark.parametrize("profile", ["smoke", "quick"])
+def test_every_crossed_classifier_meets_every_motion(profile):
+    settings = profiles.load(profile)
     table_2, table_3 = rows.table_2(settings), rows.table_3_with_tcae(settings)
-    every = [*table_2, *table_3, *rows.crossed(settings)]
+    every = [*table_2, *table_3, *rows.beside(settings), *rows.crossed(settings)]
     assert len({row.name for row in every}) == len(every)
     table = rival_tables.crossed_scores([result(row) for row in every])
-    assert table["classifier"].tolist() == ["ViT", "SCViT", "OFF-ApexNet", "STSTNet"]
-    assert list(table.columns[1:]) == ["UF1, TV-L1", "UF1, SelfME-motion", "UF1, true motion"]
+    small = ("OFF-ApexNet", "STSTNet")
+    expected = {*small, "ViT", "SCViT", "linear", *(f"{name} by units" for name in small)}
+    expected |= {"SCViT by units"} if profile == "quick" else set()
+    assert set(table["classifier"]) == expected and len(table) == len(expected)
+    motions = ["TV-L1", "Lucas-Kanade", "SelfME-motion", "true motion"]
+    assert list(table.columns[1:]) == [f"UF1, {name} [95 %]" for name in motions]
     assert table.notna().all(axis=None)
     real = profiles.load("smoke", data={"dataset": "casme2", "root": "x"})
-    assert {row.motion for row in rows.crossed(real)} == {"selfme"}
+    assert "truth" not in {row.motion for row in (*rows.crossed(real), *rows.beside(real))}
 
 
 def test_given_motion_goes_through_all_that_look_at_a_flow():
     given = profiles.load("smoke", data={"dataset": "features"})
     every = [*rows.table_2(given), *rows.table_3_with_tcae(given)]
     assert {row.motion for row in every} == {"features"} and {row.gamma for row in every} == {1.0}
+    assert {row.motion for row in rows.beside(given)} == {"features"}
     left_out = {"LBP-TOP", "CapsuleNet", "TCAE+FC"}
     assert {row.name for row in every if row.rival} == {method.title for method in RIVALS.values()} - left_out
 
@@ -87,9 +94,34 @@ def test_scores_for_people_say_which_table(settings):
     every = [
         *rows.table_2(settings),
         *rows.table_3_with_tcae(settings),
+        *rows.beside(settings),
         Row(name="majority class", motion="none"),
     ]
     readable = rival_tables.rival_scores([result(row) for row in every]).set_index("method")
     assert readable.loc[["LBP-TOP", "TCAE+FC", "SelfME-motion+SCViT", "majority class"], "table"].tolist() == [
         *("2", "3", "2, 3", "–")
     ]
+    assert set(readable.loc[[row.name for row in rows.beside(settings)], "table"]) == {"◆"}
+
+
+def test_a_row_is_above_those_it_beats_and_nothing_is_said_of_the_rest():
+    people = [f"{number:02}" for number in range(12) for _ in range(3)]
+    frame = pd.DataFrame({"subject": people, "clip": range(36), "label": [0, 1, 2] * 12})
+
+    def answering(name, prediction):
+        table = frame.assign(prediction=prediction, p0=1.0, p1=0.0, p2=0.0)
+        record = loso_record(name, table, seed=0, settings={}, classes=3, bootstrap=99)
+        return Result(row=Row(name=name), records=(record,), fold_seconds=({},), bootstrap=99)
+
+    right, lazy = answering("mine", [0, 1, 2] * 12), answering("lazy", 0)
+    nearly = answering("nearly", [1, 1, 2] + [0, 1, 2] * 11)
+    found = rival_tables.against(right, [lazy, nearly], paper={"mine": 0.9, "lazy": 0.95})
+    assert [one.verdict for one in found] == ["contradicted", "undecided"]
+    assert rival_tables.above_and_below(found) == "It is above 1 (lazy); below none; undecided against 1 (nearly)."
+    (one,) = rival_tables.against(lazy, [right], paper={})
+    assert "below 1 (mine)" in rival_tables.above_and_below([one]) and one.paper is None
+
+
+def test_cost_of_the_linear_yardstick_in_closed_form(settings):
+    (row,) = rows.linear(settings, ["tvl1"])
+    assert rival_tables.cost(settings, row, channels=2) == {"parameters": 3 * 129, "flops": 2 * 3 * 128}
