@@ -5,6 +5,8 @@ The committed notebooks show the results of one real run. The tables of `docs/re
 hand. The numbers are kept in `notebooks/published.json`, for `selfme verify`; the README's animation is made again.
 """
 
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from .chapters import BEYOND, RESTORE, find_appendices, find_notebooks, machine_
 from .verify import write_published
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PUBLISHED_QUALITY = 75  # of a JPEG
 RESULTS = "docs/results.md"
 ANIMATION = "figures/00_amplification.webp"  # that the README may show
 
@@ -90,7 +93,7 @@ def _with_outputs(source: Path, run: RunFolder) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count
-            cell.outputs = list(map(_without_kernel, done.outputs))
+            cell.outputs = [_small(_without_kernel(output)) for output in done.outputs]
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = count
@@ -106,6 +109,16 @@ def _without_kernel(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if WIDGET in output.get("data", {}):
         output.data.pop(WIDGET)
         output.data.setdefault("text/plain", "a widget: run the cell")
+    return output
+
+
+def _small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """An output whose JPEG, if it has one, takes about half of the bytes."""
+    if found := output.get("data", {}).get("image/jpeg"):
+        file = io.BytesIO()
+        with Image.open(io.BytesIO(base64.b64decode(found))) as picture:
+            picture.save(file, format="jpeg", quality=PUBLISHED_QUALITY, optimize=True)
+        output.data["image/jpeg"] = min(base64.b64encode(file.getvalue()).decode(), "".join(found.split()), key=len)
     return output
 
 

@@ -1,3 +1,5 @@
+import base64
+import io
 import shutil
 
 import nbformat
@@ -130,8 +132,11 @@ def test_of_a_widget_its_picture_is_published_and_no_state(project):
     execute(source, run)
     executed = nbformat.read(run.notebooks / source.name, as_version=4)
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+    noise, file = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), io.BytesIO()
+    Image.fromarray(noise).save(file, format="jpeg", quality=95)
+    still = base64.b64encode(file.getvalue()).decode()
     executed.cells[-1].outputs = [
-        new_output("display_data", {**view, "image/jpeg": "aGk="}, metadata={"image/jpeg": {"alt": "a slider"}}),
+        new_output("display_data", {**view, "image/jpeg": still}, metadata={"image/jpeg": {"alt": "a slider"}}),
         new_output("display_data", view),
     ]
     executed.metadata["widgets"] = {"state": {}}
@@ -139,6 +144,7 @@ def test_of_a_widget_its_picture_is_published_and_no_state(project):
     publish_project(project)
     notebook = nbformat.read(source, as_version=4)
     picture, rest = notebook.cells[-1].outputs
+    assert len(picture.data["image/jpeg"]) < 0.7 * len(still)
     assert set(picture.data) == {"image/jpeg", "text/plain"} and picture.metadata["image/jpeg"]["alt"] == "a slider"
     assert set(rest.data) == {"text/plain"} and "widgets" not in notebook.metadata
 
