@@ -102,6 +102,7 @@ def test_it_took_no_longer_than_stated(path):
 
 
 def stated_minutes(said: str) -> float:
+    said = re.split(r"[;,]", said)[0]  # the time alone comes first
     for words, minutes in MINUTES.items():
         if words in said:
             return minutes
@@ -235,6 +236,34 @@ def test_captions_and_what_is_shown_are_the_same_names(path):
     for caption in captions.values():
         from_plain(Caption, caption)
         assert caption.get("alt", "-").strip()
+
+
+@every_notebook
+def test_its_code_is_about_its_subject(path):
+    """Setting up, drawing and laying out take at most 15 % of the lines; no line is wider than what fits beside its output."""
+    plumbing = lines = 0
+    for cell in code_of(read(path)):
+        assert max(map(len, cell.source.splitlines()), default=0) <= 88, cell.source
+        if "parameters" in cell.metadata.get("tags", []):
+            continue
+        lines += sum(bool(re.match(r"\s*[^#\s]", line)) for line in cell.source.splitlines())
+        statements = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Expr | ast.Assign)]
+        plumbing += sum(plumbing_lines(one) for one in statements)
+    assert plumbing <= 0.15 * lines, f"{plumbing} of {lines} lines"
+
+
+def plumbing_lines(statement: ast.Expr | ast.Assign) -> int:
+    """Lines that set up, draw or lay out; a result is shown in one line, and only what goes beyond it counts."""
+    lines = statement.end_lineno - statement.lineno + 1
+    if not isinstance(statement.value, ast.Call):
+        return 0
+    if ast.unparse(statement.value.func) == "run.show":
+        return lines - 1
+    root = statement.value.func
+    while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+        root = root.func if isinstance(root, ast.Call) else root.value
+    named = isinstance(root, ast.Name) and root.id
+    return lines if named in {"ax", "axes", "figure", "plt", "style", "open_chapter", "display"} else 0
 
 
 @every_notebook

@@ -248,3 +248,9 @@ def test_rooms_in_contributing_are_those_of_the_package():
     found = {path.parent.name for path in (PROJECT / "selfme_lib").glob("*/__init__.py")}
     found |= {path.stem for path in (PROJECT / "selfme_lib").glob("[a-z]*.py")}
     assert rooms == found
+
+
+@pytest.mark.parametrize(("files", "most"), [("notebooks/*.ipynb", 4), ("figures/*", 1.5)])
+def test_what_is_published_stays_small(files, most):
+    """Each publication adds all of it to the repository's history: megabytes."""
+    assert sum(path.stat().st_size for path in PROJECT.glob(files)) <= most * 2**20
