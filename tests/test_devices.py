@@ -162,7 +162,7 @@ def test_what_a_notebook_calls(card, number, run_folder, monkeypatch):
     """Every cell of the chapters whose networks are on the study's device, at the smoke profile, with a small learner."""
     values = {**profiles.to_dict(profiles.load("smoke", motion={"steps": 0})), "run_dir": str(run_folder)}
     monkeypatch.chdir(NOTEBOOKS)
-    monkeypatch.setattr("IPython.display.display", lambda *_: None)
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
     monkeypatch.setattr(Study, "learner", lambda _: new_learner().to(card))
     (path,) = find_notebooks(NOTEBOOKS, [number])
     names = {"__name__": f"chapter_{number}"}

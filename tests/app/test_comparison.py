@@ -79,7 +79,7 @@ def test_runs_that_cannot_be_compared_are_told_in_one_line(tmp_path, change, mes
     run = make(tmp_path / "run", [row("A", 10)])
     other = make(tmp_path / "other", change.get("results", [row("A", 10)]), dataset=change.get("dataset", "synthme"))
     assert cli.run(["report", str(run.path), "--against", str(other.path)]) == 1
-    lines = [line for line in capfd.readouterr().err.splitlines() if line != str(run.report)]
+    lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith(str(run.report))]
     assert len(lines) == 1 and message in lines[0] and "cannot be compared" in lines[0]
     assert not list(run.path.glob("against_*"))
 
@@ -103,4 +103,5 @@ def test_runs_of_one_name_are_told_apart_and_no_place_on_a_machine_is_told(tmp_p
 def test_the_command_writes_the_page_beside_the_report(tmp_path, capfd):
     run, other = make(tmp_path / "run", [row("A", 10)]), make(tmp_path / "other", [row("A", 9)])
     assert cli.run(["report", str(run.path), "--against", str(other.path)]) == 0
-    assert capfd.readouterr().err.splitlines() == [str(run.report), str(run.path / "against_other.html")]
+    report, page = capfd.readouterr().err.splitlines()
+    assert report.startswith(str(run.report)) and page.startswith(str(run.path / "against_other.html"))

@@ -299,7 +299,7 @@ def test_the_command_writes_all_files_and_takes_other_checkpoints(root, small, t
         (["--also", f"selfme={small}"], 2, "there is a method 'selfme' already"),
         (["--also", "mine=missing.safetensors"], 1, "missing.safetensors: no such checkpoint"),
         (["--also", f"mine={__file__}"], 1, "not a checkpoint"),
-        (["--nuisances", "rain"], 2, "'rain' is not one of"),
+        (["--nuisances", "rain"], 2, "--nuisances rain: unknown; there are light, noise"),
         (["--out", str(tmp_path / "file")], 1, "file"),
     ):
         assert cli.run([*common, *wrong]) == code
