@@ -73,7 +73,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     for name in found:
         if name.endswith("timings.json"):
             notebooks = json.loads(found[name])["notebooks"]
-            found[name] = json.dumps([{**item, "seconds": 0, "key": "", "afresh": True} for item in notebooks.values()]).encode()
+            found[name] = json.dumps(
+                [{**item, "seconds": 0, "key": "", "afresh": True} for item in notebooks.values()]
+            ).encode()
     return found
 
 
