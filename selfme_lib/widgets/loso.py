@@ -17,6 +17,7 @@ from torch import Tensor
 
 from selfme_lib.classifier.frozen import trunk
 from selfme_lib.classifier.grad_cam import attention_map
+from selfme_lib.classifier.network import SCViT
 from selfme_lib.data import load_onset_apex
 from selfme_lib.evaluation.metrics import confusion_matrix, uar, uf1
 from selfme_lib.grids import resize_flow
@@ -56,6 +57,7 @@ class LosoExplorer(PanelExplorer):
         self._place = {clip.key: place for place, clip in enumerate(study.clips)}
         self._study, self._labels = study, torch.from_numpy(study.labels)
         self._inputs = cache(lambda name: _motion_of(study, self._row(name)))
+        self._frozen = cache(lambda name: _trunk_and_descriptions(study, self._row(name)))
         self._networks = cache(lambda name: kept_classifiers(study, self._row(name)))
         self._frames = cache(lambda key: load_onset_apex([study.clips[self._place[key]]], SIDE))
         self.method = Choice("method", self._records)
@@ -84,10 +86,11 @@ class LosoExplorer(PanelExplorer):
 
     def _evidence(self, row: Row, label: int) -> Float[Tensor, "h w"]:
         study, subject = self._study, self.subject.value
+        network, described = self._frozen(row.name)
         found = held_out_evidence(
-            trunk(row.classifier(study.settings.classifier), device=DEVICE),
+            network,
             self._inputs(row.name),
-            study.inputs(row),
+            described,
             self._labels,
             study.subjects.tolist(),
             classes=len(self._classes),
@@ -180,6 +183,11 @@ def _records(study: Study) -> dict[str, dict[str, Any]]:
 def _is_frozen(study: Study, row: Row) -> bool:
     own = row.classifier(study.settings.classifier)
     return own.trained in ("head", "linear") and own.pool == "all" and row.rival is None and not row.linear
+
+
+def _trunk_and_descriptions(study: Study, row: Row) -> tuple[SCViT, Float[Tensor, "n 2 r d"]]:
+    """A frozen network and what it says of every clip."""
+    return trunk(row.classifier(study.settings.classifier), device=DEVICE), study.inputs(row)
 
 
 def _motion_of(study: Study, row: Row) -> Float[Tensor, "n 2 h w"]:

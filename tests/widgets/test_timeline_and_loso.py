@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from selfme_lib.classifier.checkpoint import FORM
+from selfme_lib.classifier.frozen import trunk
 from selfme_lib.classifier.grad_cam import grad_cam
+from selfme_lib.grids import resize_flow
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.study import clips as study_clips
 from selfme_lib.study import inspection, study
+from selfme_lib.study.classifier_pretraining import SCVIT
 from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
 from selfme_lib.study.study import Study
@@ -74,6 +78,25 @@ def test_attention_comes_from_the_folds_network_if_it_was_kept(explorer, finishe
     explorer.subject.value = "02"
     assert explorer.attention(1) is None
     assert explorer.picture.value != with_attention
+
+
+def test_behind_a_frozen_network_there_is_evidence_for_every_fold(finished, tmp_path):
+    form = {name: getattr(SCVIT, name) for name in FORM} | {"init": "units", "trained": "linear"}
+    own = Study.open("smoke", tmp_path, data={"subjects": 2, "clips": 2}, classifier=form)
+    row = Row("frozen", motion="truth", bspline=False, sc=False)
+    own.record(own.evaluate([row]))
+    explorer = explore_loso(own)
+    network, labels, people = trunk(own.settings.classifier), torch.from_numpy(own.labels), own.subjects.tolist()
+    motion = resize_flow(own.motion("truth", bspline=False, gamma=row.gamma), (96, 96))
+    for subject in explorer.subject.options:
+        explorer.subject.value = subject
+        place = [clip.key for clip in own.clips].index(explorer.clip.value)
+        for label in (0, 1):
+            asked = torch.full_like(labels, label)
+            every = inspection.held_out_evidence(
+                network, motion, own.inputs(row), labels, people, classes=3, target=asked
+            )
+            torch.testing.assert_close(explorer.attention(label), every[place])
 
 
 def test_changing_the_subject_draws_once(explorer, monkeypatch):
