@@ -37,13 +37,13 @@ from selfme_lib.study.run_folder import RunFolder
 from selfme_lib.widgets.static_explorer import write_script
 
 from .chapters import RESTORE, find_appendices, find_notebooks, read_notebook
+from .publish import WIDGET
 from .student import is_solution
 
 MATHJAX = str(importlib.resources.files("sphinx-mathjax-offline") / "static/mathjax/tex-svg-full.js")
 STYLE, SCRIPT = (str(Path(__file__).parent / "templates" / f"site.{kind}") for kind in ("css", "js"))
 EXPLORER = "explorer.js"  # that SCRIPT loads
 PICTURES = (".png", ".webp", ".gif")
-WIDGET = "application/vnd.jupyter.widget-view+json"
 STILL = "*This is a widget. To play with it, run the notebook: `make lab`.*"
 PLAYED = "*Here it plays the people that come with the package; in the running notebook (`make lab`), those of this chapter.*"
 LATER = "```{{container}} selfme-later\n{}\n```"  # the place of an explorer, and what stands there until it is loaded
