@@ -8,31 +8,21 @@ import torch
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from toy_results import LABELS, result_of
 
 from selfme_lib.plots import recognition as pictures
 from selfme_lib.plots.results import show_gap
 from selfme_lib.plots.style import drawn
-from selfme_lib.study.results import Result, loso_record
 from selfme_lib.study.rows import Row
-
-LABELS = [0, 0, 1, 2, 0, 0, 1, 1]
 
 
 @pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    figure.canvas.draw()  # it must be drawable
-    plt.close(figure)
+def ax(drawable):
+    return drawable
 
 
 def result(row, predictions=LABELS, sure=0.8):
-    clips = pd.DataFrame({"subject": ["01"] * 4 + ["02"] * 4, "clip": list("abcdefgh"), "label": LABELS})
-    rest = (1 - sure) / 2
-    p = np.where(np.arange(3) == np.array(predictions)[:, None], sure, rest)
-    frame = clips.assign(prediction=predictions, p0=p[:, 0], p1=p[:, 1], p2=p[:, 2])
-    record = loso_record(row.name, frame, seed=0, settings={}, classes=3, bootstrap=50)
-    return Result(row=row, records=(record,), fold_seconds=({},))
+    return result_of(row, predictions, np.where(np.arange(3) == np.array(predictions)[:, None], sure, (1 - sure) / 2))
 
 
 def test_classifiers_of_a_motion_share_its_line_and_have_a_marker_each(ax):

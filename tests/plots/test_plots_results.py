@@ -2,35 +2,25 @@ from dataclasses import replace
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.colors import to_hex
+from toy_results import LABELS, result_of
 
 from selfme_lib.plots import results as pictures
-from selfme_lib.study.results import Result, loso_record
 from selfme_lib.study.rows import Row
 from selfme_lib.study.trends import Trend
 
-LABELS = [0, 0, 1, 2, 0, 0, 1, 1]
-
 
 @pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    figure.canvas.draw()  # it must be drawable
-    plt.close(figure)
+def ax(drawable):
+    return drawable
 
 
 def result(name, predictions, motion="selfme"):
-    clips = pd.DataFrame({"subject": ["01"] * 4 + ["02"] * 4, "clip": list("abcdefgh"), "label": LABELS})
-    frame = clips.assign(prediction=predictions, p0=1.0, p1=0.0, p2=0.0)
-    record = loso_record(name, frame, seed=0, settings={}, classes=3, bootstrap=50)
-    return Result(row=Row(name, motion=motion), records=(record,), fold_seconds=({},))
+    return result_of(Row(name, motion=motion), predictions, np.tile([1.0, 0.0, 0.0], (len(LABELS), 1)))
 
 
 def texts(ax):
