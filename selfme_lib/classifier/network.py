@@ -95,6 +95,11 @@ class ClassifierConfig:
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
 
+    @property
+    def frozen(self) -> bool:
+        """Whether the network is read as it comes and only what follows it is trained, see `frozen`."""
+        return self.trained in ("head", "linear")
+
     def __post_init__(self):
         if self.image_size % (2 * self.patch_size):
             patches = f"{self.image_size}/{self.patch_size} = {self.image_size / self.patch_size:g}"

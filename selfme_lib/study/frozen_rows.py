@@ -67,7 +67,7 @@ def reading_of(row: Row, config: ClassifierConfig) -> Reading | None:
         cause = {"weights": path, "side": side, "device": DEVICE}
         return Reading(pretrained.PENALTIES[method], frozen.fit_predict, read, [frozen, pretrained], cause)
     mine = row.classifier(config)
-    if mine.trained not in ("head", "linear"):
+    if not mine.frozen:
         return None
     form = {name: getattr(mine, name) for name in FORM}
     cause = {"weights": frozen.weights_of(mine), "form": form, "device": DEVICE}

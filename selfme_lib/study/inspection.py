@@ -43,7 +43,7 @@ def trained_whole(study: Study) -> Study:
 
     What a loss does to a network can only be seen in one that it may change.
     """
-    if study.settings.classifier.trained in ("all", "last"):
+    if not study.settings.classifier.frozen:
         return study
     return study.changed(classifier=WHOLE, evaluation={"seeds": 1})
 

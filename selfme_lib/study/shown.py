@@ -21,7 +21,8 @@ def html_table(frame: "pd.DataFrame", *, digits: int = 3) -> "IPython.display.HT
     """A table for a notebook: no index, numbers rounded, missing values left blank. Equal frames give equal bytes."""
     from IPython.display import HTML
 
-    return HTML(frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
+    known = frame.where(frame.notna(), np.nan)  # of what is missing, pandas leaves only NaN blank, and writes None
+    return HTML(known.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
 
 
 def picture(figure: "Figure", *, alt: str = "") -> "IPython.display.Image":

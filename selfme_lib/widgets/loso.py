@@ -182,7 +182,7 @@ def _records(study: Study) -> dict[str, dict[str, Any]]:
 
 def _is_frozen(study: Study, row: Row) -> bool:
     own = row.classifier(study.settings.classifier)
-    return own.trained in ("head", "linear") and own.pool == "all" and row.rival is None and not row.linear
+    return own.frozen and own.pool == "all" and row.rival is None and not row.linear
 
 
 def _trunk_and_descriptions(study: Study, row: Row) -> tuple[SCViT, Float[Tensor, "n 2 r d"]]:
