@@ -24,6 +24,7 @@ from selfme_lib.classifier.pretraining import ClassifierPretraining, Examples
 from selfme_lib.data.images import to_frame
 from selfme_lib.grids import resize_flow
 from selfme_lib.motion.forms import motion_by
+from selfme_lib.runtime.device import one_thread
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path, write_json
 from selfme_lib.runtime.fingerprint import fingerprint
@@ -160,7 +161,10 @@ def _units(out: Path, recipe: ClassifierRecipe) -> Float[np.ndarray, "n u 2"]:
 
 
 def _motions(out: Path, faces: Path, method: str, device: str) -> Float[np.ndarray, "n 2 s s"]:
-    """The motion of each pair in half precision, memory-mapped; measured in parts, of which finished ones are kept."""
+    """The motion of each pair in half precision, memory-mapped; measured in parts, of which finished ones are kept.
+
+    Its bytes do not depend on the number of threads.
+    """
     frames = np.load(faces, mmap_mode="r", allow_pickle=False)
     measure = _measure(method, device)
     path = (
@@ -191,6 +195,7 @@ def _measure(method: str, device: str) -> Callable[[np.ndarray], np.ndarray]:
     """From pairs of frames (n, 2, h, w, 3) to motions of `LATTICE`."""
     motion_of = method_of(method, device=device).motion
 
+    @one_thread()
     def measure(pairs: np.ndarray) -> np.ndarray:
         frames = (torch.stack([to_frame(frame, FRAME) for frame in pairs[:, which]]) for which in (0, 1))
         onset, apex = (frame.to(device) for frame in frames)
