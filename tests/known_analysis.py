@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 
+from portraits import portrait
 from selfme_lib.classifier.expressions import Answer, Models, Recogniser
 from selfme_lib.classifier.linear import LinearHead
 from selfme_lib.classifier.network import ClassifierConfig
@@ -15,7 +16,6 @@ from selfme_lib.spotting.analysis import Tools
 from selfme_lib.spotting.intervals import Interval
 from selfme_lib.spotting.network import SpotterConfig, SpottingNetwork
 from selfme_lib.spotting.spotter import Spotter
-from selfme_lib.synthme import render_recording
 
 SIDE = 128
 EVENTS = (
@@ -30,7 +30,7 @@ CLASSES, UNITS = ("negative", "positive", "surprise"), ("L12", "R12", "L4", "R4"
 
 def faces(count: int = FRAMES) -> list[np.ndarray]:
     """Cropped faces whose mouth moves."""
-    face = render_recording(0, SIDE, zoom=1.0)
+    face = portrait(0, SIDE)
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     mouth = np.exp(-((x - 64) ** 2 / 2 / 16**2 + (y - 100) ** 2 / 2 / 8**2)).astype(np.float32)
     return [

@@ -20,7 +20,7 @@ from .onset_apex import read_onset_apex, render_onset_apex
 from .plan import VERSIONS, SynthConfig, fingerprint
 from .pretraining import render_pairs
 from .render import Expression, Renderer, Shot
-from .studio import neutral_face, render_face, render_recording, set_up
+from .studio import set_up
 
 __all__ = [
     "SYNTHME_2",
@@ -36,12 +36,9 @@ __all__ = [
     "create_identity",
     "final_tables",
     "fingerprint",
-    "neutral_face",
     "read_onset_apex",
-    "render_face",
     "render_onset_apex",
     "render_pairs",
-    "render_recording",
     "set_up",
     "write_dataset",
 ]

@@ -1,37 +1,27 @@
-"""Put people before the camera: one picture on request, or scripted clips filmed by several processes."""
+"""Put people before the camera: contact sheets of them, and scripted clips, filmed by several processes."""
 
-import copy
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 
 import cv2
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
 from tqdm import tqdm
 
 from selfme_lib.runtime.processes import in_parallel
 
 from . import other_camera
 from .action_units import ActionUnits
-from .camera import FRONTAL, Pose
 from .difficulty import SYNTHME_2, Difficulty
 from .identity import Identity, Person, Population, World, admit, make_face
 from .looks import ENCODING_GAMMA, LOOKS
 from .plan import PlannedClip
-from .render import NEUTRAL, SUPERSAMPLING, Expression, Renderer
+from .render import SUPERSAMPLING, Expression, Renderer
 from .sensor import expose
-from .timeline import Script, Timeline, scaled_to
+from .timeline import Script, Timeline
 
 CHUNK = 6  # clips of one person per task: people are painted rarely, and the progress bar still moves
 ClipWriter = Callable[[Renderer, PlannedClip], None]
-EXAMPLES: dict[str, tuple[int, ActionUnits]] = {
-    "a smile": (3, {6: (0.8, 0.8), 12: (1.0, 1.0)}),
-    "raised brows": (11, {1: (0.9, 0.9), 2: (1.0, 1.0)}),
-}
 # expressions at full strength, for contact sheets: happiness, surprise, disgust, sadness
 STRONG: tuple[ActionUnits, ...] = (
     {6: (0.8, 0.8), 12: (1.0, 1.0)},
@@ -54,57 +44,6 @@ def set_up(identity: Identity, size: int) -> Renderer:
 def renderer_of(person: Person, size: int) -> Renderer:
     """`set_up` for a person who was admitted; the last few renderers are kept."""
     return set_up(make_face(person), size)
-
-
-def neutral_face(seed: int, size: int = 256) -> np.ndarray:
-    """A noiseless picture of a person's neutral face: uint8 (size, size, 3) RGB. Arguments as in `render_face`."""
-    return render_face(seed, {}, size)
-
-
-def render_face(
-    seed: int,
-    action_units: ActionUnits,
-    size: int = 256,
-    *,
-    pose: Pose = FRONTAL,
-    gaze: tuple[float, float] = (0.0, 0.0),
-) -> np.ndarray:
-    """A noiseless picture of a person making action units: uint8 (size, size, 3) RGB.
-
-    Args:
-        seed: who, in the evaluation population.
-        action_units: unit -> (left, right) intensity; 1 is full-blown, a micro-expression is about .05.
-        size: of the frame in pixels.
-        pose: of the head.
-        gaze: radians, to the picture's right and up.
-    """
-    return _to_bytes(renderer_of(Person((seed,)), size).render(Expression(action_units=action_units, gaze=gaze), pose))
-
-
-def render_recording(seed: int, size: int = 256, *, pose: Pose = FRONTAL, zoom: float = 0.55) -> np.ndarray:
-    """A noiseless neutral face seen from farther away, `zoom` times as large as in `render_face`: uint8 (size, size, 3) RGB."""
-    wide = copy.copy(renderer_of(Person((seed,)), size))
-    wide.camera = replace(wide.camera, scale=wide.camera.scale * zoom)
-    return _to_bytes(wide.render(pose=pose))
-
-
-def _to_bytes(picture: np.ndarray) -> np.ndarray:
-    return (picture * 255 + 0.5).astype(np.uint8)
-
-
-def micro_expressions(size: int = 128) -> dict[str, tuple[Float[Tensor, "3 h w"], Float[Tensor, "3 h w"]]]:
-    """Onset and apex of two people, noiseless, `size` pixels a side (takes 3 s): for explorers and the front page.
-
-    The skin moves by 2.5 px at 256 px, the head by a tenth of a pixel.
-    """
-    frames = {}
-    for name, (seed, units) in EXAMPLES.items():
-        renderer = renderer_of(Person((seed,)), size)
-        micro = Expression(action_units=scaled_to(renderer.identity, units, peak=2.5))
-        states = ((NEUTRAL, FRONTAL), (micro, Pose(yaw=0.001, shift_x=0.1)))  # nobody keeps the head perfectly still
-        onset, apex = (torch.from_numpy(renderer.render(*state)).permute(2, 0, 1).clamp(0, 1) for state in states)
-        frames[name] = (onset, apex)
-    return frames
 
 
 def people_sheet(

@@ -47,11 +47,6 @@ class TrueMotion:
         """On the lattice of the apex, apex(u) = onset(u + flow(u)); zero where the wall is seen."""
         return self.au_flow_backward + self.head_flow_backward
 
-    @cached_property
-    def flow_forward(self) -> Float[Tensor, "2 h w"]:
-        """On the lattice of the onset, where its pixels are at the apex."""
-        return self.au_flow_forward + self.head_flow_forward
-
 
 @dataclass(frozen=True)
 class Truth(TrueMotion):

@@ -12,15 +12,15 @@ import pytest
 from test_cli import call
 
 from data.videos import write_video
+from portraits import FAR, portrait
 from selfme_lib.data import video_writer
 from selfme_lib.data.recording import open_recording
-from selfme_lib.synthme.studio import render_recording
 
 
 @pytest.fixture(scope="module")
 def frames():
     """A face that nods a little, 7 frames of 96 x 128 pixels."""
-    face = render_recording(0, 128)[:, 16:112]
+    face = portrait(0, 128, zoom=FAR)[:, 16:112]
     return [np.roll(face, shift, axis=0) for shift in (0, 0, 1, 1, 0, 1, 0)]
 
 

@@ -13,8 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 pytest.importorskip("playwright", reason="no playwright: pip install -e .[dev]")
 
 from browser import PATIENCE, WINDOW, find_browser, jupyterlab, open_notebook, serve, watch_console
+from portraits import FAR, portrait
 from selfme_lib.runtime.paths import PROJECT
-from selfme_lib.synthme.studio import render_recording
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no browser: apt-get install chromium")
 
@@ -108,7 +108,7 @@ def test_the_explorer_as_a_page_of_its_own(browser, tmp_path):
         re.compile("https://.*"), lambda route: route.fulfill(body="")
     )  # Voilà's icons; nothing else is asked for
     errors = watch_console(page)
-    face = render_recording(3, 192)
+    face = portrait(3, 192, zoom=FAR)
     paths = [tmp_path / "onset.png", tmp_path / "apex.png"]
     for path in paths:
         cv2.imwrite(str(path), face[..., ::-1])

@@ -7,17 +7,17 @@ import cv2
 import numpy as np
 
 from data import trees
-from selfme_lib.synthme import Pose, create_identity, render_recording
+from portraits import FAR, portrait
+from selfme_lib.synthme import Pose, create_identity
 from selfme_lib.synthme.camera import FRONTAL
 from selfme_lib.synthme.head import load_head
 
 SIZE = 192
-FAR = 0.55  # of the size that the face has in a crop
 
 
 def record(person: int, *, pose: Pose = FRONTAL) -> np.ndarray:
     """A recorded frame: uint8 (SIZE, SIZE, 3)."""
-    return render_recording(person, SIZE, pose=pose, zoom=FAR)
+    return portrait(person, SIZE, pose=pose, zoom=FAR)
 
 
 def landmarks(person: int, *, pose: Pose = FRONTAL, zoom: float = FAR) -> np.ndarray:

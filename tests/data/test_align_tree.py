@@ -11,12 +11,13 @@ import recordings
 import trees
 from videos import write_video
 
+from portraits import portrait
 from selfme_lib.app import cli
 from selfme_lib.data import load_clips, read_frame
 from selfme_lib.data.align_tree import align_tree
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json
-from selfme_lib.synthme import Pose, neutral_face
+from selfme_lib.synthme import Pose
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_a_video_of_ones_own(tmp_path):
     assert note.file == tmp_path / "me.mp4" and note.problem == "no face in frame 5"
     names = sorted(path.name for path in (tmp_path / "out/me").iterdir())
     assert names == [f"img{number}.png" for number in range(1, 6)]
-    straight = neutral_face(0, 64)
+    straight = portrait(0, 64)
     face = cv2.imread(str(tmp_path / "out/me/img1.png"))[..., ::-1]
     assert np.corrcoef(face.ravel(), straight.ravel())[0, 1] > 0.8
 

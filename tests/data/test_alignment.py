@@ -4,8 +4,9 @@ import recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portraits import portrait
 from selfme_lib.data.alignment import Alignment, crop_face, find_alignment, fit_similarity
-from selfme_lib.synthme import Pose, neutral_face
+from selfme_lib.synthme import Pose
 
 
 @settings(deadline=None, max_examples=40)
@@ -43,7 +44,7 @@ def test_faces_end_up_where_synthme_crops_them(person, pose):
     assert np.abs(there - wanted).max() < 0.025
     crop = crop_face(recordings.record(person, pose=pose), found.matrix, 96)
     assert crop.shape == (96, 96, 3)
-    straight = neutral_face(person, 96).astype(float)
+    straight = portrait(person, 96).astype(float)
     assert np.corrcoef(crop.ravel(), straight.ravel())[0, 1] > 0.8
 
 
@@ -63,7 +64,7 @@ def test_a_face_that_leaves_its_place_is_noticed():
 def test_the_template_is_the_detectors_output_on_crops():
     """So a face that is cropped already does not change."""
     side = 128
-    found = find_alignment([neutral_face(person, side) for person in range(3)])
+    found = find_alignment([portrait(person, side) for person in range(3)])
     np.testing.assert_allclose(side * found.matrix[:, :2], np.eye(2), atol=0.03)
     np.testing.assert_allclose(found.matrix[:, 2], 0.5 / side, atol=0.015)
 

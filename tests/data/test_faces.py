@@ -6,8 +6,9 @@ import recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portraits import portrait
 from selfme_lib.data.faces import FaceDetector, non_maximum_suppression
-from selfme_lib.synthme import Pose, neutral_face
+from selfme_lib.synthme import Pose
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_the_five_points_lie_on_the_face(detector, person):
 
 
 def test_a_face_is_found_in_grey_and_small_crops(detector):
-    face = neutral_face(1, 64)
+    face = portrait(1, 64)
     grey = np.repeat(face.mean(2, keepdims=True).astype(np.uint8), 3, axis=2)
     assert len(detector.detect(face)) == len(detector.detect(grey)) == 1
 

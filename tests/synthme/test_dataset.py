@@ -143,7 +143,7 @@ def test_the_truth_belongs_to_the_clip(root):
         frames = len(list((root / "Cropped" / f"sub{row.Subject}" / row.Filename).iterdir()))
         assert truth.au_intensity.shape == (frames, len(truth.au_names))
         assert truth.pose.shape == (frames, 5)
-        for flow in (truth.flow_backward, truth.flow_forward):
+        for flow in (truth.flow_backward, truth.au_flow_forward + truth.head_flow_forward):
             assert flow.shape == (2, 32, 32)
             assert 0 < flow.abs().max() < 3
         assert (truth.flow_backward == truth.au_flow_backward + truth.head_flow_backward).all()

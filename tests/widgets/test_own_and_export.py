@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from portraits import FAR, portrait
 from selfme_lib.data.alignment import TEMPLATE
 from selfme_lib.data.faces import FaceDetector
 from selfme_lib.runtime.errors import DataError, UsageError
-from selfme_lib.synthme.studio import render_recording
 from selfme_lib.widgets.export import LOOPS, encode
 from selfme_lib.widgets.moving import STEPS, MovingClip
 from selfme_lib.widgets.own import SIZE, take_of, take_of_bytes, take_of_files
@@ -20,7 +20,7 @@ from selfme_lib.widgets.own import SIZE, take_of, take_of_bytes, take_of_files
 @pytest.fixture(scope="module")
 def recording():
     """Three frames of a recording: a face that is far from the middle and turned."""
-    face = render_recording(3, 256)
+    face = portrait(3, 256, zoom=FAR)
     turn = cv2.getRotationMatrix2D((128, 128), 8, 1.0)
     turn[0, 2] += 12
     return [cv2.warpAffine(face, turn, (256, 256), borderMode=cv2.BORDER_REPLICATE)] * 3
