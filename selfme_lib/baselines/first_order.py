@@ -7,8 +7,7 @@ without comparing the frames, in a single pass, and the only objectives are reco
 
     selfme pretrain runs/first_order --form first-order
 
-trained the one that comes with the package: on the same faces, for as many steps and at the same rate as the learner it is
-compared with.
+trained the one that comes with the package: 1,200 steps on 200 people of SynthME-1.
 """
 
 from dataclasses import replace

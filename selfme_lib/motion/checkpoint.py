@@ -17,15 +17,9 @@ from .learner import MotionLearner
 from .settings import LearnerConfig
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
-SHIPPED = CHECKPOINTS / "synthme_faces.safetensors"
 PLUS = CHECKPOINTS / "plus.safetensors"
 PRINTED = CHECKPOINTS / "printed.safetensors"
-SHIPPED_FORMS = {
-    "": SHIPPED,
-    "plus": PLUS,
-    "printed": PRINTED,
-    "first-order": CHECKPOINTS / "first_order.safetensors",
-}
+SHIPPED_FORMS = {"plus": PLUS, "printed": PRINTED, "first-order": CHECKPOINTS / "first_order.safetensors"}
 """What comes with the package, by its name in a profile: `plus` is SelfME+, `printed` the paper's own form."""
 
 Estimator = MotionLearner | FacePrior
@@ -39,13 +33,13 @@ def save(learner: MotionLearner, path: Path | str, **origin: str) -> None:
     save_network(learner, learner.config, path, **origin)
 
 
-def load(path: Path | str | None = None, *, device="cpu") -> MotionLearner:
-    """The motion learner of a checkpoint, in `eval` mode; by default the one that comes with the package.
+def load(path: Path | str, *, device="cpu") -> MotionLearner:
+    """The motion learner of a checkpoint, in `eval` mode.
 
     Raises:
         DataError: the file is missing, or is not a checkpoint of a motion learner.
     """
-    path = Path(path) if path else SHIPPED
+    path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint; give a file written by `selfme pretrain` or a run")
     return load_network(MotionLearner, LearnerConfig, path, what="a motion learner").to(device)

@@ -1,6 +1,6 @@
 """A motion learner from scratch: many people who are in no evaluation set, and one training on them.
 
-The people are rendered, like those behind the checkpoint that comes with the package, or VoxCeleb's, like the paper's.
+The people are rendered, like those behind the checkpoints that come with the package, or VoxCeleb's, like the paper's.
 """
 
 import sys

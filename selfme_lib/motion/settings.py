@@ -163,7 +163,7 @@ def printed_training(training: TrainingConfig, perceptual: FeatureName) -> Train
 
 @dataclass(frozen=True, config=STRICT)
 class PretrainingConfig:
-    """The recipe; the defaults are those of the checkpoint that comes with the package.
+    """The recipe; the defaults train a learner with every extension of LEDGER.md, in half an hour on two cores.
 
     Attributes:
         persons: rendered people; the last `validation_persons` of them are not trained on.

@@ -116,8 +116,8 @@ class MotionProfile:
     r"""The motion learner and what is done with its motion.
 
     Attributes:
-        checkpoint: file to start from, with the form of its networks; empty is the one that comes with the package,
-            `plus` SelfME+, `printed` and `first-order` the paper's own form, which come with it too.
+        checkpoint: file to start from, with the form of its networks. Three come with the package and are known by name:
+            `plus` is SelfME+, `printed` and `first-order` are the paper's own form.
         steps: of fine-tuning before motion is extracted; 0 uses the checkpoint unchanged.
         frames: what fine-tuning sees, never with labels: `rendered` faces of people who are not evaluated; frames of the
             data set in `folds`, a learner for each, which has not seen the held-out subject; or frames of all `clips`
@@ -131,7 +131,7 @@ class MotionProfile:
         methods: what the learned motion is compared with.
     """
 
-    checkpoint: str
+    checkpoint: Annotated[str, Field(min_length=1)]
     steps: Annotated[int, Field(ge=0, le=10_000_000, description="of the optimiser; more take months")]
     frames: Literal["rendered", "folds", "clips"]
     persons: Annotated[int, Field(ge=1, le=100_000, description="each takes a second to draw")]

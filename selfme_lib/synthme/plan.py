@@ -1,7 +1,7 @@
 """What a data set will hold, drawn before anything is rendered: settings, people, labels, scripts and file names.
 
 The version and the settings determine every byte. A change that alters bytes is a new version. What a version is made of
-stands in `VERSIONS`: `synthme-1`, with which the published numbers were made, and `synthme-2`, whose faces behave like faces.
+stands in `VERSIONS`: `synthme-1`, the first one, and `synthme-2`, whose faces behave like faces and which the chapters use.
 """
 
 import math

@@ -57,3 +57,15 @@ def test_the_command_writes_a_data_set(tmp_path, monkeypatch, capfd):
     assert "out: the folder is not empty" in capfd.readouterr().err
     assert cli.run(["features", "new", *options[:2], "--root", "nowhere"]) == 1
     assert cli.run(["features", "new", *options, "--method", "nonsense"]) == 2
+
+
+def test_the_learned_motion_is_the_profiles_or_one_that_comes_with_the_package(tmp_path, monkeypatch):
+    root = trees.casme2(tmp_path / "casme2")
+    monkeypatch.chdir(tmp_path)
+    for method in ("selfme", "plus", "printed"):  # the profile smoke takes plus
+        options = ["--dataset", "casme2", "--root", str(root), "--profile", "smoke", "--method", method]
+        assert cli.run(["features", method, *options]) == 0
+    selfme, plus, printed = (
+        load_features(load_clips("features", tmp_path / name), 28) for name in ("selfme", "plus", "printed")
+    )
+    assert torch.equal(selfme, plus) and not torch.equal(plus, printed)

@@ -321,7 +321,7 @@ def test_what_needs_the_truth_gets_synthme_whatever_is_recognised(study, open_st
 
 def test_the_checkpoint_without_fine_tuning_is_the_profiles(study):
     assert str(study.learner_file()) == study.settings.motion.checkpoint
-    assert study.changed(motion={"checkpoint": ""}).learner_file() == checkpoint.SHIPPED
+    assert study.changed(motion={"checkpoint": "printed"}).learner_file() == checkpoint.PRINTED
 
 
 def test_a_study_with_other_settings_keeps_the_clips_it_has_read(study):

@@ -31,7 +31,7 @@ def median_of(explorer, control, values):
 @pytest.mark.parametrize("view", ["warped face", "arrows", "colour flow", "difference"])
 def test_amplification(view):
     """Here the browser draws, and Python only when somebody wants the picture."""
-    explorer = explore_amplification(FRAMES, learner=checkpoint.load())
+    explorer = explore_amplification(FRAMES, learner=checkpoint.load_estimator(checkpoint.PLUS))
     explorer.view.value = view
     assert median_of(explorer, "gamma", [0.5, 1.5, 2.5, 4.5, 6.0]) < 0.01
     assert explorer.picture.value  # the estimator has run

@@ -35,7 +35,9 @@ def bench_motion(
             metavar="N", min=32, max=4096, help="Side at which motion is measured; default: as on disk, or 128."
         ),
     ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Motion learner; default: the shipped one.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="What is measured as selfme; default: the shipped SelfME+.")
+    ] = None,
     also: Annotated[
         list[str] | None,
         typer.Option(

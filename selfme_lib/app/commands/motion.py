@@ -81,10 +81,11 @@ def features(
     ] = "quick",
 ) -> None:
     """Write the motion of every clip as a picture. Red, green and blue are u, v and optical strain."""
-    from selfme_lib.motion import checkpoint as checkpoints
+    from selfme_lib.motion.checkpoint import load_estimator, start_of
+    from selfme_lib.runtime.device import DEVICE
     from selfme_lib.study import profiles
     from selfme_lib.study.clips import prepare_clips
-    from selfme_lib.study.extraction import MOTION_METHODS, extract
+    from selfme_lib.study.extraction import LEARNED, MOTION_METHODS, extract
     from selfme_lib.study.feature_pictures import check_empty, write_feature_pictures
 
     time = Stopwatch()
@@ -97,7 +98,8 @@ def features(
     if dataset in ("smic", "composite"):
         data["apex_rule"] = "middle"  # SMIC labels none
     settings = profiles.load(profile, data=data)
-    learner = checkpoints.load(settings.motion.checkpoint or None) if method == "selfme" else None
+    form = settings.motion.checkpoint if method == "selfme" else method
+    learner = load_estimator(start_of(form), device=DEVICE) if method in LEARNED else None
     clips = prepare_clips(settings, root)
     motion = extract(
         method, clips, size=settings.data.size, learner=learner, bspline=settings.motion.bspline, gamma=gamma, root=root
@@ -154,7 +156,7 @@ def pretrain(
     ] = "synthme-1",
     form: Annotated[
         Literal["selfme", "first-order", "printed", "plus"],
-        typer.Option(help="Form of the networks and losses; plus is SelfME+."),
+        typer.Option(help="Networks and losses: selfme has every extension of LEDGER.md, plus is SelfME+."),
     ] = "selfme",
     perceptual: Annotated[
         Literal["contrast", "vgg19", "vgg16-edges", "vgg19-random"] | None,
