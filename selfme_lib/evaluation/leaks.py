@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from .loso import Experiment, Fold, predictions
-from .metrics import score
 
 
 def at_epoch(experiment: Experiment, folds: dict[str, Fold], epoch: int) -> pd.DataFrame:
@@ -25,13 +24,6 @@ def at_epoch(experiment: Experiment, folds: dict[str, Fold], epoch: int) -> pd.D
     """
     chosen = {name: {**fold, "probabilities": fold["probabilities"][epoch]} for name, fold in folds.items()}
     return predictions(experiment, chosen)
-
-
-def choose_epoch_on_all_test_subjects(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
-    """LEAKING: predictions after the epoch with the highest pooled UF1, the very score to be reported."""
-    epochs = len(next(iter(folds.values()))["probabilities"])
-    tables = [at_epoch(experiment, folds, epoch) for epoch in range(epochs)]
-    return max(tables, key=lambda table: score(table, classes=experiment.classes)["pooled"]["uf1"])
 
 
 def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:

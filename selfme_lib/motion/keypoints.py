@@ -56,11 +56,6 @@ class KeypointDetector(nn.Module):
         distance = (lattice - self.homes[:, None, None, :]).square().sum(-1)  # (k, h, w)
         return logits - distance / (2 * self.reach**2)
 
-    def forward_heatmaps(self, detail: Images) -> Float[Tensor, "b k h//4 w//4"]:
-        """Confidence maps that each sum to one over the lattice, for display."""
-        logits = self.forward_logits(detail)
-        return logits.flatten(2).softmax(-1).view_as(logits)
-
     def forward(self, detail: Images) -> Points:
         """Keypoints in normalised coordinates, (x, y) in [-1, 1]."""
         return spatial_softargmax(self.forward_logits(detail), temperature=1.0)

@@ -26,7 +26,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks, peak_widths
 
 from .curves import Curves
-from .intervals import EXPRESSIONS, Interval, Kind, kind_of
+from .intervals import Interval, Kind, kind_of
 from .metrics import count_hits, f1_of
 
 Rule = Literal["share", "spread", "level"]
@@ -200,22 +200,3 @@ def _trials(curves: Curves, truth: Sequence[Interval], kind: Kind, grid: Grid) -
             hits = count_hits(labels, found)
             counts[s, q] = hits, len(found) - hits, len(labels) - hits
     return counts
-
-
-def edges_of(settings: PeakSettings, grids: Mapping[Kind, Grid]) -> list[str]:
-    """Which settings lie at an edge of what was tried, where something better may lie beyond."""
-    found = []
-    for kind in EXPRESSIONS:
-        chosen, grid = settings[kind], grids[kind]
-        tried = [threshold.value for threshold in grid.thresholds if threshold.rule == chosen.threshold.rule]
-        if chosen.threshold.value in (min(tried), max(tried)):
-            found.append(f"{kind} {chosen.threshold.rule} {chosen.threshold.value:g}")
-        curves = list(dict.fromkeys(shape.curve for shape in grid.shapes))
-        if chosen.shape.curve in (curves[0], curves[-1]) and len(curves) > 1:
-            found.append(f"{kind} window {chosen.shape.curve}")
-        for name in ("smoothing", "length", "depth"):
-            value = getattr(chosen.shape, name)
-            values = {getattr(shape, name) for shape in grid.shapes} - {0.0}
-            if value and len(values) > 1 and value in (min(values), max(values)):
-                found.append(f"{kind} {name} {value:g}")
-    return found

@@ -140,12 +140,6 @@ YARDSTICKS: dict[str, Yardstick] = {
 }
 
 
-def fit(finder: Finder, curves: Sequence[Curves], truths: Sequence[Sequence[Interval]]) -> Any:
-    """Settings from training videos."""
-    learned: Any = [finder.learn(*video) for video in zip(curves, truths)]
-    return finder.settle(learned)
-
-
 def leave_one_subject_out(
     finder: Finder, curves: Sequence[Curves], truths: Sequence[Sequence[Interval]], subjects: Sequence[str]
 ) -> list[list[Interval]]:

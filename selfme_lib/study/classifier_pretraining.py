@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import pydantic.dataclasses
@@ -39,7 +39,6 @@ FRAME, LATTICE = 128, 64  # pixels of the frames, and of the motions that are ke
 PART, BATCH = 512, 16  # pairs in a file, and in memory
 
 Net = Literal["scvit", "vit-small", "off_apexnet", "ststnet"]
-NETWORKS: tuple[Net, ...] = get_args(Net)
 SCVIT = ClassifierConfig(
     image_size=96, patch_size=16, depth=4, width=128, heads=4, pool="all", input_scale=4.0, epochs=20
 )

@@ -1,7 +1,6 @@
 """The paper's tables: how ours are shown, and what the paper prints beside them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from selfme_lib.evaluation import calibration
-from selfme_lib.evaluation.metrics import accuracy
 from selfme_lib.runtime.errors import UsageError
 
 from .cells import written
@@ -18,21 +16,8 @@ from .results import Result
 PAPER_TABLES = Path(__file__).parent / "paper_tables.csv"
 
 
-def scores(results: Sequence[Result]) -> pd.DataFrame:
-    """A row per result, numbers as numbers: what the row is, UF1 and UAR with their intervals, number of seeds."""
-    lines = []
-    for result in results:
-        row = asdict(result.row)
-        line = {key: row[key] for key in ("name", "motion", "bspline", "sc", "gamma", "mirror")}
-        for metric in ("uf1", "uar"):
-            line[metric], line[f"{metric}_low"], line[f"{metric}_high"] = result.score(metric)
-            line[f"{metric}_sd"] = result.deviation(metric)
-        lines.append({**line, "seeds": len(result.records)})
-    return pd.DataFrame(lines)
-
-
 def readable_scores(results: Sequence[Result]) -> pd.DataFrame:
-    """`scores` for people: in one cell the score, ± its deviation over the seeds if there are several, and its interval."""
+    """A row per result: in one cell the score, ± its deviation over the seeds if there are several, and its interval."""
     return pd.DataFrame(
         {
             "method": result.row.name,
@@ -122,12 +107,3 @@ def certainty(results: Sequence[Result]) -> pd.DataFrame:
         line |= {"ECE [95 %]": raw, "temperature": calibration.fit_temperature(p, labels)}
         lines.append(line | {"ECE at it [95 %]": tempered, "AURC": calibration.area_under_risk(table)})
     return pd.DataFrame(lines)
-
-
-def per_subject(results: Sequence[Result]) -> pd.DataFrame:
-    """Share of each subject's clips that are right, mean over the seeds: a row a subject, a column a method."""
-    confusions = [np.mean([result.folds(seed) for seed in range(len(result.records))], axis=0) for result in results]
-    subjects = [fold["subject"] for fold in results[0].records[0]["folds"]]
-    clips = confusions[0].sum((1, 2)).round().astype(int)
-    columns = {result.row.name: accuracy(confusion) for result, confusion in zip(results, confusions)}
-    return pd.DataFrame({"subject": subjects, "clips": clips, **columns})

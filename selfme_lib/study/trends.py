@@ -29,7 +29,6 @@ from .results import METRICS, Result
 from .rows import SWITCHES
 from .tables import paper_table
 
-VERDICTS = ("confirmed", "undecided", "contradicted", "found")
 LEVEL = 0.05
 """Chance that a table without any effect has a verdict other than "undecided"."""
 
@@ -60,7 +59,7 @@ class Trend:
 
     @property
     def verdict(self) -> str:
-        """One of `VERDICTS`: see the module's docstring."""
+        """`confirmed`, `undecided`, `contradicted` or `found`: see the module's docstring."""
         if not self.p_corrected < LEVEL:
             return "undecided"
         if self.paper is None:

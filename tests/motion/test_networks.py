@@ -51,11 +51,10 @@ def test_a_padded_head_reads_displacements_at_their_true_size():
     assert cropped[0, 0, 0] / padded[0, 0, 0] == pytest.approx(31 / 25, rel=1e-3)
 
 
-def test_detector_gives_points_inside_the_image_and_heatmaps_that_sum_to_one():
+def test_detector_gives_points_inside_the_image():
     detector = KeypointDetector(LearnerConfig(keypoints=5, width=8, depth=2, max_width=16), channels=3)
     image = torch.rand(2, 3, 64, 64)
     assert detector(image).shape == (2, 5, 2) and detector(image).abs().max() <= 1
-    torch.testing.assert_close(detector.forward_heatmaps(image).sum((2, 3)), torch.ones(2, 5), atol=1e-4, rtol=0)
 
 
 def test_heatmap_is_one_at_its_keypoint():

@@ -15,11 +15,10 @@ from selfme_lib.spotting.peaks import (
     PeakFinder,
     Shape,
     Threshold,
-    edges_of,
     levels,
     shapes,
 )
-from selfme_lib.spotting.yardsticks import YARDSTICKS, Random, fit, leave_one_subject_out, oracle
+from selfme_lib.spotting.yardsticks import YARDSTICKS, Random, leave_one_subject_out, oracle
 
 FPS = 30.0
 
@@ -40,6 +39,11 @@ def only(shape, threshold, kind="micro"):
 def finder(**grid):
     some = Grid(shapes=shapes(["a", "b"], [0, 0.1], [0.3, 0.4, 0.9], [0.5, 0.8]), thresholds=levels(0.5, 4, 4))
     return PeakFinder({kind: replace(some, **grid) for kind in EXPRESSIONS})
+
+
+def fit(some, curves, truths):
+    """Settings from training videos."""
+    return some.settle([some.learn(*video) for video in zip(curves, truths)])
 
 
 LEVEL = Threshold("level", 1.0)
@@ -142,13 +146,6 @@ def test_a_subjects_own_labels_change_nothing_for_it():
 def test_one_subject_has_nobody_to_learn_from():
     with pytest.raises(ValueError, match="other subjects"):
         leave_one_subject_out(finder(), [bumps()], [[]], ["1"])
-
-
-def test_an_edge_of_the_grid_is_told():
-    curves = [bumps((50, 8, 3), noise=0.05)]
-    some = finder(thresholds=levels(0.5, 1, 2))
-    told = edges_of(fit(some, curves, [[span(46, 54)]]), some.grids)
-    assert any("level" in one for one in told)
 
 
 def test_random_intervals_have_the_rate_and_the_lengths_of_others():

@@ -99,9 +99,7 @@ def test_scores_are_means_over_seeds():
     assert low <= value <= high
     assert np.array_equal(both.confusion, [[4, 0, 0], [1, 1, 0], [1, 0, 1]])
     assert both.predictions.seed.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    line = tables.scores([both]).iloc[0]
-    assert (line["uar"], line["uar_low"], line["seeds"]) == (value, low, 2)
-    assert line["uar_sd"] == pytest.approx((1 - 1 / 3) / 2**0.5)
+    assert both.deviation("uar") == pytest.approx((1 - 1 / 3) / 2**0.5)
     assert tables.readable_scores([both])["UAR [95 %]"][0].startswith("0.6667 ± 0.4714 [")
     assert [both.of_seed(seed).score("uar")[0] for seed in (0, 1)] == pytest.approx([1, 1 / 3])
     once = result(Row("x"), [0, 1, 2, 0])
@@ -118,15 +116,13 @@ def test_the_interval_is_that_of_the_mean_over_the_seeds():
     assert both.draws("uar") == pytest.approx((alone.draws("uar") + result(Row("x"), other).draws("uar")) / 2)
 
 
-def test_classes_and_subjects_one_by_one():
+def test_classes_one_by_one():
     both = result(Row("x"), [0, 1, 2, 0], [0, 0, 0, 0])
     classes = tables.per_class([both])
     assert classes["recall"].tolist() == [1, 0.5, 0.5]
     assert classes["precision"].tolist() == pytest.approx([4 / 6, 1, 1])
     assert classes["clips"].tolist() == [2, 1, 1]
     assert classes["F1"].mean() == pytest.approx(METRICS["uf1"](both.confusion))
-    people = tables.per_subject([both])
-    assert people.to_dict("list") == {"subject": ["01", "02"], "clips": [2, 2], "x": [0.75, 0.75]}
 
 
 def test_the_sweeps_change_one_number_each(settings):
