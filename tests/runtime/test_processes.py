@@ -19,6 +19,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from selfme_lib.classifier.training import fit_predict
 from selfme_lib.data import Clip
@@ -189,6 +190,21 @@ def test_a_point_of_a_sweep_starts_no_pool_of_its_own_on_several_gpus(monkeypatc
     monkeypatch.setattr(processes.torch.cuda, "device_count", lambda: 3)
     with worker_pool(1) as alone, worker_pool(2) as pool:
         assert alone is None and pool._max_workers == 3
+
+
+def threads() -> dict[str, int]:
+    """How many threads each library of this process computes with; scipy's own BLAS is loaded only now."""
+    import scipy.linalg  # noqa: F401
+
+    return {"torch": torch.get_num_threads()} | {one["filepath"]: one["num_threads"] for one in threadpool_info()}
+
+
+def test_a_worker_computes_in_one_thread(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")
+    with processes.process_pool(1) as pool:
+        found = pool.submit(threads).result()
+    assert len(found) > 1 and set(found.values()) == {1}
 
 
 class Cluster(concurrent.futures.ThreadPoolExecutor):
