@@ -12,7 +12,6 @@ regions that can still change: those of the patches are frozen.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -147,7 +146,6 @@ def fit_predict_heads(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.lr, config.epochs * -(-len(labels) // config.batch_size)
     )
-    contrast = torch.vmap(partial(symmetric_contrastive_loss, tau=config.tau, denominator=config.denominator))
     generators = [torch.Generator().manual_seed(one) for one in seed]
     for _ in range(config.epochs):
         order = torch.stack([epoch_order(labels, balanced=config.balanced, generator=one) for one in generators])
@@ -159,7 +157,8 @@ def fit_predict_heads(
             each = F.cross_entropy(heads.classify(embedded).flatten(0, 1), wanted.flatten(), reduction="none")
             loss = each.sum() / batch.shape[1]  # the sum of the heads' means: each gets the gradient it would get alone
             if config.omega:
-                loss = loss + config.omega * contrast(embedded, wanted).sum()
+                contrasts = symmetric_contrastive_loss(embedded, wanted, tau=config.tau, denominator=config.denominator)
+                loss = loss + config.omega * contrasts.sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

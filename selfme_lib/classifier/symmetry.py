@@ -59,13 +59,13 @@ def mirror_right_half(motion: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h 
 
 
 def symmetric_contrastive_loss(
-    regions: Float[Tensor, "b 4 d"],
-    labels: Int[Tensor, "b"],
+    regions: Float[Tensor, "*s b 4 d"],
+    labels: Int[Tensor, "*s b"],
     *,
     tau: float = 0.07,
     denominator: Literal["pair", "all"] = "pair",
-) -> Float[Tensor, ""]:
-    """Eq 14 as the module's docstring reads it.
+) -> Float[Tensor, "*s"]:
+    """Eq 14 as the module's docstring reads it, of one batch or of several that have nothing to do with each other.
 
     Args:
         regions: from `region_embeddings`; normalised here.
@@ -74,25 +74,28 @@ def symmetric_contrastive_loss(
         denominator: `pair` compares an anchor with the regions β of the batch, one pair (α, β) at a time; `all` with all other
             4b-1 regions at once, which is SupCon whose classes are (label, upper or lower half).
     """
-    batch, device = len(regions), regions.device
-    unit = F.normalize(regions.float(), dim=-1)
+    unit, batch = F.normalize(regions.float(), dim=-1), regions.shape[-3]
     if denominator == "all":
-        unit = unit.flatten(0, 1)  # (4b, d)
-        similarity = unit @ unit.T / tau  # (4b, 4b)
-        candidate = ~torch.eye(4 * batch, dtype=torch.bool, device=device)
-        half = torch.arange(4, device=device) // 2
-        group = (2 * labels[:, None] + half).flatten()  # label and half, (4b,)
-        return contrast(similarity, positive=candidate & (group[:, None] == group), candidate=candidate)
-    pair = torch.arange(8, device=device)  # each region with itself, then with the one across the face
-    alpha, beta = pair // 2, (pair // 2) ^ (pair % 2)
-    similarity = torch.einsum("ird,jrd->rij", unit[:, alpha], unit[:, beta]) / tau  # (8, b, b)
-    itself = torch.eye(batch, dtype=torch.bool, device=device) & (alpha == beta)[:, None, None]
-    return contrast(similarity, positive=~itself & (labels[:, None] == labels), candidate=~itself)
+        unit = unit.flatten(-3, -2)  # (*s, 4b, d)
+        half = torch.arange(4, device=labels.device) // 2
+        group = (2 * labels[..., None] + half).flatten(-2)  # label and half, (*s, 4b)
+        itself = torch.eye(4 * batch, dtype=torch.bool, device=labels.device)
+        positive = ~itself & (group[..., :, None] == group[..., None, :])
+        return contrast(unit @ unit.mT / tau, positive=positive, candidate=~itself)
+    # of each half its left regions, then its right ones: (*s, 2, 2b, d)
+    unit = unit.unflatten(-2, (2, 2)).movedim(-4, -2).flatten(-3, -2)
+    # of a half, an anchor (i, α) and β, the similarities to all samples: (*s, 2, 2b, 2, b)
+    similarity = (unit @ unit.mT / tau).unflatten(-1, (2, batch))
+    itself = torch.eye(2 * batch, dtype=torch.bool, device=labels.device).unflatten(-1, (2, batch))
+    same = (labels[..., :, None] == labels[..., None, :]).repeat(*[1] * (labels.dim() - 1), 2, 1)  # (*s, 2b, b)
+    positive = (~itself & same[..., None, :]).unsqueeze(-4).expand_as(similarity)
+    rows = [each.flatten(-4, -2) for each in (similarity, positive, ~itself.expand_as(similarity))]  # (*s, 8b, b)
+    return contrast(rows[0], positive=rows[1], candidate=rows[2])
 
 
 def contrast(
-    similarity: Float[Tensor, "*r n m"], *, positive: Bool[Tensor, "*r n m"], candidate: Bool[Tensor, "*r n m"]
-) -> Float[Tensor, ""]:
+    similarity: Float[Tensor, "*s n m"], *, positive: Bool[Tensor, "*s n m"], candidate: Bool[Tensor, "*#s n m"]
+) -> Float[Tensor, "*s"]:
     """Supervised contrastive loss: -log softmax over the candidates, averaged over each anchor's positives, then over anchors.
 
     Rows are anchors. An anchor without positives is left out; if none has any, the loss is zero.
@@ -100,5 +103,5 @@ def contrast(
     lowest = torch.finfo(similarity.dtype).min  # not -inf: the gradients of a row without candidates must not be NaN
     log_ratio = similarity.masked_fill(~candidate, lowest).log_softmax(-1)
     positives = positive.sum(-1)
-    per_anchor = -(log_ratio * positive).sum(-1) / positives.clamp(min=1)
-    return per_anchor.sum() / (positives > 0).sum().clamp(min=1)
+    weight = positive / positives.clamp(min=1)[..., None]
+    return -(log_ratio * weight).sum((-2, -1)) / (positives > 0).sum(-1).clamp(min=1)

@@ -70,6 +70,18 @@ def test_loss_is_eq_14(seed, batch, width, tau):
     torch.testing.assert_close(ours, loops_eq14(regions.double(), labels, tau).float(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("denominator", ["pair", "all"])
+def test_batches_beside_each_other_have_the_losses_and_gradients_that_each_has_alone(denominator):
+    batches_, labels = (torch.stack(some) for some in zip(*(random_batch(seed, 7, 6) for seed in range(3))))
+    batches_.requires_grad_()
+    together = symmetric_contrastive_loss(batches_, labels, denominator=denominator)
+    alone = [symmetric_contrastive_loss(*each, denominator=denominator) for each in zip(batches_, labels)]
+    torch.testing.assert_close(together, torch.stack(alone))
+    assert together.unique().numel() == 3
+    gradients = [torch.autograd.grad(loss, batches_)[0] for loss in (together.sum(), sum(alone))]
+    torch.testing.assert_close(*gradients)
+
+
 def test_printed_eq_14_teaches_nothing():
     regions, labels = random_batch(0, 5, 6)
     regions = regions.double().requires_grad_()
