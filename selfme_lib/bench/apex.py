@@ -3,13 +3,14 @@
 The paper takes both from coders and names that as its limitation (§6). On rendered videos the true apex is known to the frame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
@@ -18,7 +19,7 @@ from selfme_lib.classifier.expressions import Recogniser, load_recogniser
 from selfme_lib.data.images import to_frame
 from selfme_lib.data.long_videos import LongVideo, load_long_videos
 from selfme_lib.evaluation.intervals import interval, resample_folds
-from selfme_lib.evaluation.metrics import confusion_matrix, uf1
+from selfme_lib.evaluation.metrics import fold_confusions, uf1
 from selfme_lib.flow import CLASSICAL
 from selfme_lib.motion.checkpoint import PLUS, Estimator, load_estimator
 from selfme_lib.motion.forms import motion_by
@@ -59,8 +60,9 @@ def bench_apex(root: Path, *, dataset: str = "casme2-long", folder: Path | None 
 
     Returns:
         `expressions` of each kind; `rules`: of each and for `micro`, `macro` and `all`, as far as there are any, the mean
-        absolute error in `frames` and `ms` with its 95 % interval over subjects, and `of_middle`, its ratio to the error of the
-        middle frame; `recognition`: UF1 by `apex_shift_ms` and by `onset_shift_ms`, of the micro-expressions that have a class.
+        absolute error in `frames` and `ms`, and `of_middle`, its ratio to the error of the middle frame; `recognition`: UF1 by
+        `apex_shift_ms` and by `onset_shift_ms`, of the micro-expressions that have a class, and `…_shift_lost`, how much less
+        that is than without a shift. Of every number X, `X_interval` is the 95 % interval over subjects.
 
     Raises:
         DataError: the data cannot be used, or are no rendered videos.
@@ -147,14 +149,19 @@ def _apex(rule: str, case: _Case, motion: FaceMotion) -> int:
 def _summary(
     frames: Float[np.ndarray, "n"], rate: Float[np.ndarray, "n"], people: np.ndarray, middle: Float[np.ndarray, "n"]
 ) -> dict[str, Any]:
-    ms = 1000 * frames / rate
-    sums = np.array([[ms[people == one].sum(), (people == one).sum()] for one in np.unique(people)])
-    draws = resample_folds(sums, lambda some: some[..., 0] / some[..., 1])
+    ms, ms_of_middle = 1000 * frames / rate, 1000 * middle / rate
+    values = np.stack([frames, ms, ms_of_middle, np.ones(len(ms))], axis=1)  # (n, 4)
+    sums = np.array([values[people == one].sum(0) for one in np.unique(people)])  # (s, 4)
+    statistics: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # of sums (m, 4)
+        "frames": lambda some: some[:, 0] / some[:, 3],
+        "ms": lambda some: some[:, 1] / some[:, 3],
+        "of_middle": lambda some: some[:, 1] / np.maximum(some[:, 2], 1e-9 * some[:, 3]),
+    }
     return {
         "frames": float(frames.mean()),
         "ms": float(ms.mean()),
-        "ms_interval": list(interval(draws, len(sums))),
-        "of_middle": float(ms.mean() / max((1000 * middle / rate).mean(), 1e-9)),
+        "of_middle": float(ms.mean() / max(ms_of_middle.mean(), 1e-9)),
+        **{f"{name}_interval": list(interval(resample_folds(sums, of), len(sums))) for name, of in statistics.items()},
     }
 
 
@@ -163,14 +170,31 @@ def _summary(
 def _costs(cases: Sequence[_Case]) -> dict[str, Any]:
     """UF1 when the apex, or the onset, is so many ms late; what would leave the video, or cross the other, stays within."""
     recogniser, motion = load_recogniser(), motion_by("plus")
-    labels = np.array([recogniser.models.classes.index(str(case.truth)) for case in cases])
     costs: dict[str, Any] = {"expressions": len(cases)}
     for moment in ("apex", "onset"):
-        costs[f"{moment}_shift_ms"] = {}
-        for shift in SHIFTS_MS:
-            told = np.array([_class(case, moment, shift, recogniser, motion) for case in cases])
-            costs[f"{moment}_shift_ms"][str(shift)] = float(uf1(confusion_matrix(labels, told)))
+        told = {
+            shift: [_class(case, moment, shift, recogniser, motion) for case in cases] for shift in SHIFTS_MS if cases
+        }
+        costs |= _by_shift(moment, cases, told, recogniser.models.classes)
     return costs
+
+
+def _by_shift(
+    moment: str, cases: Sequence[_Case], told: Mapping[int, Sequence[int]], classes: Sequence[str]
+) -> dict[str, Any]:
+    """UF1 by shift, and how much less it is than without one: the same subjects are drawn for both."""
+    clips = {"subject": [case.subject for case in cases], "label": [classes.index(str(case.truth)) for case in cases]}
+    draws = {}
+    for shift, answers in told.items():
+        folds = fold_confusions(pd.DataFrame({**clips, "prediction": answers}), classes=len(classes))
+        draws[shift] = resample_folds(np.stack(list(folds.values())), uf1)
+    lost = {shift: draws[0] - one for shift, one in draws.items()}
+    found: dict[str, Any] = {}
+    people = len({case.subject for case in cases})
+    for name, values in ((f"{moment}_shift_ms", draws), (f"{moment}_shift_lost", lost)):
+        found[name] = {str(shift): float(one[0]) for shift, one in values.items()}
+        found[f"{name}_interval"] = {str(shift): list(interval(one, people)) for shift, one in values.items()}
+    return found
 
 
 def _class(case: _Case, moment: str, shift: int, recogniser: Recogniser, motion: Any) -> int:

@@ -68,17 +68,21 @@ def bench_apex(
     if as_json:
         print_json(measured)
         return
+    digits = {"frames": 2, "ms": 0, "of_middle": 3}
     rows = [
-        [rule, kind, f"{one['frames']:.2f}", f"{one['ms']:.0f}{between(one['ms_interval'], 0)}", one["of_middle"]]
+        [rule, kind, *(f"{one[name]:.{n}f}{between(one[f'{name}_interval'], n)}" for name, n in digits.items())]
         for rule, kinds in measured["rules"].items()
         for kind, one in kinds.items()
     ]
-    print_table(["apex by", "of", "frames off", "ms off, 95 %", "of the middle's"], rows)
+    print_table(["apex by", "of", "frames off, 95 %", "ms off, 95 %", "of the middle's, 95 %"], rows)
     costs = measured["recognition"]
-    shifts = list(costs["apex_shift_ms"])
+    names = [f"{moment}_shift_{what}" for moment in ("apex", "onset") for what in ("ms", "lost")]
     print_table(
-        ["ms late", "UF1, apex late", "UF1, onset late"],
-        [[s, *(f"{costs[f'{m}_shift_ms'][s]:.4f}" for m in ("apex", "onset"))] for s in shifts],
+        ["ms late", *(f"{what}, {moment} late, 95 %" for moment in ("apex", "onset") for what in ("UF1", "less by"))],
+        [
+            [ms, *(f"{costs[name][ms]:.4f}{between(costs[f'{name}_interval'][ms], 4)}" for name in names)]
+            for ms in costs["apex_shift_ms"]
+        ],
     )
     counts = ", ".join(f"{count} {kind}" for kind, count in measured["expressions"].items())
     print(f"{counts}; the recogniser on {costs['expressions']} micro-expressions; in {time}")
