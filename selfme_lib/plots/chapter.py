@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selfme_lib.runtime.processes import get_ready
 from selfme_lib.runtime.progress import show_bars
 from selfme_lib.study.study import Study
 
@@ -23,4 +24,7 @@ def open_chapter(
     style.use()
     show_bars()
     sections = {"data": data, "motion": motion, "classifier": classifier, "evaluation": evaluation}
-    return Study.open(profile, run_dir, seed=seed, **sections)
+    study = Study.open(profile, run_dir, seed=seed, **sections)
+    if not study.settings.evaluation.cluster:
+        get_ready(study.settings.evaluation.workers)
+    return study

@@ -1,3 +1,4 @@
+import ast
 import asyncio
 import concurrent.futures
 import contextlib
@@ -19,7 +20,6 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from threadpoolctl import threadpool_info
 
 from selfme_lib.classifier.training import fit_predict
 from selfme_lib.data import Clip
@@ -192,19 +192,26 @@ def test_a_point_of_a_sweep_starts_no_pool_of_its_own_on_several_gpus(monkeypatc
         assert alone is None and pool._max_workers == 3
 
 
-def threads() -> dict[str, int]:
-    """How many threads each library of this process computes with; scipy's own BLAS is loaded only now."""
-    import scipy.linalg  # noqa: F401
+WORKER = """
+import selfme_lib.study.study
+from selfme_lib.runtime.processes import get_ready, process_pool
 
-    return {"torch": torch.get_num_threads()} | {one["filepath"]: one["num_threads"] for one in threadpool_info()}
+get_ready(2)
+threads = "(__import__('scipy.linalg'), __import__('torch').get_num_threads(), __import__('cv2').getNumThreads(), "
+threads += "*(one['num_threads'] for one in __import__('threadpoolctl').threadpool_info()))[1:]"
+imported = "'selfme_lib.study.study' in __import__('sys').modules"
+with process_pool(1) as pool:
+    print([pool.submit(eval, text).result() for text in (imported, threads)])
+"""
 
 
-def test_a_worker_computes_in_one_thread(monkeypatch):
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "2")
-    with processes.process_pool(1) as pool:
-        found = pool.submit(threads).result()
-    assert len(found) > 1 and set(found.values()) == {1}
+def test_a_worker_computes_in_one_thread_and_starts_with_what_is_imported():
+    """Workers beside each other, of several threads each, would spin while they wait for one another."""
+    environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")}
+    done = subprocess.run([sys.executable, "-c", WORKER], env=environment, capture_output=True, text=True, check=True)
+    imported, threads = ast.literal_eval(done.stdout)
+    assert imported == (sys.platform == "linux" and processes.DEVICE == "cpu")
+    assert len(threads) >= 4 and set(threads) == {1}
 
 
 class Cluster(concurrent.futures.ThreadPoolExecutor):
