@@ -7,6 +7,7 @@ A rival deserves his best settings: `…_TUNED` were chosen by `bench.tuning` on
 import importlib.metadata
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -140,7 +141,9 @@ def _opencv(create: Callable[[int], cv2.DenseOpticalFlow]) -> FlowMethod:
         no_guess = np.empty(0, np.float32)  # to start from
         side = min(onset.shape[-2:])
         pairs = zip(_grey_bytes(onset), _grey_bytes(apex))
-        flows = [create(side).calc(a, o, no_guess) for o, a in pairs]  # (h, w, 2) each
+        # a pair per thread, of as many as OpenCV may use: within a pair its threads mostly wait for one another
+        with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:
+            flows = list(pool.map(lambda pair: create(side).calc(pair[1], pair[0], no_guess), pairs))  # (h, w, 2) each
         return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).contiguous().to(onset.device)
 
     return method

@@ -26,6 +26,15 @@ def test_flow_is_backward_x_first_and_in_pixels(name, textured_pair):
     assert error.mean() < 0.15
 
 
+@pytest.mark.parametrize("name", ["tvl1_fast", "farneback", "dis"])
+def test_pairs_beside_each_other_have_the_flows_that_each_has_alone(name, textured_pair):
+    onset, apex, _ = textured_pair
+    onsets, apexes = (torch.cat([frame.roll(shift, -1) for shift in range(0, 40, 8)]) for frame in (onset, apex))
+    together = CLASSICAL[name](onsets, apexes)
+    alone = [CLASSICAL[name](*pair) for pair in zip(onsets.split(1), apexes.split(1))]
+    assert torch.equal(together, torch.cat(alone)) and not torch.equal(together[0], together[1])
+
+
 def smooth(size=64, sigma=3.0):
     """Coloured noise without fine detail, of full contrast."""
     noise = gaussian_blur(torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(7)), sigma)

@@ -6,6 +6,7 @@ import pandas as pd
 from jaxtyping import Bool
 from torch import Tensor
 
+from selfme_lib.flow import CLASSICAL
 from selfme_lib.grids import Flow, end_point_error
 from selfme_lib.plots.style import METHOD_TITLES
 from selfme_lib.study.study import Study
@@ -17,8 +18,10 @@ MEASURES = {"epe": "EPE", "epe_moving": "moving"}
 
 
 def motion_of_some(study: Study, method: str, rows: Sequence[int]) -> Flow:
-    """The motion of some of a study's clips, as `Study.motion`: out of that of all clips if it is kept, else of these alone."""
-    if study.motion_file(method, bspline=True, gamma=1.0).exists():
+    """The motion of some of a study's clips, as `Study.motion`: of these alone, or out of that of all clips if it is kept, or if
+    the rows of a study will ask for it anyway."""
+    kept = study.motion_file(method, bspline=True, gamma=1.0).exists()
+    if kept or (method in CLASSICAL and method in study.settings.motion.methods):
         return study.motion(method)[list(rows)]
     some = study.changed()
     some.__dict__["clips"] = [study.clips[row] for row in rows]  # a cached property

@@ -90,3 +90,13 @@ def test_some_motions_are_those_of_all_clips_whether_these_are_kept_or_not(tmp_p
     torch.testing.assert_close(alone, every[rows])
     monkeypatch.setattr(Study, "changed", None)  # what is kept is not measured again
     torch.testing.assert_close(compared.motion_of_some(study, "farneback", rows), every[rows])
+
+
+def test_what_the_rows_of_a_study_will_ask_for_is_measured_of_all_clips_at_once(tmp_path, monkeypatch):
+    for place in (study_module, study_clips):
+        monkeypatch.setattr(place, "DATA", tmp_path / "data")
+    sizes = {"subjects": 2, "clips": 2, "size": 32, "render_size": 32, "ends": True}
+    study = Study.open("smoke", tmp_path / "run", data=sizes, motion={"methods": ["dis"]})
+    some = compared.motion_of_some(study, "dis", [3, 0])
+    assert study.motion_file("dis", bspline=True, gamma=1.0).exists()
+    assert torch.equal(some, study.motion("dis")[[3, 0]])
