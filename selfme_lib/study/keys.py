@@ -33,13 +33,25 @@ def tcae_key(settings: Profile) -> str:
 
 def motion_key(study: Any, method: str, *, bspline: bool, gamma: float) -> str:
     """Of the motion of every clip. Arguments as in `Study.motion`."""
-    cause: dict[str, Any] = {"clips": study.clips_key, "size": study.settings.data.size, "device": DEVICE}
+    cause = _measured(study)
     if method == "tcae":
         cause["tcae"] = tcae_key(study.settings)
     if method in extraction.LEARNED:
-        key = learner_key(study) if method == "selfme" else _shipped_key(checkpoint.SHIPPED_FORMS[method])
-        cause |= {"bspline": bspline, "gamma": gamma, "learner": key}
+        cause |= {"bspline": bspline, "gamma": gamma, "learner": _estimator_key(study, method)}
     return fingerprint(code=extraction, **cause)
+
+
+def dense_key(study: Any, method: str) -> str:
+    """Of `Study.dense_motion`."""
+    return fingerprint(code=extraction, learner=_estimator_key(study, method), **_measured(study))
+
+
+def _measured(study: Any) -> dict[str, Any]:
+    return {"clips": study.clips_key, "size": study.settings.data.size, "device": DEVICE}
+
+
+def _estimator_key(study: Any, method: str) -> str:
+    return learner_key(study) if method == "selfme" else _shipped_key(checkpoint.SHIPPED_FORMS[method])
 
 
 def start_of(settings: Profile) -> Path:

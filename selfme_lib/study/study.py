@@ -32,7 +32,7 @@ from selfme_lib.evaluation.loso import Experiment, run_experiments, run_folds
 from selfme_lib.motion import checkpoint
 from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.pairs import FramePairs
-from selfme_lib.runtime.device import DEVICE, one_thread
+from selfme_lib.runtime.device import DEVICE
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.fingerprint import fingerprint
@@ -47,7 +47,7 @@ from . import extraction, inputs, keys, profiles, protocols
 from .adoption import adopt
 from .by_folds import learned_by_folds, out_of_fold, seen_clips
 from .clips import prepare_clips
-from .extraction import extract
+from .extraction import expand, extract, measure
 from .profiles import Profile
 from .results import Protocol, Result, majority_predictions, metrics_record, result_of
 from .rows import CONDITIONS, MAJORITY, Condition, Row
@@ -226,21 +226,33 @@ class Study:
         if method == "selfme" and learned_by_folds(self) and not self.held_out:
             return out_of_fold(self, lambda study: study.motion(method, bspline=bspline, gamma=gamma))
 
-        @one_thread()  # several, beside other work, wait for one another
+        size = self.settings.data.size
+
         def compute() -> Tensor:
-            return extract(
-                method,
-                self.clips,
-                size=self.settings.data.size,
-                learner=self._estimator(method) if learned else None,
-                tcae=tcae.load(self.tcae_file(), device=DEVICE) if method == "tcae" else None,
-                bspline=bspline,
-                gamma=gamma if learned else 1.0,
-                root=self.root if method == "truth" else None,
-            )
+            if learned:
+                dense = self.dense_motion(method)
+                return expand(dense, self.clips, size=size, gamma=gamma, bspline=bspline, device=DEVICE)
+            model = tcae.load(self.tcae_file(), device=DEVICE) if method == "tcae" else None
+            root = self.root if method == "truth" else None
+            return extract(method, self.clips, size=size, tcae=model, root=root, workers=self._workers)
 
         motion = stored_array(self.motion_file(method, bspline=bspline, gamma=gamma), compute)
         return motion if learned else gamma * motion
+
+    def dense_motion(self, method: str) -> Float[Tensor, "n 2 m m"]:
+        r"""$\tilde\Phi$ of every clip by a learned method, in px of its own lattice, before it is amplified and expanded."""
+
+        def compute() -> Tensor:
+            learner, size = self._estimator(method), self.settings.data.size
+            return measure(method, self.clips, size=size, learner=learner, workers=self._workers)
+
+        return stored_array(self.run.fields / f"dense-{keys.dense_key(self, method)}.npy", compute)
+
+    @property
+    def _workers(self) -> int:
+        """Processes of this machine that may measure motions; a GPU is one, and a cluster is left to the folds."""
+        evaluation = self.settings.evaluation
+        return evaluation.workers if DEVICE == "cpu" and not evaluation.cluster else 1
 
     def motion_file(self, method: str, *, bspline: bool, gamma: float) -> Path:
         """Where `motion` keeps its result. The file need not exist."""

@@ -86,6 +86,9 @@ def test_fields_are_computed_once_and_amplified(study, monkeypatch):
     torch.testing.assert_close(twice, 2 * plain)  # without the exponential, amplification is linear
 
     monkeypatch.setattr(module, "extract", refuse)
+    monkeypatch.setattr(module, "measure", refuse)
+    again = study.motion("selfme", bspline=True, gamma=3.0)  # what was measured is kept apart from what is made of it
+    torch.testing.assert_close(again, 3 * smooth, atol=1e-2, rtol=0)
     assert torch.equal(study.motion("selfme", bspline=True), smooth)
     torch.testing.assert_close(study.motion("truth", gamma=3.0), 3 * truth)
     path = study.motion_file("truth", bspline=True, gamma=1.0)
