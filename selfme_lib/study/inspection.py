@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
@@ -81,10 +81,10 @@ def fold_classifiers(study: Study, rows: Sequence[Row], subjects: Sequence[str])
                 networks[row.name, subject] = config, path
                 if not are_sound_weights(path):
                     known = torch.from_numpy(study.subjects != subject)
-                    labels = torch.from_numpy(study.labels)[known]
+                    clips = torch.from_numpy(study.labels), known
                     seed = fold_seed(study.settings.seed, subject)
-                    seen = of_fold(study, subject).inputs(row)[known] if learned_by_folds(study) else motion[known]
-                    missing[path] = (config, seen, labels, len(study.classes), seed, device, path)
+                    seen = of_fold(study, subject).inputs(row) if learned_by_folds(study) else motion
+                    missing[path] = (config, seen, *clips, len(study.classes), seed, device, path)
         trained = run_tasks(_train_fold, missing, pool)
         for _ in tqdm(trained, total=len(missing), desc="classifiers", unit="fold", disable=None):
             pass
@@ -160,12 +160,18 @@ def _train_fold(
     config: ClassifierConfig,
     motion: Float[Tensor, "n 2 h w"],
     labels: Int[Tensor, "n"],
+    known: Bool[Tensor, "n"],
     classes: int,
     seed: int,
     device: str,
     path: Path,
 ) -> None:
-    """Train on the clips of one fold and keep the network; runs in any process that sees the run folder."""
-    network = train_classifier(config, motion, labels, classes=classes, seed=seed, device=device, progress=False)
+    """Train on the known clips of one fold and keep the network; runs in any process that sees the run folder.
+
+    Folds get the motions of all clips, which processes share, instead of a copy of most of them each.
+    """
+    network = train_classifier(
+        config, motion[known], labels[known], classes=classes, seed=seed, device=device, progress=False
+    )
     require_finite(f"classifier of the fold {path.name}", network.parameters())
     write_weights(path, network.cpu().state_dict())
