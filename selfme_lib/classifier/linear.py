@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, from_numpy
 
 from selfme_lib.runtime.settings import STRICT
@@ -92,6 +91,8 @@ def fit_features(
     config: LinearConfig, views: tuple[Float[Tensor, "n d"], ...], labels: Int[Tensor, "n"], *, classes: int = 3
 ) -> LinearHead:
     """Arguments as in `fit_predict_features`."""
+    from sklearn.linear_model import LogisticRegression  # slow to import
+
     features, wanted = np.concatenate([view.double().numpy() for view in views]), np.tile(labels.numpy(), len(views))
     centre = features.mean(0)
     scale = float((features - centre).std()) + 1e-9

@@ -14,17 +14,19 @@ Motions are `b 2 h w`, x first, in pixels of their own lattice.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from timm.models.vision_transformer import VisionTransformer, vit_small_patch16_224
 from torch import Tensor, nn
 
 from selfme_lib.grids import optical_strain
 from selfme_lib.runtime.settings import STRICT
+
+if TYPE_CHECKING:
+    from timm.models.vision_transformer import VisionTransformer
 
 VIT_SMALL = {"patch_size": 16, "depth": 12, "width": 384, "heads": 6}  # ViT-S/16, the paper's
 
@@ -123,7 +125,7 @@ class SCViT(nn.Module):
 
     def __init__(
         self,
-        vit: VisionTransformer,
+        vit: "VisionTransformer",
         *,
         classes: int = 3,
         input_scale: float = 1.0,
@@ -179,6 +181,8 @@ def build_classifier(config: ClassifierConfig, *, classes: int = 3, weights: Pat
         classes: number of classes.
         weights: file with timm's ImageNet weights of ViT-S/16 (see `pretrained_weights`); None: random weights.
     """
+    from timm.models.vision_transformer import VisionTransformer, vit_small_patch16_224  # slow to import
+
     if weights is None:
         vit = VisionTransformer(
             img_size=config.image_size,

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Num
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, ndtri, stdtrit  # what `scipy.stats` calls, which is slow to import
 from torch import Tensor
 
 from .metrics import fold_confusions
@@ -102,14 +101,14 @@ def interval(values: Float[np.ndarray, "m"], subjects: int, *, level: float = 0.
     if subjects < 2:
         return float(estimate), float(estimate)
     ends = np.array([(1 - level) / 2, (1 + level) / 2])
-    widened = np.sqrt(subjects / (subjects - 1)) * student.ppf(ends, subjects - 1)
+    widened = np.sqrt(subjects / (subjects - 1)) * stdtrit(subjects - 1, ends)
     below = (np.mean(draws < estimate) + np.mean(draws <= estimate)) / 2
-    bias = norm.ppf(np.clip(below, 1 / len(draws), 1 - 1 / len(draws)))
+    bias = ndtri(np.clip(below, 1 / len(draws), 1 - 1 / len(draws)))
     influence = left_out.mean() - left_out
     spread = (influence**2).sum() ** 1.5
     acceleration = (influence**3).sum() / (6 * spread) if spread > 0 else 0.0
     moved = bias + widened
-    shares = norm.cdf(bias + moved / np.maximum(1 - acceleration * moved, 1e-9))
+    shares = ndtr(bias + moved / np.maximum(1 - acceleration * moved, 1e-9))
     low, high = np.quantile(draws, shares)
     return float(low), float(high)
 

@@ -11,7 +11,6 @@ from copy import copy
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from kornia.geometry.transform import get_tps_transform, warp_points_tps
 from torch import Tensor
 
 from selfme_lib.grids import Flow, Images, Points, identity_grid, normalised_grid, resize_flow, to_pixels, warp
@@ -40,6 +39,8 @@ class RandomTransform:
         points: int = 5,
         generator: torch.Generator | None = None,
     ):
+        from kornia.geometry.transform import get_tps_transform  # slow to import
+
         noise = torch.randn(batch, 2, 3, generator=generator) * affine
         self.affine = torch.eye(2, 3) + noise  # (b, 2, 3)
         places = normalised_grid(points, points).flatten(0, 1)
@@ -49,6 +50,8 @@ class RandomTransform:
 
     def __call__(self, points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2"]:
         """Normalised places of the transformed frame to the original's."""
+        from kornia.geometry.transform import warp_points_tps
+
         bent = warp_points_tps(points, self.moved, self.kernel_weights, self.affine_weights)
         return bent @ self.affine[:, :, :2].mT + self.affine[:, None, :, 2]
 
