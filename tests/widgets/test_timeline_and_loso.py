@@ -49,7 +49,8 @@ def explorer(finished, monkeypatch):
 
     for name in ("train_classifier", "_train_fold"):
         monkeypatch.setattr(inspection, name, refuse)
-    monkeypatch.setattr(study, "extract", refuse)
+    for name in ("extract", "measure", "expand"):
+        monkeypatch.setattr(study, name, refuse)
     return explore_loso(finished)
 
 
