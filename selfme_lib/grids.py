@@ -26,6 +26,7 @@ Frames = Float[Tensor, "b 3 h w"]
 Flow = Float[Tensor, "b 2 h w"]
 Points = Float[Tensor, "b k 2"]
 
+BAND = 32  # rows of a Gaussian matrix that are multiplied at once on a CPU: most of a large matrix is zero
 FLOOR = 1e-3  # of local contrast, in squared grey values, which are in [0, 1]
 
 
@@ -111,16 +112,33 @@ def _gaussian_matrix(
     return matrix.scatter_add_(1, taps.clamp(0, size - 1).long(), weights).float().to(device, dtype)
 
 
+@functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)
+def _gaussian_bands(
+    size: int, places: int, sigma: float, device: torch.device, dtype: torch.dtype
+) -> list[tuple[slice, Float[Tensor, "_ _"]]]:
+    """`_gaussian_matrix` in bands of `BAND` rows: for each the pixels that it looks at, and their weights."""
+    bands = []
+    for weights in _gaussian_matrix(size, places, sigma, device, dtype).split(BAND):
+        seen = weights.any(0).nonzero()
+        pixels = slice(int(seen[0]), int(seen[-1]) + 1)
+        bands.append((pixels, weights[:, pixels].contiguous()))
+    return bands
+
+
 def _resample(image: Tensor, size: tuple[int, int], sigma: tuple[float, float]) -> Tensor:
     """A separable Gaussian filter and resize as two small matrix products.
 
     Written here because its backward pass is many times faster than that of a convolution such as kornia's. It keeps the
     image's own precision under autocast: the changes that matter here are below the resolution of bfloat16.
     """
-    rows = _gaussian_matrix(image.shape[-2], size[0], sigma[0], image.device, image.dtype)
-    columns = _gaussian_matrix(image.shape[-1], size[1], sigma[1], image.device, image.dtype)
+    along_y = image.shape[-2], size[0], sigma[0], image.device, image.dtype
+    along_x = image.shape[-1], size[1], sigma[1], image.device, image.dtype
     with torch.autocast(device_type=image.device.type, enabled=False):
-        return rows @ image @ columns.T
+        if image.requires_grad or image.device.type != "cpu" or min(image.shape[-2:]) < 4 * BAND:
+            return _gaussian_matrix(*along_y) @ image @ _gaussian_matrix(*along_x).T
+        image = torch.cat([weights @ image[..., rows, :] for rows, weights in _gaussian_bands(*along_y)], dim=-2)
+        return torch.cat([image[..., columns] @ weights.T for columns, weights in _gaussian_bands(*along_x)], dim=-1)
 
 
 def gaussian_blur(image: Images, sigma: float) -> Images:
@@ -136,33 +154,41 @@ def brightness(image: Frames) -> Float[Tensor, "b 1 h w"]:
 
 
 def local_contrast(image: Frames, sigma: float = 2.0, floor: float = FLOOR) -> Float[Tensor, "b 1 h w"]:
+    """`contrast_of` of a picture's grey values, encoded RGB in [0, 1]."""
+    return contrast_of(brightness(image), sigma, floor)
+
+
+def contrast_of(grey: Float[Tensor, "b 1 h w"], sigma: float = 2.0, floor: float = FLOOR) -> Float[Tensor, "b 1 h w"]:
     """Grey value minus its neighbourhood's mean, over its standard deviation: what remains when the light changes.
 
     Args:
-        image: encoded RGB in [0, 1].
+        grey: in [0, 1].
         sigma: standard deviation in pixels of the Gaussian neighbourhood.
         floor: added to the variance, so that noise in flat regions is not blown up to full contrast.
     """
-    grey = brightness(image)
     mean = gaussian_blur(grey, sigma)
-    variance = (gaussian_blur(grey.square(), sigma) - mean.square()).clamp_min(0)
-    return (grey - mean) / (variance + floor).sqrt()
+    variance = gaussian_blur(grey.square(), sigma).sub_(mean.square()).clamp_min_(0)
+    return (grey - mean).div_(variance.add_(floor).sqrt_())
 
 
 def gradient_products(
-    source: Images, target: Images, *, per_pixel: tuple[float, float] = (1.0, 1.0)
-) -> Float[Tensor, "b 6 h w"]:
+    source: Images, target: Images, *, per_pixel: tuple[float, float] = (1.0, 1.0), cell: int = 1
+) -> Float[Tensor, "b 6 h//{cell} w//{cell}"]:
     r"""What two images say of a small motion between them, as the terms of Lucas and Kanade's quadratic form.
 
-    $X_x^2, X_x X_y, X_y^2, X_x D, X_y D, D^2$, averaged over channels, with $X_x, X_y$ central differences of the mean of both
-    images and $D$ source minus target. `per_pixel`: pixels along x and y in one unit of the motion.
+    $X_x^2, X_x X_y, X_y^2, X_x D, X_y D, D^2$, averaged over channels and over square cells of `cell` pixels a side, with
+    $X_x, X_y$ central differences of the mean of both images and $D$ source minus target. `per_pixel`: pixels along x and y in
+    one unit of the motion.
     """
     mean = F.pad((source + target) / 2, (1, 1, 1, 1), mode="replicate")
     dx = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) * (per_pixel[0] / 2)
     dy = (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) * (per_pixel[1] / 2)
     dt = source - target
     pairs = ((dx, dx), (dx, dy), (dy, dy), (dx, dt), (dy, dt), (dt, dt))
-    return torch.stack([(one * other).mean(1) for one, other in pairs], dim=1)
+    if cell == 1:
+        return torch.stack([(one * other).mean(1) for one, other in pairs], dim=1)
+    rows = [(one * other).unflatten(2, (-1, cell)).sum(3).mean(1) for one, other in pairs]  # (b, h//cell, w) each
+    return F.avg_pool2d(torch.stack(rows, dim=1), (1, cell)) / cell
 
 
 def resize_image(image: Images, size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:

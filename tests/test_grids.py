@@ -10,6 +10,7 @@ from selfme_lib.grids import (
     compose,
     end_point_error,
     gaussian_blur,
+    gradient_products,
     identity_grid,
     jacobian_determinant,
     resize_flow,
@@ -96,6 +97,24 @@ def test_blur_is_scipys():
     image = torch.rand(1, 2, 30, 25)
     oracle = gaussian_filter(image.numpy(), (0, 0, 1.7, 1.7), mode="nearest", truncate=4)
     torch.testing.assert_close(gaussian_blur(image, 1.7), torch.from_numpy(oracle), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(150, 131), (70, 131), (40, 33)])
+def test_large_images_are_smoothed_in_bands_as_by_the_whole_matrix(size):
+    """With a gradient, the whole matrix is used."""
+    image = torch.rand(2, 3, 150, 131)
+    whole = resize_image(gaussian_blur(image.clone().requires_grad_(), 5.0), size).detach()
+    banded = resize_image(gaussian_blur(image, 5.0), size)
+    torch.testing.assert_close(banded, whole, atol=2e-6, rtol=0)
+    oracle = gaussian_filter(image.numpy(), (0, 0, 5.0, 5.0), mode="nearest", truncate=4)
+    torch.testing.assert_close(gaussian_blur(image, 5.0), torch.from_numpy(oracle), atol=1e-5, rtol=0)
+
+
+def test_products_of_gradients_by_cells_are_their_means_over_the_cells():
+    source, target = torch.rand(2, 2, 3, 24, 16)
+    by_pixels = gradient_products(source, target, per_pixel=(1.5, 2.0))
+    by_cells = gradient_products(source, target, per_pixel=(1.5, 2.0), cell=4)
+    torch.testing.assert_close(by_cells, torch.nn.functional.avg_pool2d(by_pixels, 4), atol=1e-6, rtol=0)
 
 
 def test_composition_is_warping_twice():

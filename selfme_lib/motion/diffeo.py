@@ -78,24 +78,26 @@ def exponential(velocity: Flow, steps: int | None = None) -> Flow:
         place = lattice + displacement.permute(0, 2, 3, 1)
         return F.grid_sample(flow, place, padding_mode="border", align_corners=True)
 
+    def squared(displacement: Flow) -> Flow:
+        return displacement + after(displacement, displacement)
+
     displacement = velocity / pixels
     if steps is not None:
         displacement = displacement / 2**steps
         for _ in range(steps):
-            displacement = displacement + after(displacement, displacement)
+            displacement = squared(displacement)
         return displacement * pixels
     numbers = squarings(velocity)
     short = torch.exp2(-numbers)[:, None, None, None]
     displacement = short * after(displacement, displacement * (short / 2))
-    on_cpu = velocity.device.type == "cpu"  # a GPU does what is in vain faster than it can be asked what is not
-    for left in range(int(numbers.max()) if on_cpu and len(numbers) else MOST_SQUARINGS, 0, -1):
-        some = numbers >= left  # fields that need as many as are left
-        if on_cpu:
-            these = displacement[some]
-            displacement[some] = these + after(these, these)
-        else:
-            squared = displacement + after(displacement, displacement)
-            displacement = torch.where(some[:, None, None, None], squared, displacement)
+    if velocity.device.type == "cpu":
+        fields = list(displacement.split(1))
+        for index, number in enumerate(numbers.tolist()):
+            for _ in range(int(number)):
+                fields[index] = squared(fields[index])
+        return torch.cat(fields) * pixels
+    for left in range(MOST_SQUARINGS, 0, -1):  # a GPU does what is in vain faster than it can be asked what is not
+        displacement = torch.where((numbers >= left)[:, None, None, None], squared(displacement), displacement)
     return displacement * pixels
 
 

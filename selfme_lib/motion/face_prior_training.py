@@ -29,7 +29,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 from tqdm import tqdm
 
-from selfme_lib.grids import Frames, gaussian_blur, local_contrast, resize_image, warp
+from selfme_lib.grids import Frames, brightness, gaussian_blur, local_contrast, resize_image, warp
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import read_json, write_json
 from selfme_lib.runtime.settings import STRICT, to_plain
@@ -145,12 +145,12 @@ def _one_round(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining,
     drawn = max(1, training.pairs // 3) if early else training.pairs
     generator = np.random.default_rng((training.seed, turn))
     for source, target in _draws(pairs, drawn, training.batch, generator):
-        evidence, found = prior.gather(source, target)
+        evidence, found, motion = prior.gather(source, target)
         second = found.covariance + found.mean[:, :, None] * found.mean[:, None]
         shared = Evidence(*(part.flatten(1, 2) for part in found.shared))
         system += torch.einsum("bkij,brs->kirjs", shared.information, second)
         right += torch.einsum("bki,br->kir", shared.vector, found.mean)
-        stray = prior.strays(evidence, prior.shared_motion(found.mean))
+        stray = prior.strays(evidence, motion)
         unsure = torch.linalg.inv(evidence.information + torch.eye(2) / prior.stray[..., None, None])
         strays += (stray.square().sum(-1) / 2 + unsure.diagonal(dim1=-2, dim2=-1).mean(-1)).sum(0)
         count += len(source)
@@ -167,8 +167,7 @@ def _left(prior: FacePrior, pairs: FramePairs, training: FacePriorTraining) -> f
     """Share of the squared difference of local contrast that remains once the source is warped by the motion found."""
     before = after = 0.0
     for source, target in _draws(pairs, len(pairs), training.batch, np.random.default_rng(training.seed)):
-        before_after = prior.detail(torch.cat([source, target]))
-        details = before_after[: len(source)], before_after[len(source) :]
+        details = prior.detail(brightness(torch.cat([source, target]))).chunk(2)
         motion = prior.to_frame(prior.forward_motion(source, target), SIDE)
         before += float((details[0] - details[1]).square().mean()) * len(source)
         after += float((warp(details[0], motion) - details[1]).square().mean()) * len(source)
@@ -181,8 +180,8 @@ def _likelier(prior: FacePrior, source: Frames, target: Frames) -> Float[Tensor,
 
     Interpolation takes noise away, and whoever moves would win by it. So for either all frames are moved, by half of the motion.
     """
-    _, found = prior.gather(source, target)
-    half = prior.to_frame(prior.shared_motion(found.mean), SIDE) / 2
+    _, _, motion = prior.gather(source, target)
+    half = prior.to_frame(motion, SIDE) / 2
     details = [gaussian_blur(local_contrast(frame, NARROW, prior.config.floor), 0.7) for frame in (source, target)]
     (source_on, target_on), (source_back, target_back) = ([warp(one, way * half) for one in details] for way in (1, -1))
     stands = ((source_on - target_on).square() + (source_back - target_back).square()) / 2

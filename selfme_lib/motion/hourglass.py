@@ -61,6 +61,10 @@ class Hourglass(nn.Module):
         self.out_channels = widths[0]
 
     def forward(self, x: Images) -> Float[Tensor, "b d h w"]:
+        return self.forward_channels_last(x).contiguous()
+
+    def forward_channels_last(self, x: Images) -> Float[Tensor, "b d h w"]:
+        """`forward`, but the channels of the result lie together in memory."""
         x = self.stem(x).contiguous(memory_format=torch.channels_last)  # faster for the small convolutions
         skips = []
         for block in self.down:
@@ -69,4 +73,4 @@ class Hourglass(nn.Module):
         for block, skip in zip(self.up, reversed(skips)):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(torch.cat([x, skip], dim=1))
-        return x.contiguous()
+        return x

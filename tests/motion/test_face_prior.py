@@ -1,11 +1,13 @@
 """SelfME+: evidence of two frames weighed against what faces do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from selfme_lib.grids import identity_grid, resize_flow, warp
-from selfme_lib.motion.face_prior import SIDE, Evidence, FacePrior, FacePriorConfig
+from selfme_lib.grids import brightness, identity_grid, resize_flow, warp
+from selfme_lib.motion.face_prior import BLOCK, PIXELS, ROUNDS, SIDE, Evidence, FacePrior, FacePriorConfig
 from selfme_lib.motion.face_prior_training import FacePriorTraining, _across_edges, _likelier, learn
 from selfme_lib.motion.pairs import FramePairs
 from selfme_lib.runtime.errors import DataError
@@ -45,6 +47,57 @@ def test_the_posterior_is_that_of_the_whole_gaussian():
     information = torch.block_diag(*evidence.information.flatten(0, 2))
     whole = torch.linalg.solve(torch.linalg.inv(covariance) + information, evidence.vector.flatten())
     assert torch.allclose(motion.flatten(), whole, atol=1e-8)
+
+
+def test_factors_and_their_size_are_those_of_plain_algebra():
+    """More factors than one block of the precision, pairs of different size of motion, all rounds."""
+    prior = FacePrior(replace(SMALL, factors=BLOCK + 8)).double()
+    prior.basis.normal_(0, 0.1)
+    prior.stray.fill_(1e-12)  # no strays: evidence is all on the factors
+    root = torch.randn(3, 8, 8, 2, 2, dtype=torch.double)
+    vector = torch.randn(3, 8, 8, 2, dtype=torch.double) * torch.tensor([0.1, 1.0, 30.0]).view(3, 1, 1, 1)
+    evidence = Evidence(root @ root.mT, vector)
+    found = prior.forward_posterior(evidence)
+    basis = prior.basis.reshape(128, BLOCK + 8)
+    for pair in range(3):
+        precision = basis.T @ torch.block_diag(*evidence.information[pair].flatten(0, 1)) @ basis
+        size = 1.0
+        for _ in range(ROUNDS):
+            covariance = torch.linalg.inv(precision + torch.eye(BLOCK + 8) / size)
+            mean = covariance @ basis.T @ evidence.vector[pair].flatten()
+            size = min(50.0, float((mean @ mean + covariance.trace() + 2) / (BLOCK + 10)))
+        assert torch.allclose(found.mean[pair], mean, rtol=1e-6)
+        assert torch.allclose(found.covariance[pair], covariance, rtol=1e-6)
+
+
+def test_evidence_that_is_no_number_gives_no_number_and_leaves_other_pairs_alone():
+    prior = FacePrior(SMALL)
+    prior.basis.normal_()
+    information = torch.eye(2).expand(2, 8, 8, 2, 2).clone()
+    information[0, 3, 4] = torch.nan
+    found = prior.forward_posterior(Evidence(information, torch.ones(2, 8, 8, 2)))
+    assert found.mean[0].isnan().all() and found.mean[1].isfinite().all()
+
+
+def test_a_large_batch_is_that_of_its_pairs():
+    """A CPU does not compute it all at once."""
+    prior = everything_moves(FacePrior(SMALL))
+    count = PIXELS // 64**2 + 2
+    onset, apex = torch.rand(2, 1, 3, 64, 64).expand(2, count, 3, 64, 64) + 0.1 * torch.rand(2, count, 3, 64, 64)
+    motion = prior.dense_motion(onset, apex)
+    assert len(motion) == count
+    for index in (0, count - 3, count - 1):
+        alone = prior.dense_motion(onset[index : index + 1], apex[index : index + 1])
+        torch.testing.assert_close(motion[index : index + 1], alone, atol=1e-4, rtol=0)
+
+
+def test_the_head_takes_back_one_cell():
+    prior = FacePrior(SMALL).eval()
+    frames = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        logits = prior.head(frames)
+        smallest = -torch.nn.functional.max_pool2d(-logits, 3, 1, 1)
+        assert torch.equal(prior.weights(frames), torch.sigmoid(prior.config.sharpness * smallest))
 
 
 @pytest.mark.parametrize("side", [128, 256])
@@ -168,7 +221,7 @@ def test_the_evidence_of_a_shifted_frame_points_where_it_went():
     prior = FacePrior(FacePriorConfig(factors=2, width=4))
     target = textured(SIDE)
     source = warp(target, torch.tensor([-0.3, 0.2])[:, None, None].expand(1, 2, SIDE, SIDE))
-    details = prior.detail(torch.cat([source, target]))
+    details = prior.detail(brightness(torch.cat([source, target])))
     evidence = prior.forward_evidence(details[:1], details[1:])
     total = torch.linalg.solve(evidence.information.sum((1, 2)), evidence.vector.sum((1, 2)))[0]
     assert np.allclose(total, [0.3, -0.2], atol=0.05)
