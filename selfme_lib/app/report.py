@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from selfme_lib.data.readers import PROTOCOLS
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import atomic_path
 from selfme_lib.study import verdict
-from selfme_lib.study.results import read_results
+from selfme_lib.study.results import Result, read_results
 from selfme_lib.study.run_folder import RunFolder
 
 from .chapters import read_notebook
 from .page import DATASET_NAMES, render_page, table
 from .score_rows import chapters_of, pack, score_table
-from .training_curves import training_curves
+from .training_curves import classifier_curves, training_curves
 
 
 def write_report(run: RunFolder) -> Path:
@@ -43,6 +44,8 @@ def render(run: RunFolder) -> str:
     metrics = run.read_metrics() if run.metrics.exists() else {}
     timings = run.read_timings()["notebooks"]
     items = run.items()
+    draws = profile.get("evaluation", {}).get("bootstrap", 2000)
+    results = read_results(metrics, bootstrap=draws) if metrics else []
     records = [_prepared(record, run) for record in items]
     dataset = profile["data"]["dataset"]
     return render_page(
@@ -57,8 +60,9 @@ def render(run: RunFolder) -> str:
         chapters=_chapters([record for record in records if record["place"] == "chapter"], run),
         notebooks=_notebooks(run),
         families=verdict.families(items),
-        **_scores(profile, metrics, items, timings),
+        **_scores(metrics, results, items, timings),
         curves=[{**curve, "picture": _embedded(curve["picture"])} for curve in training_curves(run)],
+        classifiers=[{**curve, "picture": _embedded(curve["picture"])} for curve in classifier_curves(results)],
         timings=timings,
         seconds=sum(timing["seconds"] for timing in timings.values()),
         failed={name: timing["message"] for name, timing in timings.items() if timing["status"] == "failed"},
@@ -82,12 +86,11 @@ def _embedded(png: bytes) -> str:
 
 
 def _scores(
-    profile: dict[str, Any], metrics: dict[str, Any], items: list[dict[str, Any]], timings: dict[str, Any]
+    metrics: dict[str, Any], results: Sequence[Result], items: list[dict[str, Any]], timings: dict[str, Any]
 ) -> dict[str, Any]:
     """Every score, what they say in sentences, and the predictions behind them."""
-    if not metrics:
+    if not results:
         return {"scores": None, "said": [], "predictions": None}
-    results = read_results(metrics, bootstrap=profile.get("evaluation", {}).get("bootstrap", 2000))
     scored = sorted({name[:2] for name, timing in timings.items() if timing.get("scored")})
     chapters = chapters_of([result.row.name for result in results], items, scored)
     headlines = [item for item in items if item["place"] == "headline" and item["kind"] == "table"]

@@ -1,9 +1,11 @@
-"""The losses of a run's trainings, as far as it has kept them: of the motion learner and of TCAE."""
+"""The losses of a run's trainings, as far as it has kept them: of the motion learner, of TCAE, and of the rows' classifiers."""
 
 import io
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from selfme_lib.runtime.kept import read_record
+from selfme_lib.study.results import Result
 from selfme_lib.study.run_folder import RunFolder
 
 TITLES = {
@@ -38,21 +40,51 @@ def _losses(curve: Any) -> list[str]:
     return [name for name in numbers if name != "step"] if "step" in numbers else []
 
 
+def classifier_curves(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Title, alternative text and PNG picture of each row whose folds kept the losses of at least two epochs."""
+    found = []
+    for result in results:
+        curve = {name: values for name, values in result.curve.items() if values.shape[1] > 1}
+        if curve:
+            mean = {name.replace("_", "-"): values.mean(0) for name, values in curve.items()}
+            ends = ", ".join(f"{name} from {values[0]:.3g} to {values[-1]:.3g}" for name, values in mean.items())
+            title = result.row.name if result.protocol == "loso" else f"{result.row.name} ({result.protocol})"
+            alt = f"Losses by epoch of {title}: {ends}."
+            found.append({"title": title, "alt": alt, "picture": _draw_epochs(curve)})
+    return found
+
+
 def _draw(curve: list[dict[str, float]], losses: list[str]) -> bytes:
     import pandas as pd
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
 
     from selfme_lib.plots import style
     from selfme_lib.plots.motion import show_curves
 
-    file = io.BytesIO()
-    with rc_context():
-        style.use()
-        figure = Figure(figsize=(style.WIDTH, 2.8))
-        axis = figure.subplots()
+    def show(axis: Any) -> None:
         show_curves(axis, pd.DataFrame(curve), {name: style.no_formula(name) for name in losses})
         if all(line[name] > 0 for line in curve for name in losses):
             axis.set_yscale("log")
-        figure.savefig(file, format="png", dpi=110, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+
+    return _png(show, width=style.WIDTH, height=2.8, dpi=110)
+
+
+def _draw_epochs(curve: dict[str, Any]) -> bytes:
+    from selfme_lib.plots.results import show_epochs
+
+    return _png(lambda axis: show_epochs(axis, curve), width=2.7, height=1.8, dpi=150)
+
+
+def _png(show: Callable[[Any], None], *, width: float, height: float, dpi: int) -> bytes:
+    """What `show` draws into an axis; sides in inches."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    from selfme_lib.plots import style
+
+    file = io.BytesIO()
+    with rc_context():
+        style.use()
+        figure = Figure(figsize=(width, height))
+        show(figure.subplots())
+        figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight", facecolor="white", metadata={"Software": None})
     return file.getvalue()

@@ -26,7 +26,7 @@ from .checkpoint import SHIPPED, load_pretrained
 from .linear import LinearConfig, fit_predict_features
 from .network import ClassifierConfig, SCViT
 from .symmetry import flip_motion, symmetric_contrastive_loss
-from .training import epoch_order
+from .training import Losses, epoch_order, over_batches, over_epochs
 
 PENALTIES = {"units": LinearConfig(c=0.1), "motion": LinearConfig(c=3.0)}
 """Of the linear model behind each shipped network, chosen on choice people."""
@@ -129,6 +129,7 @@ def fit_predict_heads(
     classes: int = 3,
     seed: Sequence[int],
     device: str = "cpu",
+    curve: dict[str, Float[Tensor, "s e"]] | None = None,
 ) -> Float[Tensor, "s m k"]:
     """Train a head from each seed on some clips and return its class probabilities of others.
 
@@ -137,6 +138,7 @@ def fit_predict_heads(
 
     Args:
         config: its epochs, batch size, rate, decay, $\\omega$, $\\tau$ and `denominator` count.
+        curve: gets the losses of each head and epoch, as in `training.fit_predict`.
     """
     heads = Heads(described, classes=classes, seeds=seed).to(device)
     regions, targets = heads.scaled(described.to(device)), labels.to(device)
@@ -147,22 +149,31 @@ def fit_predict_heads(
         optimiser, config.lr, config.epochs * -(-len(labels) // config.batch_size)
     )
     generators = [torch.Generator().manual_seed(one) for one in seed]
+    epochs: list[Losses] = []
     for _ in range(config.epochs):
         order = torch.stack([epoch_order(labels, balanced=config.balanced, generator=one) for one in generators])
         view = torch.stack(
             [torch.randint(2 if config.flip else 1, one.shape, generator=g) for one, g in zip(order, generators)]
         )
+        told: list[tuple[int, Losses]] = []
         for batch, seen in zip(order.split(config.batch_size, 1), view.split(config.batch_size, 1)):  # (s, b) each
             embedded, wanted = heads.embed(regions[batch, seen]), targets[batch]
             each = F.cross_entropy(heads.classify(embedded).flatten(0, 1), wanted.flatten(), reduction="none")
             loss = each.sum() / batch.shape[1]  # the sum of the heads' means: each gets the gradient it would get alone
+            cross_entropy = each.detach().view_as(batch).mean(1)  # (s,)
+            losses: Losses = {"loss": cross_entropy}
             if config.omega:
                 contrasts = symmetric_contrastive_loss(embedded, wanted, tau=config.tau, denominator=config.denominator)
                 loss = loss + config.omega * contrasts.sum()
+                losses = {"loss": cross_entropy + config.omega * contrasts.detach(), "cross_entropy": cross_entropy}
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
+            told.append((batch.shape[1], losses))
+        epochs.append(over_batches(told))
+    if curve is not None:
+        curve.update(over_epochs(epochs))
     with torch.inference_mode():
         shown = heads.scaled(test[:, 0].to(device)).expand(len(seed), -1, -1, -1)
         return heads.classify(heads.embed(shown)).softmax(-1).cpu()

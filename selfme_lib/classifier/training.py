@@ -5,7 +5,7 @@ by looking at a test subject. Motions are `b 2 h w`, x first, in pixels of their
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -25,6 +25,9 @@ from .checkpoint import load_pretrained
 from .imagenet import pretrained_weights
 from .network import ClassifierConfig, SCViT, build_classifier
 from .symmetry import mirror_right_half, region_embeddings, symmetric_contrastive_loss
+
+Losses = dict[str, Tensor]
+"""`loss`, of Eq 16, and `cross_entropy` beside it where that is not all of it."""
 
 
 def resolve_for_device(config: ClassifierConfig, device: str = "cpu") -> ClassifierConfig:
@@ -61,7 +64,7 @@ def train_classifier(
     device: str = "cpu",
     classes: int = 3,
     progress: bool = True,
-    after_epoch: Callable[[SCViT], None] | None = None,
+    after_epoch: Callable[[SCViT, Losses], None] | None = None,
 ) -> SCViT:
     """Train for a fixed number of epochs. The same seed gives the same weights, bit for bit on a CPU.
 
@@ -70,7 +73,7 @@ def train_classifier(
         motion: in px; all samples as one tensor.
         labels: 0 … classes-1.
         progress: show a bar over the epochs.
-        after_epoch: called with the network after each epoch; it must not change the network.
+        after_epoch: called after each epoch with the network, which it must not change, and with the mean losses of the epoch.
 
     Raises:
         ValueError: the motion is not of the size in `config`.
@@ -84,7 +87,7 @@ def train_classifier(
         model = begin_classifier(config, classes=classes)
     model.to(device).train()
     motion, targets = motion.to(device), labels.to(device)
-    objective = compiled_classification_loss() if config.compile else classification_loss
+    objective = compiled_classification_losses() if config.compile else classification_losses
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(
         trained_part(config, model), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -97,17 +100,19 @@ def train_classifier(
         schedule = LambdaLR(optimiser, lambda step: config.lr_decay ** (step // steps))
     for _ in tqdm(range(config.epochs), desc="SCViT", unit="epoch", disable=None if progress else True):
         order = epoch_order(labels, balanced=config.balanced, generator=generator)
+        told = []
         for batch in order.to(device).split(config.batch_size):
             inputs = motion[batch]
             if config.flip or config.shift or config.zoom:
                 inputs = augment(inputs, flip=config.flip, shift=config.shift, zoom=config.zoom, generator=generator)
-            loss = objective(config, model, inputs, targets[batch])
+            losses = objective(config, model, inputs, targets[batch])
             optimiser.zero_grad()
-            loss.backward()
+            losses["loss"].backward()
             optimiser.step()
             schedule.step()
+            told.append((len(batch), {name: value.detach() for name, value in losses.items()}))
         if after_epoch is not None:
-            after_epoch(model)
+            after_epoch(model, over_batches(told))
     return model.eval()
 
 
@@ -149,6 +154,13 @@ def classification_loss(
     As the paper writes it, $L_{sc}$ acts on the patch embeddings *before* the encoder: its gradient reaches the patch embedding
     and nothing else. `contrast_on="encoder"` is the other reading.
     """
+    return classification_losses(config, model, motion, labels)["loss"]
+
+
+def classification_losses(
+    config: ClassifierConfig, model: SCViT, motion: Float[Tensor, "b 2 h w"], labels: Int[Tensor, "b"]
+) -> Losses:
+    """`classification_loss`, and its first summand where there is a second one."""
     with torch.autocast(motion.device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
         patches = model.embed_patches(motion)  # (b, n, d)
         tokens = model.encode(patches)  # (b, n+1, d)
@@ -156,26 +168,39 @@ def classification_loss(
         if config.omega and config.mirror:
             patches = model.embed_patches(mirror_right_half(motion))
             tokens = model.encode(patches) if config.contrast_on == "encoder" else tokens
-    loss = F.cross_entropy(logits.float(), labels)
-    if config.omega:
-        contrasted = patches if config.contrast_on == "patches" else tokens[:, model.vit.num_prefix_tokens :]
-        loss = loss + config.omega * symmetric_contrastive_loss(
-            region_embeddings(contrasted), labels, tau=config.tau, denominator=config.denominator
-        )
-    return loss
+    cross_entropy = F.cross_entropy(logits.float(), labels)
+    if not config.omega:
+        return {"loss": cross_entropy}
+    contrasted = patches if config.contrast_on == "patches" else tokens[:, model.vit.num_prefix_tokens :]
+    loss = cross_entropy + config.omega * symmetric_contrastive_loss(
+        region_embeddings(contrasted), labels, tau=config.tau, denominator=config.denominator
+    )
+    return {"loss": loss, "cross_entropy": cross_entropy}
+
+
+def over_batches(batches: Sequence[tuple[int, Losses]]) -> Losses:
+    """Mean losses of an epoch, from the number of clips in each batch and their mean losses: every clip counts alike."""
+    clips, told = zip(*batches)
+    shares = torch.tensor(clips, dtype=torch.float32, device=told[0]["loss"].device) / sum(clips)  # (n,)
+    return {name: torch.stack([losses[name] for losses in told], dim=-1) @ shares for name in told[0]}
+
+
+def over_epochs(epochs: Sequence[Losses]) -> dict[str, Float[Tensor, "*s e"]]:
+    """The curve of each loss, on the CPU."""
+    return {name: torch.stack([losses[name] for losses in epochs], dim=-1).cpu() for name in epochs[0]}
 
 
 @cache
-def compiled_classification_loss() -> Callable[..., Float[Tensor, ""]]:
-    """`classification_loss`, compiled on the first call, and again for other settings of the losses.
+def compiled_classification_losses() -> Callable[..., Losses]:
+    """`classification_losses`, compiled on the first call, and again for other settings of the losses.
 
     One compiled form serves every batch size from two up, so a fold's numbers do not depend on what its process trained before.
     They differ from uncompiled ones by rounding.
     """
     torch._dynamo.config.recompile_limit = 64  # beyond it nothing is compiled; a table has more than 8 rows
-    compiled = torch.compile(classification_loss)
+    compiled = torch.compile(classification_losses)
 
-    def objective(config: ClassifierConfig, model: SCViT, motion: Tensor, labels: Tensor) -> Tensor:
+    def objective(config: ClassifierConfig, model: SCViT, motion: Tensor, labels: Tensor) -> Losses:
         torch._dynamo.maybe_mark_dynamic(motion, 0)
         torch._dynamo.maybe_mark_dynamic(labels, 0)
         return compiled(config, model, motion, labels)
@@ -200,9 +225,18 @@ def fit_predict(
     classes: int = 3,
     seed: int,
     device: str = "cpu",
+    curve: dict[str, Float[Tensor, "e"]] | None = None,
 ) -> Float[Tensor, "m k"]:
-    """Train on some clips and return the class probabilities of others: one fold of `evaluation.loso`."""
-    model = train_classifier(config, motion, labels, classes=classes, seed=seed, device=device, progress=False)
+    """Train on some clips and return the class probabilities of others: one fold of `evaluation.loso`.
+
+    Args:
+        curve: gets the losses of each epoch, see `train_classifier`.
+    """
+    epochs: list[Losses] = []
+    options: dict[str, Any] = {"classes": classes, "seed": seed, "device": device, "progress": False}
+    model = train_classifier(config, motion, labels, after_epoch=lambda _, losses: epochs.append(losses), **options)
+    if curve is not None:
+        curve.update(over_epochs(epochs))
     return predict(model, test_motion)
 
 
@@ -216,7 +250,7 @@ def fit_predict_every_epoch(
     """`fit_predict` after each epoch, with the same options; the last probabilities are those of `fit_predict`."""
     after: list[Tensor] = []
 
-    def keep(model: SCViT) -> None:
+    def keep(model: SCViT, _: Losses) -> None:
         after.append(predict(model, test_motion))
 
     train_classifier(config, motion, labels, progress=False, after_epoch=keep, **options)

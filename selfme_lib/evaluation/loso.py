@@ -50,6 +50,7 @@ class Experiment:
             a module, so that other processes can find it.
         at_once: `fit_predict` takes so many seeds in a sequence, that of the experiment and those that follow, and gives
             probabilities "s m k"; None: one seed, and "m k".
+        curves: `fit_predict` also takes a dictionary `curve`, into which it writes, by name, its losses of each epoch, "*s e".
         classes: number of classes.
         held_out: name of each fold -> the subjects whose clips it predicts, trained on everybody else; by default a fold for each
             subject. Clips that no fold holds out are trained on and not predicted.
@@ -66,6 +67,7 @@ class Experiment:
     held_out: Mapping[str, Sequence[str]] | None = None
     tested: Float[Tensor, "n c h w"] | Mapping[str, Float[Tensor, "n c h w"]] | None = None
     at_once: int | None = None
+    curves: bool = False
 
     @property
     def folds(self) -> dict[str, tuple[str, ...]]:
@@ -89,7 +91,8 @@ def run_experiments(
         For each experiment, or each of its seeds, a table with a row per held-out clip: subject, clip, label, prediction, and
         p0, p1, … (the class probabilities). `.attrs["seconds"]` holds the seconds that each fold took, by its name;
         `.attrs["used"]` the settings that the folds followed, which are those that were asked for as far as the machine allowed,
-        and the devices that they ran on.
+        and the devices that they ran on; `.attrs["curve"]` the losses of each epoch, by name, their mean over the folds; empty
+        unless `Experiment.curves` asks for them.
     """
     results = run_folds(experiments, store=store, executor=executor, device=device, title=title)
     return [
@@ -160,7 +163,17 @@ def predictions(experiment: Experiment, folds: dict[str, Fold], number: int = 0)
     table.attrs["seconds"] = {name: folds[name]["seconds"] / (experiment.at_once or 1) for name in sorted(folds)}
     devices = sorted({fold["device"] for fold in folds.values() if "device" in fold})
     table.attrs["used"] = {"devices": devices, "classifier": asdict(experiment.config)}
+    curves = [folds[name].get("curve", {}) for name in sorted(folds)]
+    table.attrs["curve"] = _mean_curve(curves, None if experiment.at_once is None else number)
     return table
+
+
+def _mean_curve(curves: Sequence[dict[str, Any]], number: int | None) -> dict[str, list[float]]:
+    """The mean over the folds, of seeds trained at once that of one; empty unless every fold has a curve."""
+    if not all(curves):
+        return {}
+    each = {name: [curve[name] if number is None else curve[name][number] for curve in curves] for name in curves[0]}
+    return {name: np.mean(values, axis=0).tolist() for name, values in each.items()}
 
 
 class _Inputs:
@@ -230,6 +243,7 @@ def _folds(
         held_out=experiment.folds,
         seed=experiment.seed,
         **({} if experiment.at_once is None else {"at_once": experiment.at_once}),
+        **({"curves": True} if experiment.curves else {}),
         device=torch.device(device).type,
         **contents,
     )
@@ -239,12 +253,12 @@ def _folds(
         return {name: (file, kept[name], ()) for name, file in files.items()}
     where = {name: inputs.place(contents[name], motion) for name, motion in seen.items()}
     arguments = (experiment.fit_predict, experiment.config, where["motion"], labels, subjects)
-    folds, classes = experiment.folds, experiment.classes
+    folds, classes, tested = experiment.folds, experiment.classes, where.get("tested")
     return {
         name: (
             file,
             kept[name],
-            (*arguments, name, classes, _seeds(experiment, name), device, folds[name], where.get("tested")),
+            (*arguments, name, classes, _seeds(experiment, name), device, folds[name], tested, experiment.curves),
         )
         for name, file in files.items()
     }
@@ -269,6 +283,7 @@ def run_fold(
     device: str,
     people: Sequence[str] = (),
     tested: Float[np.ndarray, "n c h w"] | Path | None = None,
+    curves: bool = False,
 ) -> Fold:
     """Train without the people of a fold, one subject or more, and predict their clips; their labels are not used.
 
@@ -276,10 +291,12 @@ def run_fold(
         motion: the motions, or a file of them.
         held_out: a subject; or the name of a fold, of these `people`.
         tested: likewise the motions of clips that are held out, where they differ from those in training.
+        curves: as in `Experiment`.
     """
     seen = _opened(motion)
     shown = seen if tested is None else _opened(tested)
     test = np.isin(subjects, people or held_out)
+    curve: dict[str, Tensor] = {}
     start = time.perf_counter()
     probabilities = fit_predict(
         config,
@@ -289,6 +306,7 @@ def run_fold(
         classes=classes,
         seed=seed,
         device=device,
+        **({"curve": curve} if curves else {}),
     )
     if not torch.isfinite(probabilities).all():
         raise DataError(f"the training without subject {held_out} diverged; lower the classifier's learning rate")
@@ -298,6 +316,7 @@ def run_fold(
         "probabilities": probabilities.tolist(),
         "seconds": seconds,
         "device": device_name(device),
+        "curve": {name: losses.tolist() for name, losses in curve.items()},
     }
 
 

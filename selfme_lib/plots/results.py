@@ -15,6 +15,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from selfme_lib.classifier.grad_cam import symmetric_attention_index
@@ -43,6 +44,20 @@ from .style import (
 REGIONS = ("UL", "UR", "BL", "BR")
 REGION_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 VERDICT_COLOURS = {"confirmed": GREEN, "undecided": SOFT, "contradicted": VERMILION, "found": BLUE}
+
+
+def show_epochs(ax: Axes, curve: Mapping[str, Float[np.ndarray, "r e"]]) -> None:
+    """Losses by epoch: the mean over r seeds, in a band of a standard deviation to both sides; see `Result.curve`."""
+    for name, values in curve.items():
+        epochs, mean = np.arange(1, values.shape[1] + 1), values.mean(0)
+        (line,) = ax.plot(epochs, mean, label=no_formula(name.replace("_", "-")))
+        if len(values) > 1:
+            deviation = values.std(0, ddof=1)
+            ax.fill_between(epochs, mean - deviation, mean + deviation, color=line.get_color(), alpha=0.25, linewidth=0)
+    ax.set(xlabel="epoch", ylim=(0, None))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(axis="y")
+    ax.legend()
 
 
 def show_scores(

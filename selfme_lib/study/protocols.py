@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from selfme_lib.baselines import rivals
+from selfme_lib.classifier.frozen import fit_predict_heads
 from selfme_lib.classifier.training import fit_predict, fit_predict_every_epoch, resolve_for_device
 from selfme_lib.evaluation.loso import Experiment
 from selfme_lib.runtime.errors import UsageError
@@ -51,6 +52,7 @@ def experiments(
         config, predict = ask(pool, rivals.with_available_weights, row.rival), rivals.fit_predict
     common = vars(fold_clips(study, row, protocol))
     common |= {"config": config, "fit_predict": predict, "classes": settings.data.classes}
+    common["curves"] = predict in (fit_predict, fit_predict_heads)
     seeds = settings.evaluation.seeds
     if reading is not None:  # one solution, or all trainings at once
         return [Experiment(seed=settings.seed, at_once=seeds if reading.seeded else None, **common)]

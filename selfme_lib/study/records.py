@@ -136,6 +136,7 @@ class Row(ScoredRow):
     fold_mean: _FoldMean
     intervals: _Intervals
     predictions: list[_Prediction]
+    curve: NotRequired[dict[str, list[float]]]
 
 
 def _of_one_size(row: Row) -> Row:

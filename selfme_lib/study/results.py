@@ -82,6 +82,13 @@ class Result:
         probabilities = np.array(table.pop("probabilities").tolist())
         return table.assign(**{f"p{label}": column for label, column in enumerate(probabilities.T)})
 
+    @property
+    def curve(self) -> dict[str, Float[np.ndarray, "r e"]]:
+        """The losses of each seed's training by epoch, means over its folds; empty if the folds kept none."""
+        curves = [record.get("curve", {}) for record in self.records]
+        names = [name for name in curves[0] if len({len(one.get(name, ())) for one in curves}) == 1]
+        return {name: np.array([one[name] for one in curves]) for name in names}
+
     def of_seed(self, record: int) -> "Result":
         """The same row with only one of its seeds."""
         return replace(self, records=(self.records[record],), fold_seconds=(self.fold_seconds[record],))
@@ -174,7 +181,8 @@ def loso_record(
     Returns:
         name, seed, settings, all of `metrics.score`, `intervals` {"uf1": [low, high], "uar": [low, high]}, `folds`
         (each with subject, n_clips, uf1, uar, accuracy, confusion) and `predictions` (each with subject, clip, label,
-        prediction, probabilities), and `used`: the settings and devices of the folds, as `evaluation.loso` found them.
+        prediction, probabilities), and `used` and `curve`: the settings and devices of the folds and the losses of their
+        trainings, as `evaluation.loso` found them.
     """
     columns = [column for column in predictions.columns if column.removeprefix("p").isdigit()]
     folds = fold_confusions(predictions, classes=classes)
@@ -199,6 +207,7 @@ def loso_record(
         ],
         "predictions": clips.to_dict("records"),
         "used": predictions.attrs.get("used", {}),
+        "curve": predictions.attrs.get("curve", {}),
     }
 
 

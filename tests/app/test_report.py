@@ -6,12 +6,13 @@ from matplotlib.figure import Figure
 
 from selfme_lib.app.page import clock, decimals_of, show, table
 from selfme_lib.app.report import render, write_report
+from selfme_lib.app.training_curves import classifier_curves
 from selfme_lib.runtime.errors import DataError
 from selfme_lib.runtime.files import write_json
 from selfme_lib.runtime.kept import write_record
 from selfme_lib.study import profiles
 from selfme_lib.study.cells import written
-from selfme_lib.study.results import Result, loso_record, metrics_record
+from selfme_lib.study.results import Result, loso_record, metrics_record, read_results
 from selfme_lib.study.rows import Row
 from selfme_lib.study.run_folder import RunFolder
 
@@ -148,6 +149,36 @@ def test_curves_are_shown_where_the_run_has_them(run):
     page = Page(render(run))
     assert "Motion learner, fine-tuned: 40 steps" in page.text and "TCAE" not in page.text
     assert sum(address.startswith("data:") for address in page.addresses) == 2
+
+
+def test_the_curve_of_every_row_is_shown_that_has_one(run):
+    frame = pd.DataFrame({"subject": ["01", "02"] * 3, "clip": list("abcdef"), "label": [0, 1, 2] * 2})
+    frame = frame.assign(prediction=[0, 1, 2] * 2)
+
+    def result(name, *curves, protocol="loso"):
+        common = {"settings": {"protocol": protocol}, "classes": 3, "bootstrap": 5}
+        records = [loso_record(name, frame, seed=seed, **common) | {"curve": one} for seed, one in enumerate(curves)]
+        return Result(Row(name), tuple(records), ({},) * len(records), protocol=protocol)
+
+    falling = {"loss": [2.0, 1.0, 0.5], "cross_entropy": [1.5, 0.75, 0.25]}
+    results = [
+        result("A <i>b</i> $c$", falling, {"loss": [4.0, 2.0, 0.7], "cross_entropy": [1.5, 0.75, 0.25]}),
+        result("A <i>b</i> $c$", falling, protocol="fresh"),
+        result("linear", {}),
+        result("one epoch", {"loss": [1.0]}),
+    ]
+    write_json(run.metrics, metrics_record(profiles.load("quick"), {"name": "synthme", "fingerprint": "f"}, results))
+    told = [(curve["title"], curve["alt"]) for curve in classifier_curves(read_results(run.read_metrics()))]
+    assert told == [
+        ("A <i>b</i> $c$", "Losses by epoch of A <i>b</i> $c$: loss from 3 to 0.6, cross-entropy from 1.5 to 0.25."),
+        (
+            "A <i>b</i> $c$ (fresh)",
+            "Losses by epoch of A <i>b</i> $c$ (fresh): loss from 2 to 0.5, cross-entropy from 1.5 to 0.25.",
+        ),
+    ]
+    page = Page(render(run))
+    assert "Classifiers: 2 rows" in page.text and "A <i>b</i> $c$ (fresh)" in page.text and page.open == []
+    assert sum(address.startswith("data:") for address in page.addresses) == 1 + 2
 
 
 def test_scores_have_four_digits_and_cells_know_what_they_are_sorted_by():

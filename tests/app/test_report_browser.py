@@ -39,6 +39,8 @@ def run(tmp_path_factory):
     settings = profiles.load("quick")
     write_json(run.profile, profiles.to_dict(settings))
     guesses = [CLIPS.assign(prediction=said, p0=1.0, p1=0.0, p2=0.0) for said in ([0] * 10, [0] * 5 + [1] * 5)]
+    for guess in guesses:
+        guess.attrs["curve"] = {"loss": [2.0, 1.0, 0.7], "cross_entropy": [1.5, 0.7, 0.5]}
     results = [result_of(Row(name), guesses, seed=0, classes=3, bootstrap=20) for name in ("b", "a+c")]
     write_json(run.metrics, metrics_record(settings, {"name": "synthme", "fingerprint": "f"}, results))
     run.save_table("05_rows", ROWS, title="Rows", place="headline")
@@ -129,6 +131,19 @@ def test_nothing_is_wider_than_the_window(run, open_page, width):
             "[...document.querySelectorAll('.scroll')].some(box => box.scrollWidth > box.clientWidth)"
         )
         assert scrolls or width > 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "columns"), [(390, 1), (1280, 2)])
+def test_curves_of_classifiers_unfold_beside_each_other_where_there_is_room(run, open_page, width, columns, scheme):
+    page = open_page(run.report, width, color_scheme=scheme)
+    assert not page.locator(".curves").is_visible()
+    page.locator("summary", has_text="Classifiers: 2 rows").click()
+    boxes = [picture.bounding_box() for picture in page.locator(".curves img").all()]
+    assert len({box["x"] for box in boxes}) == columns and all(box["width"] >= 240 for box in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator(".curves img").first.get_attribute("alt").startswith("Losses by epoch of b: loss from 2 to 0.7")
+    assert page.evaluate("[...document.querySelectorAll('.curves img')].every(one => one.naturalWidth > 300)")
 
 
 def test_contents_stay_in_sight_and_fold_on_a_telephone(run, open_page):

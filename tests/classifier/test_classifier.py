@@ -18,6 +18,7 @@ from selfme_lib.classifier.augmentation import augment
 from selfme_lib.classifier.network import ClassifierConfig, SCViT, build_classifier
 from selfme_lib.classifier.symmetry import flip_motion, region_embeddings, symmetric_contrastive_loss
 from selfme_lib.classifier.training import (
+    begin_classifier,
     classification_loss,
     epoch_order,
     fit_predict,
@@ -213,6 +214,31 @@ def test_training_learns_the_toy_problem():
     probabilities = fit_predict(TINY, motion[known], labels[known], motion[~known], seed=0)
     torch.testing.assert_close(probabilities.sum(1), torch.ones(18))
     assert (probabilities.argmax(1) == labels[~known]).float().mean() > 0.85
+
+
+@pytest.mark.parametrize("omega", [0.0, 0.5])
+def test_a_curve_holds_the_mean_losses_of_all_clips_of_an_epoch(omega):
+    motion, labels, *_ = moving_blobs(2, 5)
+    still = tiny(epochs=3, omega=omega, lr=1e-30)  # nothing is learnt: each epoch has the losses of the first weights
+    torch.manual_seed(0)
+    network = begin_classifier(still, classes=3)
+    logits, whole = network(motion).detach(), classification_loss(still, network, motion, labels).detach()
+    for batch_size in (8, 10):  # ten clips: a batch of two behind one of eight, or all at once
+        curve = {}
+        fit_predict(replace(still, batch_size=batch_size), motion, labels, motion[:1], seed=0, curve=curve)
+        assert set(curve) == ({"loss", "cross_entropy"} if omega else {"loss"})
+        alone = curve["cross_entropy" if omega else "loss"]
+        torch.testing.assert_close(alone, F.cross_entropy(logits, labels).expand(3))
+    torch.testing.assert_close(curve["loss"], whole.expand(3))
+    assert (whole > alone[0]) == bool(omega)
+
+
+def test_a_curve_falls_and_whoever_asks_for_it_gets_the_same_predictions():
+    motion, labels, *_ = moving_blobs(2, 6)
+    curve = {}
+    answers = fit_predict(TINY, motion, labels, motion, seed=0, curve=curve)
+    assert torch.equal(answers, fit_predict(TINY, motion, labels, motion, seed=0))
+    assert curve["loss"].shape == (TINY.epochs,) and curve["loss"][-1] < curve["loss"][0] / 2
 
 
 def test_same_seed_same_weights_and_nothing_else_is_touched():

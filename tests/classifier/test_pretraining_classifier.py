@@ -3,12 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from selfme_lib.classifier import checkpoint, frozen, pretraining
 from selfme_lib.classifier.linear import LinearConfig
 from selfme_lib.classifier.network import ClassifierConfig, build_classifier
 from selfme_lib.classifier.pretraining import ClassifierPretraining, Examples, learn
-from selfme_lib.classifier.symmetry import flip_motion
+from selfme_lib.classifier.symmetry import flip_motion, symmetric_contrastive_loss
 from selfme_lib.classifier.training import begin_classifier, train_classifier
 from selfme_lib.runtime.errors import DataError, UsageError
 
@@ -200,6 +201,29 @@ def test_a_head_is_trained_on_what_a_frozen_network_reads(weights, monkeypatch, 
     assert (found - other).abs().max() > 0.02
     torch.testing.assert_close(found.sum(1), torch.ones(30))
     assert (found.argmax(1) == labels[:30]).float().mean() > 0.6
+
+
+@pytest.mark.parametrize("omega", [0.0, 0.5])
+def test_a_curve_of_each_head_holds_the_mean_losses_of_all_clips_of_an_epoch(omega):
+    generator = torch.Generator().manual_seed(0)
+    seen, labels = torch.randn(20, 2, 4, 6, generator=generator), torch.arange(20) % 3
+    still = replace(SMALL, trained="head", init="units", omega=omega, lr=1e-30, epochs=3)  # nothing is learnt
+    heads = frozen.Heads(seen, classes=3, seeds=[4, 5])
+    embedded = heads.embed(heads.scaled(seen[:, 0]).expand(2, -1, -1, -1))
+    logits = heads.classify(embedded)
+    cross_entropy = torch.stack([F.cross_entropy(one, labels) for one in logits.detach()])
+    contrasted = torch.stack(
+        [symmetric_contrastive_loss(one, labels, tau=still.tau, denominator=still.denominator) for one in embedded]
+    )
+    for batch_size in (16, 20):  # a batch of four behind one of sixteen, or all at once
+        curve = {}
+        config = replace(still, batch_size=batch_size)
+        found = frozen.fit_predict_heads(config, seen, labels, seen, seed=[4, 5], curve=curve)
+        assert set(curve) == ({"loss", "cross_entropy"} if omega else {"loss"})
+        alone = curve["cross_entropy" if omega else "loss"]
+        torch.testing.assert_close(alone, cross_entropy[:, None].expand(2, 3))
+    torch.testing.assert_close(curve["loss"], (cross_entropy + omega * contrasted.detach())[:, None].expand(2, 3))
+    assert torch.equal(found, frozen.fit_predict_heads(config, seen, labels, seen, seed=[4, 5]))
 
 
 def test_a_frozen_network_must_be_a_pretrained_one():

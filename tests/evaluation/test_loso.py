@@ -15,7 +15,7 @@ from selfme_lib.classifier.training import fit_predict
 from selfme_lib.evaluation.loso import Experiment, fold_seed, run_experiments, run_fold
 from selfme_lib.evaluation.metrics import score
 from selfme_lib.runtime.errors import DataError
-from selfme_lib.runtime.kept import read_record
+from selfme_lib.runtime.kept import read_record, write_record
 from selfme_lib.runtime.processes import worker_pool
 from toy_motion import TINY, moving_blobs, run_loso
 
@@ -183,6 +183,41 @@ def test_every_fold_has_a_seed_of_its_own_that_does_not_depend_on_the_other_fold
     assert len(set(seeds)) == 4
     run_loso(SHORT, motion[:12], labels[:12], subjects[:12], clips[:12], seed=0, store=tmp_path, fit_predict=spy)
     assert [entry[3] for entry in seen[4:]] == seeds[:2]
+
+
+def with_curve(config, motion, labels, test_motion, *, classes, seed, device, curve):
+    """Its losses tell the number of clips that it was trained on, and the place of its seed."""
+    seen.append(seed)
+    every = seed if isinstance(seed, list) else [seed]
+    losses = torch.tensor([[float(len(motion)), float(place), 0.5] for place in range(len(every))])
+    curve["loss"] = losses if isinstance(seed, list) else losses[0]
+    return torch.full((*([len(every)] if isinstance(seed, list) else []), len(test_motion), classes), 1 / classes)
+
+
+def test_losses_are_kept_with_each_fold_and_averaged_over_them(tmp_path):
+    subjects = ["01"] * 3 + ["02"] * 9 + ["03"] * 12  # trained on 21, 15 and 12 clips
+    clips = [str(number) for number in range(24)]
+    one = Experiment(SHORT, MOTION, LABELS.tolist(), subjects, clips, 0, with_curve, curves=True)
+    (table,) = run_experiments([one], store=tmp_path)
+    assert table.attrs["curve"] == {"loss": [16.0, 0.0, 0.5]}
+    tables = run_experiments([replace(one, at_once=2)], store=tmp_path)
+    assert [table.attrs["curve"]["loss"] for table in tables] == [[16.0, 0.0, 0.5], [16.0, 1.0, 0.5]]
+    assert len(seen) == 6
+    (again,) = run_experiments([one], store=tmp_path)
+    assert again.attrs["curve"] == table.attrs["curve"] and len(seen) == 6, "kept like the predictions"
+
+
+def test_folds_that_keep_no_losses_have_no_curve(tmp_path):
+    (table,) = run_experiments([Experiment(SHORT, *DATA, 0, spy)], store=tmp_path)
+    assert table.attrs["curve"] == {}
+    (table,) = run_experiments([Experiment(SHORT, *DATA, 0, with_curve, curves=True)], store=tmp_path)
+    assert table.attrs["curve"]
+    for path in tmp_path.glob("fold-01-*.json"):
+        write_record(path, {name: value for name, value in read_record(path).items() if name != "curve"})
+    for experiment in (Experiment(SHORT, *DATA, 0, spy), Experiment(SHORT, *DATA, 0, with_curve, curves=True)):
+        (table,) = run_experiments([experiment], store=tmp_path)
+        assert table.attrs["curve"] == {} and len(table) == len(CLIPS)
+    assert len(seen) == 8, "nothing is computed again for want of a curve"
 
 
 def failing(config, motion, labels, test_motion, *, classes, seed, device):

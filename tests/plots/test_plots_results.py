@@ -36,6 +36,22 @@ def test_scores_are_drawn_at_their_values_with_the_papers_where_it_has_one(ax):
     assert ax.collections[0].get_offsets().tolist() == [[0.9, 1.0]]
 
 
+def test_losses_by_epoch_have_a_band_of_a_standard_deviation_over_seeds(ax):
+    pictures.show_epochs(ax, {"loss": np.array([[3.0, 2.0, 1.0], [5.0, 2.0, 2.0]]), "cross_entropy": np.ones((1, 3))})
+    assert {line.get_label(): (*line.get_xdata(), *line.get_ydata()) for line in ax.lines} == {
+        "loss": (1, 2, 3, 4.0, 2.0, 1.5),
+        "cross-entropy": (1, 2, 3, 1.0, 1.0, 1.0),
+    }
+    (band,) = ax.collections  # none around what has one seed
+    corners = band.get_paths()[0].vertices
+    ends = {
+        epoch: [corners[corners[:, 0] == epoch, 1].min(), corners[corners[:, 0] == epoch, 1].max()] for epoch in (1, 3)
+    }
+    assert ends[1] == pytest.approx([4 - 2**0.5, 4 + 2**0.5]) and ends[3] == pytest.approx(
+        [1.5 - 0.5**0.5, 1.5 + 0.5**0.5]
+    )
+
+
 def test_two_protocols_meet_at_a_dot_and_the_linear_yardstick_is_hollow(ax):
     before = [result("a", [0] * 8, motion="plus"), result("b", LABELS, motion="truth")]
     after = [replace(one, row=replace(one.row, linear=linear)) for one, linear in zip(reversed(before), (True, False))]

@@ -233,7 +233,7 @@ def test_the_workers_decide_on_which_device_folds_run(tmp_path, monkeypatch):
         asked.append(device)
         return config
 
-    def fit_predict(config, motion, labels, test_motion, *, classes, seed, device):
+    def fit_predict(config, motion, labels, test_motion, *, classes, seed, device, curve):
         used.append(device)
         return torch.full((len(test_motion), classes), 1 / classes)
 

@@ -62,6 +62,16 @@ def test_a_row_holds_all_that_is_needed_to_check_it(predictions):
     np.testing.assert_array_equal(np.stack(again["probabilities"]), predictions[["p0", "p1", "p2"]].to_numpy())
 
 
+def test_seeds_whose_curves_do_not_fit_together_have_none(predictions):
+    """Seeds that an earlier run left in `metrics.json` may have other epochs, or no curve at all."""
+    plain = loso_record("x", predictions, seed=0, settings={}, classes=3, bootstrap=5)
+    long, short = ({**plain, "curve": {"loss": [3.0, 2.0, 1.0][:epochs]}} for epochs in (3, 2))
+    old = {name: value for name, value in plain.items() if name != "curve"}
+    for records in ((plain,), (long, short), (short, long), (long, old), (old, long)):
+        assert Result(Row("x"), records, ({},) * len(records)).curve == {}
+    assert Result(Row("x"), (long, long), ({}, {})).curve["loss"].tolist() == [[3.0, 2.0, 1.0]] * 2
+
+
 def test_two_runs_are_equal_but_for_the_times(predictions, tmp_path):
     for name, seconds in (("a", 1.0), ("b", 2.0)):
         write_json(tmp_path / f"{name}.json", record(predictions, seconds))

@@ -15,11 +15,12 @@ from selfme_lib.motion.learner import MotionLearner
 from selfme_lib.motion.settings import LearnerConfig
 from selfme_lib.runtime.errors import DataError, UsageError
 from selfme_lib.runtime.files import read_json
+from selfme_lib.runtime.kept import read_record
 from selfme_lib.study import clips as study_clips
 from selfme_lib.study import profiles, store
 from selfme_lib.study import study as module
 from selfme_lib.study.by_folds import of_fold
-from selfme_lib.study.results import part_of
+from selfme_lib.study.results import part_of, read_results
 from selfme_lib.study.rows import Row, table_2, table_3_with_tcae
 from selfme_lib.study.study import Study
 from selfme_lib.study.tables import per_class
@@ -146,6 +147,20 @@ def test_a_row_predicts_every_clip_in_this_process_or_in_others(study, open_stud
     (seeds,) = open_study(evaluation={"seeds": 2}).evaluate([row])
     assert [record["seed"] for record in seeds.records] == [0, 1]
     assert seeds.records[0] == result.records[0]
+
+
+def test_a_result_has_the_losses_of_each_seed_by_epoch(open_study):
+    study = open_study(classifier={"epochs": 3}, evaluation={"seeds": 2})
+    results = study.evaluate([Row("truth", motion="truth", bspline=False), Row("yardstick", linear=True)])
+    (trained, linear) = read_results(read_json(study.record(results)))
+    assert {name: values.shape for name, values in trained.curve.items()} == {"loss": (2, 3), "cross_entropy": (2, 3)}
+    kept = [read_record(path)["curve"] for path in study.run.folds.glob("fold-*.json")]
+    for name, values in trained.curve.items():
+        folds = [curve[name] for curve in kept if curve]
+        assert len(folds) == 2 * 3 and np.mean(folds, axis=0) == pytest.approx(values.mean(0))
+        assert (values[0] != values[1]).all(), "each seed is a training of its own"
+    assert (trained.curve["loss"] > trained.curve["cross_entropy"]).all()
+    assert linear.curve == {}
 
 
 def test_leaking_is_one_switch_and_loud(open_study, caplog):
