@@ -13,12 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -35,6 +34,9 @@ from .losses import Features, reconstruction_loss
 from .pairs import FramePairs
 from .perceptual import features
 from .settings import TrainingConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # slow to import
 
 AHEAD = 4  # batches that are drawn while a GPU works
 
@@ -103,7 +105,7 @@ def train(
     pairs: FramePairs,
     config: TrainingConfig,
     *,
-    fabric: Fabric,
+    fabric: "Fabric",
     validation: FramePairs | None = None,
     state: Path | None = None,
     every: int = 200,
@@ -168,7 +170,7 @@ def train(
     return curve
 
 
-def _save(fabric: Fabric, path: Path, content: dict[str, Any]) -> None:
+def _save(fabric: "Fabric", path: Path, content: dict[str, Any]) -> None:
     """Called by every process; the first one writes."""
     with atomic_path(path) if fabric.is_global_zero else nullcontext(path) as file:
         fabric.save(file, content)
@@ -177,7 +179,7 @@ def _save(fabric: Fabric, path: Path, content: dict[str, Any]) -> None:
 
 
 def _resume(
-    fabric: Fabric, path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str
+    fabric: "Fabric", path: Path, learner: MotionLearner, optimiser: torch.optim.Optimizer, identity: str
 ) -> tuple[int, list[dict[str, float]]]:
     """Restore what `train` saved: the step to continue with, and the curve so far."""
     remedy = "delete it and start the training again"
@@ -195,7 +197,7 @@ def _resume(
         raise DataError(f"{path}: damaged ({reason}); {remedy}") from None
 
 
-def batches(pairs: FramePairs, config: TrainingConfig, steps: range, fabric: Fabric) -> Iterator[Batch]:
+def batches(pairs: FramePairs, config: TrainingConfig, steps: range, fabric: "Fabric") -> Iterator[Batch]:
     """The batches of these steps on the fabric's device. For a GPU, threads draw the next few while it works."""
 
     def draw(step: int) -> Batch:

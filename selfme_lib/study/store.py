@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
@@ -57,6 +56,8 @@ def stored_learner(
     """
     with in_turn(path):
         if not _is_trained(path):
+            from lightning_fabric import Fabric  # slow to import
+
             learner, pairs = begin()
             state = path.with_suffix(".state")
             fabric = Fabric(accelerator=DEVICE, devices=1)
