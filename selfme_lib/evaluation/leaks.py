@@ -16,18 +16,12 @@ import pandas as pd
 from .loso import Experiment, Fold, predictions
 
 
-def at_epoch(experiment: Experiment, folds: dict[str, Fold], epoch: int) -> pd.DataFrame:
-    """Predictions after one epoch, the same for all folds; -1 is the last one, which is honest.
+def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
+    """LEAKING: each subject's predictions after the epoch that gets most of that subject's own clips right.
 
     Args:
         folds: from `loso.run_folds`, where `fit_predict` gives probabilities `e m k`, after each of e epochs.
     """
-    chosen = {name: {**fold, "probabilities": fold["probabilities"][epoch]} for name, fold in folds.items()}
-    return predictions(experiment, chosen)
-
-
-def choose_epoch_on_test_subject(experiment: Experiment, folds: dict[str, Fold]) -> pd.DataFrame:
-    """LEAKING: each subject's predictions after the epoch that gets most of that subject's own clips right."""
     subjects, labels = np.asarray(experiment.subjects), np.asarray(experiment.labels)
     chosen = {}
     for name, fold in folds.items():

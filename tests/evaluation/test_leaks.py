@@ -114,12 +114,18 @@ def test_rendered_people_are_others_than_those_who_are_evaluated(tmp_path, monke
         assert repr(rendered) != repr(evaluated)
 
 
+def at_epoch(experiment, folds, epoch):
+    """Predictions after one epoch, the same for all folds."""
+    chosen = {name: {**fold, "probabilities": fold["probabilities"][epoch]} for name, fold in folds.items()}
+    return predictions(experiment, chosen)
+
+
 def test_the_last_epoch_is_the_honest_one(tmp_path):
     honest = experiment()
     (folds,) = run_folds([experiment(fit_predict=fit_predict_every_epoch)], store=tmp_path)
     (table,) = run_experiments([honest], store=tmp_path)
-    pd.testing.assert_frame_equal(leaks.at_epoch(honest, folds, -1)[COLUMNS], table[COLUMNS], check_exact=True)
-    assert not leaks.at_epoch(honest, folds, 0)[COLUMNS].equals(table[COLUMNS])
+    pd.testing.assert_frame_equal(at_epoch(honest, folds, -1)[COLUMNS], table[COLUMNS], check_exact=True)
+    assert not at_epoch(honest, folds, 0)[COLUMNS].equals(table[COLUMNS])
 
 
 def test_choosing_on_the_test_subject_is_never_worse_in_accuracy_and_uses_the_labels():
@@ -132,7 +138,7 @@ def test_choosing_on_the_test_subject_is_never_worse_in_accuracy_and_uses_the_la
     }
     chosen = leaks.choose_epoch_on_test_subject(trial, folds)
     assert chosen["prediction"].tolist() == [0, 1, 2, 0]
-    assert leaks.at_epoch(trial, folds, -1)["prediction"].tolist() == [1, 0, 0, 2]
+    assert at_epoch(trial, folds, -1)["prediction"].tolist() == [1, 0, 0, 2]
     assert list(chosen) == list(
         predictions(trial, {name: {**f, "probabilities": f["probabilities"][0]} for name, f in folds.items()})
     )
