@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from explorer_samples import CLIPS, scene
 
 from selfme_lib.motion.checkpoint import PLUS, load_estimator
 from selfme_lib.motion.diffeo import diffeomorphic_motion
 from selfme_lib.runtime.errors import UsageError
+from selfme_lib.synthme.identity import POPULATIONS
+from selfme_lib.synthme.studio import film
 from selfme_lib.widgets.moving import MOST_FRAMES, STEPS, MovingClip, Take, follow, pack, pair, unpack
 from selfme_lib.widgets.samples import load_samples
 
@@ -76,3 +79,16 @@ def test_samples_hold_what_selfme_plus_finds():
     onset, apex = (clip.frame(place)[None] for place in (clip.onset, clip.apex))
     found = load_estimator(PLUS).dense_motion(onset, apex)[0]
     assert (found - clip.motion[clip.apex]).norm(dim=0).mean() < 0.1 * found.norm(dim=0).max()
+
+
+def test_samples_are_what_the_tool_films():
+    """Of each clip one frame is filmed again; in the file it is a JPEG."""
+    assert list(load_samples()) == list(CLIPS)
+    for how, packed in zip(CLIPS.values(), load_samples().values()):
+        (renderer, script), clip = scene(*how), unpack(*packed)
+        assert renderer.identity.world == "home" and renderer.identity.key[0] == POPULATIONS["choice"]
+        assert clip.about == f"{script.emotion}, AU {script.action_units}" and len(clip.frames) == len(script)
+        assert (clip.onset, clip.apex, clip.offset) == (script.onset, script.apex, script.offset)
+        assert bool(clip.blinks) == (how[3] > 0)
+        ((_, frame),) = film(renderer, script, wanted=[script.onset])
+        assert np.abs(frame.astype(float) - clip.frames[clip.onset]).mean() < 4
