@@ -50,7 +50,8 @@ class Experiment:
             a module, so that other processes can find it.
         at_once: `fit_predict` takes so many seeds in a sequence, that of the experiment and those that follow, and gives
             probabilities "s m k"; None: one seed, and "m k".
-        curves: `fit_predict` also takes a dictionary `curve`, into which it writes, by name, its losses of each epoch, "*s e".
+        curves: `fit_predict` also takes a dictionary `curve`, into which it writes, by name, its losses of each epoch; those of
+            each seed if it takes several.
         classes: number of classes.
         held_out: name of each fold -> the subjects whose clips it predicts, trained on everybody else; by default a fold for each
             subject. Clips that no fold holds out are trained on and not predicted.
