@@ -10,6 +10,7 @@ Pixel centres have integer coordinates, as everywhere in the project.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,15 +30,22 @@ class Pose(NamedTuple):
         return Pose(*(np.array(self) + change).tolist())
 
     def rotation(self) -> np.ndarray:
-        """The 3x3 matrix $R_z R_y R_x$."""
-        (cx, cy, cz), (sx, sy, sz) = (f([self.pitch, self.yaw, self.roll]) for f in (np.cos, np.sin))
-        about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-        about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-        about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-        return about_z @ about_y @ about_x
+        """The 3x3 matrix $R_z R_y R_x$, which cannot be written to."""
+        return _rotation(self.pitch, self.yaw, self.roll)
 
 
 FRONTAL = Pose()
+
+
+@lru_cache(maxsize=16)  # asked for several times a frame
+def _rotation(pitch: float, yaw: float, roll: float) -> np.ndarray:
+    (cx, cy, cz), (sx, sy, sz) = (f([pitch, yaw, roll]) for f in (np.cos, np.sin))
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    turn = about_z @ about_y @ about_x
+    turn.setflags(write=False)
+    return turn
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,14 @@ class Camera:
 
     def project(self, vertices: np.ndarray, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
         """World (n, 3) -> pixel coordinates (n, 2) and depth, the distance along the optical axis (n,)."""
-        turned = (vertices - self.pivot) @ pose.rotation().T + (self.pivot - self.centre)
-        depth = self.distance - turned[:, 2]
+        about_pivot = np.empty(vertices.shape)
+        for axis in range(3):  # quicker than along a last axis of three
+            np.subtract(vertices[:, axis], self.pivot[axis], out=about_pivot[:, axis])
+        turned = about_pivot @ pose.rotation().T
+        x, y, z = (turned[:, axis] + shift for axis, shift in enumerate(self.pivot - self.centre))
+        depth = self.distance - z
         magnification = self.scale * self.distance / depth
         middle, pixel = (self.size - 1) / 2, self.size / 256
-        x = middle + magnification * turned[:, 0] + pose.shift_x * pixel
-        y = middle - magnification * turned[:, 1] + pose.shift_y * pixel
+        x = middle + magnification * x + pose.shift_x * pixel
+        y = middle - magnification * y + pose.shift_y * pixel
         return np.stack([x, y], axis=1), depth

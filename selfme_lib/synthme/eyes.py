@@ -12,7 +12,7 @@ import numpy as np
 from .camera import Pose
 from .head import PARTS, load_head, smoothstep
 from .identity import Identity
-from .optics import View
+from .optics import View, axes_of_lamp
 from .texture import EYE_RADIUS, MARGIN, PAINTED, TILE, cover_with, vertex_positions
 from .traits import Traits
 
@@ -152,12 +152,13 @@ class WetEyes:
         self.window = bool(generator.random() < 0.3)  # a window has a bar
 
     def __call__(self, picture: np.ndarray, view: View) -> None:
-        chosen = np.flatnonzero((view.texel[:, 1] >= PAINTED - 0.5) & (view.texel[:, 0] < TILE))
+        texel_x, texel_y = view.texel
+        chosen = np.flatnonzero((texel_y >= PAINTED - 0.5) & (texel_x < TILE))
         if not len(chosen):
             return
         pixel, side = view.surface.pixel[chosen], view.surface.size
         row, column = np.divmod(pixel, side)
-        local = (view.texel[chosen] - [0, PAINTED]) / TILE * 2 - 1
+        local = (view.texel.take(chosen, axis=1).T - [0, PAINTED]) / TILE * 2 - 1
         local *= np.array([1, -1]) * MARGIN * EYE_RADIUS
         reflected = self._reflected(local, view)
         bright = sum(
@@ -184,8 +185,7 @@ class WetEyes:
 
     def _image(self, reflected: np.ndarray, way: np.ndarray) -> np.ndarray:
         """How much of a lamp each ray meets: (k,) in [0, 1]."""
-        right = np.array([way[2], 0.0, -way[0]]) / np.hypot(way[0], way[2])
-        x, y = reflected @ right, reflected @ np.cross(way, right)
+        x, y = (reflected @ axis for axis in axes_of_lamp(way))
         width, height = self.size
         seen = smoothstep(width + 0.1, width - 0.06, np.abs(x)) * smoothstep(height + 0.1, height - 0.06, np.abs(y))
         if self.window:

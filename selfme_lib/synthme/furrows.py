@@ -39,7 +39,10 @@ class Furrows:
         for unit, side in active:
             rows, columns, lines = self.lines[unit, side]
             total[rows, columns] += np.float32(1 - np.exp(-units[unit][side] / HALF_DEEP)) * lines
-        return np.minimum(total, 0.9, out=total)
+        for unit, side in active:  # where lines cross
+            rows, columns, _ = self.lines[unit, side]
+            np.minimum(total[rows, columns], 0.9, out=total[rows, columns])
+        return total
 
 
 def draw_furrows(identity: Identity, side: int) -> Furrows:

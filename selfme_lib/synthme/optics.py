@@ -18,7 +18,7 @@ class View:
     """What a reflection depends on, on the fine lattice.
 
     Attributes:
-        camera, surface: of the fine lattice; texel: (k, 2) of the k pixels that show something, in the atlas as it is painted.
+        camera, surface: of the fine lattice; texel: (2, k) of the k pixels that show something, in the atlas as it is painted.
         vertices: (n, 3) of head and what it wears, not yet posed; points: (n, 2) their pixels.
         pose: of the head; gaze: radians, to the picture's right and up; lamps: as they are turned in this frame.
     """
@@ -34,6 +34,13 @@ class View:
 
 
 Reflection = Callable[[np.ndarray, View], None]  # changes the linear picture (side, side, 3) in place
+
+
+def axes_of_lamp(way: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors to the right and up, (3,) each, at right angles to the unit vector `way` towards a lamp."""
+    x, y, z = way.tolist()
+    right = np.array([z, 0.0, -x]) / np.hypot(x, z)
+    return right, np.array([y * right[2], z * right[0] - x * right[2], -y * right[0]])  # quicker than `np.cross`
 
 
 def strand_gloss(strands: np.ndarray, lamps: Light, lit: np.ndarray, strength: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from .camera import Pose
 from .glasses import AROUND
 from .head import smoothstep
 from .identity import Identity
-from .optics import View
+from .optics import View, axes_of_lamp
 from .shading import Light
 
 CURVED = 0.16  # radians by which the normal turns from the middle of a pane to its rim
@@ -64,8 +64,7 @@ class Panes:
         ray = 2 * normal[..., 2:] * normal - np.array([0.0, 0.0, 1.0])
         total = 0.07 * lamps.ambient * smoothstep(-0.5, 0.8, ray[..., 1])[..., None] * np.ones(3)
         for way, colour in zip(lamps.directions, lamps.colours):
-            right = np.array([way[2], 0.0, -way[0]]) / np.hypot(way[0], way[2])
-            across, up = ray @ right, ray @ np.cross(way, right)
+            across, up = (ray @ axis for axis in axes_of_lamp(way))
             lamp = smoothstep(self.size[0] + 0.05, self.size[0] - 0.04, np.abs(across))
             lamp = lamp * smoothstep(self.size[1] + 0.05, self.size[1] - 0.04, np.abs(up))
             haze = np.exp(-(across**2 + up**2) / 0.25**2)

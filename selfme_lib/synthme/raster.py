@@ -10,7 +10,7 @@ $\beta_i \propto \lambda_i / z_i$ on the surface.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -25,7 +25,8 @@ class Surface:
 
     Attributes:
         pixel: (k,) flat numbers (row * size + column), each once, ascending; inverse_depth: (k,).
-        owner: (k,) which of the s triangles that were drawn is seen; corners: (s, 3) their vertices, of `vertices` in all.
+        owner: (k,) which of the s triangles that were drawn is seen; drawn: (s,) their numbers; corners: (s, 3) their vertices,
+            of `vertices` in all.
         planes: (3, 3, s) the coefficients a, b, c of what each corner contributes to the inverse depth, linear on the screen.
     """
 
@@ -33,6 +34,7 @@ class Surface:
     inverse_depth: np.ndarray
     size: int
     owner: np.ndarray
+    drawn: np.ndarray
     corners: np.ndarray
     vertices: int
     planes: np.ndarray
@@ -40,25 +42,36 @@ class Surface:
     @cached_property
     def weights(self) -> csr_matrix:
         """(k, vertices) sparse, three barycentric coordinates per row: `weights @ values` interpolates values at vertices."""
+        return self._weights(self.corners, self.vertices)
+
+    @cached_property
+    def weights_of_used(self) -> csr_matrix:
+        """The same of the u vertices that are `used` alone, which is quicker: (k, u)."""
+        place = np.zeros(self.vertices, np.int32)
+        place[self.used] = np.arange(len(self.used))
+        return self._weights(place.take(self.corners), len(self.used))
+
+    def _weights(self, corners: np.ndarray, vertices: int) -> csr_matrix:
         row, column = (along.take(self.pixel) for along in _lattice(self.size))
         barycentric = np.empty((len(self.pixel), 3), np.float32)
         for corner, (a, b, c) in enumerate(self.planes.swapaxes(0, 1)):
             numerator = _linear(a, b, c, self.owner, column, row)
             barycentric[:, corner] = np.divide(numerator, self.inverse_depth, out=numerator)
         start_of_row = np.arange(0, 3 * len(self.pixel) + 1, 3, dtype=np.int32)
-        corners = self.corners.astype(np.int32).take(self.owner, axis=0)
-        return csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(self.pixel), self.vertices))
+        corners = corners.astype(np.int32).take(self.owner, axis=0)
+        return csr_matrix((barycentric.ravel(), corners.ravel(), start_of_row), shape=(len(self.pixel), vertices))
 
-    @property
+    @cached_property
     def used(self) -> np.ndarray:
         """The vertices of all triangles that are seen, ascending."""
-        corners = self.corners[np.bincount(self.owner, minlength=len(self.corners)) > 0]
-        return np.flatnonzero(np.bincount(corners.ravel(), minlength=self.vertices))
+        seen = np.flatnonzero(np.bincount(self.owner, minlength=len(self.corners)))
+        return np.flatnonzero(np.bincount(self.corners.T.take(seen, axis=1).ravel(), minlength=self.vertices))
 
     def image(self, values: np.ndarray, background: float = 0.0) -> np.ndarray:
         """Values at the k pixels, (k,) or (k, c) -> image (size, size) or (c, size, size) of the same type."""
         image = np.full((*values.shape[1:], self.size * self.size), background, values.dtype)
-        image[..., self.pixel] = values.T
+        for channel, one in zip(np.atleast_2d(image), np.atleast_2d(values.T)):  # quicker than all channels at once
+            channel[self.pixel] = one
         return image.reshape(*values.shape[1:], self.size, self.size)
 
     def depth_at(self, points: np.ndarray, background: float) -> np.ndarray:
@@ -77,7 +90,7 @@ class Surface:
         planes = _planes(points, depth, self.corners)
         a, b, c = planes.sum(1)
         inverse_depth = (b.take(owner) * row + c.take(owner)) + a.take(owner) * column
-        return Surface(row * size + column, inverse_depth, size, owner, self.corners, self.vertices, planes)
+        return Surface(row * size + column, inverse_depth, size, owner, self.drawn, self.corners, self.vertices, planes)
 
 
 def rasterise(
@@ -94,7 +107,7 @@ def rasterise(
     area = (x[2] - x[0]) * (y[1] - y[0]) - (x[1] - x[0]) * (y[2] - y[0])
     low, high = np.stack([x.min(0), y.min(0)]), np.stack([x.max(0), y.max(0)])
     first, last = _centres(low, high, size)
-    drawable = (area > 1e-9) & (last >= first).all(0)
+    drawable = (area > 1e-9) & (last[0] >= first[0]) & (last[1] >= first[1])
     nearest = np.zeros(size * size)  # inverse depth
     if likely is None:
         drawn = [_draw(points, depth, triangles, np.flatnonzero(drawable), first[1], last[1], nearest, size)]
@@ -111,7 +124,7 @@ def rasterise(
     seen = np.full(size * size, -1)
     for one in drawn:
         won = np.flatnonzero(one.inverse_depth == nearest.take(one.pixel))
-        np.maximum.at(seen, one.pixel.take(won), one.triangle.take(one.owner.take(one.span.take(won))))
+        np.maximum.at(seen, one.pixel.take(won), one.owner.take(one.span.take(won)))
     pixel = np.flatnonzero(seen >= 0)
     triangle = np.concatenate([one.triangle for one in drawn])
     place = np.empty(len(triangles), np.intp)
@@ -121,7 +134,8 @@ def rasterise(
         inverse_depth=nearest.take(pixel),
         size=size,
         owner=place.take(seen.take(pixel)),
-        corners=triangles.take(triangle, axis=0),
+        drawn=triangle,
+        corners=triangles.T.take(triangle, axis=1).T,
         vertices=len(points),
         planes=np.concatenate([one.planes for one in drawn], axis=2),
     )
@@ -129,8 +143,8 @@ def rasterise(
 
 @dataclass(frozen=True)
 class _Fragments:
-    """What some triangles (s,) contribute: their `planes`; the owner (r,) of each span; span, pixel and inverse depth of each
-    fragment, (f,)."""
+    """What some triangles (s,) contribute: their numbers and `planes`; the triangle's number of each of r spans; span, pixel and
+    inverse depth of each of f fragments."""
 
     triangle: np.ndarray
     planes: np.ndarray
@@ -157,25 +171,27 @@ def _draw(
     # spans: one per row of each triangle, between two left and two right edges (one of them twice)
     owner = np.repeat(np.arange(len(chosen)), rows)
     row = np.arange(len(owner)) + (first - (np.cumsum(rows) - rows)).take(owner)
+    y = row.astype(float)
     left, right = (
-        limit(*(slope.take(owner) * row + at_0.take(owner) for slope, at_0 in edges))
+        limit(*(_line(slope, at_0, owner, y) for slope, at_0 in edges))
         for limit, edges in zip((np.maximum, np.minimum), _sides(*planes))
     )
     start, stop = _centres(left, right, size)
-    filled = np.flatnonzero(stop >= start)
-    owner, row, start, length = (v.take(filled) for v in (owner, row, start, stop - start + 1))
+    length = np.maximum(stop - start + 1, 0)
 
     # fragments: one per pixel of each span. What the corners contribute to 1/z is linear on the screen
     a, b, c = planes.sum(1)
+    start -= np.cumsum(length) - length
     span = np.repeat(np.arange(len(row)), length)  # quicker than to repeat what belongs to the spans
-    pixel = np.arange(len(span))
-    pixel += (start - (np.cumsum(length) - length)).take(span)  # columns so far
+    column = np.arange(len(span))
+    pixel = (start + row * size).take(span)
+    pixel += column
+    column += start.take(span)
     inverse_depth = a.take(owner).take(span)
-    inverse_depth *= pixel
-    inverse_depth += (b.take(owner) * row + c.take(owner)).take(span)
-    pixel += (row * size).take(span)
+    inverse_depth *= column
+    inverse_depth += _line(b, c, owner, y).take(span)
     np.maximum.at(nearest, pixel, inverse_depth)
-    return _Fragments(chosen, planes, owner, span, pixel, inverse_depth)
+    return _Fragments(chosen, planes, chosen.take(owner), span, pixel, inverse_depth)
 
 
 def _least(nearest: np.ndarray, size: int, first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -184,16 +200,17 @@ def _least(nearest: np.ndarray, size: int, first: np.ndarray, last: np.ndarray) 
     The least of square cells is kept for cells of several sizes, and a box is in four cells of its own size.
     """
     side = size + -size % 2 ** CELLS[-1]
-    cells = np.full((side, side), np.inf)
-    cells[:size, :size] = nearest.reshape(size, size)
+    cells = nearest.reshape(size, size)
+    if side > size:
+        cells = np.pad(cells, (0, side - size), constant_values=np.inf)
     starts, pyramid = [], [np.zeros(1)]
     for before, cell in zip((0, *CELLS), CELLS):
         factor = 2 ** (cell - before)
-        cells = np.minimum.reduce([cells[i::factor] for i in range(factor)])
-        cells = np.minimum.reduce([cells[:, i::factor] for i in range(factor)])
+        cells = reduce(np.minimum, (cells[i::factor] for i in range(factor)))
+        cells = reduce(np.minimum, (cells[:, i::factor] for i in range(factor)))
         starts.append(sum(map(len, pyramid)))
         pyramid.append(cells.ravel())
-    level = np.searchsorted(2 ** np.array(CELLS), (last - first).max(0) + 1)
+    level = np.searchsorted(2 ** np.array(CELLS), np.maximum(*(last - first)) + 1)
     fits = level < len(CELLS)
     level = level * fits
     cell, start, width = (np.array(values).take(level) for values in (CELLS, starts, [side >> n for n in CELLS]))
@@ -223,6 +240,14 @@ def _lattice(size: int) -> tuple[np.ndarray, np.ndarray]:
     return row, column
 
 
+def _line(slope: np.ndarray, at_0: np.ndarray, owner: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """slope y + at_0 with the coefficients (s,) of the `owner` (k,) of each point: (k,)."""
+    total = slope.take(owner)
+    total *= y
+    total += at_0.take(owner)
+    return total
+
+
 def _linear(a: np.ndarray, b: np.ndarray, c: np.ndarray, owner: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """a x + b y + c with the coefficients (s,) of the `owner` (k,) of each point: (k,); in place, since that is quicker."""
     total, part = a.take(owner), b.take(owner)
@@ -235,8 +260,9 @@ def _linear(a: np.ndarray, b: np.ndarray, c: np.ndarray, owner: np.ndarray, x: n
 
 def _centres(low: np.ndarray, high: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The first and the last pixel centre in an interval of a row or column; the last is before the first if there is none."""
-    first = np.clip(np.ceil(low - EDGE_TOLERANCE), 0, size)
-    last = np.clip(np.floor(high + EDGE_TOLERANCE), -1, size - 1)
+    first, last = low - EDGE_TOLERANCE, high + EDGE_TOLERANCE
+    np.clip(np.ceil(first, out=first), 0, size, out=first)
+    np.clip(np.floor(last, out=last), -1, size - 1, out=last)
     return first.astype(np.intp), last.astype(np.intp)
 
 
@@ -245,10 +271,17 @@ def _sides(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[list, list]:
     a = np.where(np.abs(a) < 1e-12 * np.abs(b), 0, a)  # level edges bound neither side
     with np.errstate(divide="ignore", invalid="ignore"):
         slope, at_0 = -b / a, -c / a
-    highest, lowest, triangles = a.argmax(0), a.argmin(0), a.shape[1]
+    highest, lowest, triangles = _first(np.greater, a), _first(np.less, a), a.shape[1]
     order = np.stack([highest, 3 - highest - lowest, lowest]) * triangles + np.arange(triangles)  # in the flat arrays
     left, middle, right = zip(slope.take(order), at_0.take(order))
     sign = a.take(order[1])
     second_left = [np.where(sign > 0, one, other) for one, other in zip(middle, left)]
     second_right = [np.where(sign < 0, one, other) for one, other in zip(middle, right)]
     return [left, second_left], [right, second_right]
+
+
+def _first(beats: np.ufunc, values: np.ndarray) -> np.ndarray:
+    """Which of three values (3, s) is the greatest or the least, the first of equal ones: (s,). Much quicker than `argmax`."""
+    found = beats(values[1], values[0]).astype(np.intp)
+    found[beats(values[2], np.where(found, values[1], values[0]))] = 2
+    return found

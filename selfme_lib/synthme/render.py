@@ -139,11 +139,13 @@ class Renderer:
 
     @cached_property
     def _likely(self) -> np.ndarray:
-        """Which triangles are seen at rest, more or less: (t,) bool."""
+        """Which triangles are seen at rest, more or less, or have to be drawn since nothing surely hides them: (t,) bool."""
         points, depth = self.project(self.vertices(NEUTRAL), FRONTAL, supersampling=SUPERSAMPLING)
         used = np.zeros(len(points), bool)
         used[rasterise(points, depth, self.triangles, self.size * SUPERSAMPLING).used] = True
-        return used[self.triangles].all(1)
+        likely = used[self.triangles].all(1)
+        likely[rasterise(points, depth, self.triangles, self.size * SUPERSAMPLING, likely).drawn] = True
+        return likely
 
     @cached_property
     def _furrows(self) -> Furrows:
@@ -191,16 +193,13 @@ class Renderer:
 
     def render_posed(self, state: Posed, shot: Shot = STILL, path: np.ndarray | None = None) -> np.ndarray:
         """The picture of a state; `path` (n, 2) is how far each vertex moves on the fine lattice while the shutter is open."""
-        lamps, lit = self.light, self._lit
-        if any(shot.sway):
-            lamps = lamps.swayed(*shot.sway)
-            lit = np.clip(lit + sum(turn * change for turn, change in zip(shot.sway, self._swayed)), 0, 1)
+        lamps = self.light.swayed(*shot.sway) if any(shot.sway) else self.light
         surface = rasterise(state.points, state.depth, self.triangles, self.size * SUPERSAMPLING, self._likely)
-        at_vertices = self._at_vertices(state, surface, lamps, lit)
+        at_used = self._shaded(state, surface.used, lamps, self._lit_by(shot.sway, surface.used))
         if path is not None:
-            at_vertices = np.column_stack([at_vertices, (path / SUPERSAMPLING).astype(np.float32)])
+            at_used = np.column_stack([at_used, (path.take(surface.used, axis=0) / SUPERSAMPLING).astype(np.float32)])
         # (6, k), or (8, k) with the path: NumPy is slow along a last axis of three
-        seen = (surface.weights @ at_vertices.astype(self._sums)).T.astype(np.float32, order="C")
+        seen = cv2.transpose((surface.weights_of_used @ at_used.astype(self._sums)).astype(np.float32))
         texel, gleam = _positions(seen[:2]), seen[5]
         *channels, shine = _look_up(self._atlas.colour, texel, len(gleam)).T
         if len(channels) == 3:  # the fourth is how much a texel shines
@@ -216,7 +215,7 @@ class Renderer:
             colour += gleam
             picture.reshape(-1, 3)[:, channel][surface.pixel] = colour
         if self._optics:
-            view = self._view(state, surface, seen[:2].T, lamps)
+            view = self._view(state, surface, seen[:2], lamps)
             for reflect in self._optics:
                 reflect(picture, view)
         linear = shot.gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
@@ -227,22 +226,28 @@ class Renderer:
             )
         return self._tone(linear)
 
-    def _at_vertices(self, state: Posed, surface: Surface, lamps: Light, lit: np.ndarray) -> np.ndarray:
-        """Texel, tinted light and gloss of each vertex, (n, 6) float32; zeros where no triangle is seen."""
+    def _lit_by(self, sway: tuple[float, float], used: np.ndarray) -> np.ndarray:
+        """How much of each swayed lamp the `used` vertices (u,) see: (2, u)."""
+        lit = self._lit.take(used, axis=1)
+        if not any(sway):
+            return lit
+        return np.clip(lit + sum(turn * change.take(used, axis=1) for turn, change in zip(sway, self._swayed)), 0, 1)
+
+    def _shaded(self, state: Posed, used: np.ndarray, lamps: Light, lit: np.ndarray) -> np.ndarray:
+        """Texel, tinted light and gloss of the `used` vertices (u,): (u, 6) float32."""
         n = len(state.vertices) - len(self._worn)
         normals = vertex_normals(state.vertices[:n], self._skin_triangles, self._meeting)
         normals = np.concatenate([normals, self._worn_normals]) @ state.pose.rotation().T
-        used = surface.used
-        normals, lit, openness = normals[used], lit[:, used], self._openness[used]
-        shine = gloss(normals, lamps, lit, self._gloss[used] * openness)
+        normals, openness, strength = normals.take(used, axis=0), self._openness.take(used), self._gloss.take(used)
+        shine = gloss(normals, lamps, lit, strength * openness)
         if len(self._strands):  # hair is worn first
             hair = np.flatnonzero((used >= n) & (used < n + len(self._strands)))
-            strands = self._strands[used[hair] - n] @ state.pose.rotation().T
-            shine[hair] = strand_gloss(strands, lamps, lit[:, hair], self._gloss[used[hair]])
-        light = irradiance(normals, lamps, openness, lit) * self._tint[used]
-        at_vertices = np.zeros((len(state.vertices), 6), np.float32)
-        at_vertices[used] = np.column_stack([self._atlas.position[used], light, shine])
-        return at_vertices
+            strands = self._strands.take(used.take(hair) - n, axis=0) @ state.pose.rotation().T
+            shine[hair] = strand_gloss(strands, lamps, lit.take(hair, axis=1), strength.take(hair))
+        light = irradiance(normals, lamps, openness, lit) * self._tint.take(used, axis=0)
+        return np.column_stack(
+            [self._atlas.position.take(used, axis=0), light.astype(np.float32), shine.astype(np.float32)]
+        )
 
     def _view(self, state: Posed, surface: Surface, texel: np.ndarray, lamps: Light) -> View:
         """What reflections depend on."""
@@ -265,12 +270,21 @@ def _exposed(picture: np.ndarray, path: Sequence[np.ndarray]) -> np.ndarray:
         return picture
     instants = 2 * int(np.clip(np.ceil(longest / 2), 1, 6)) + 1  # two pixels of a blink in a step, at most
     picture = picture.astype(np.float32)  # of double precision, OpenCV 5 makes the border black
-    row, column = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    row, column = _lattice(*picture.shape[:2])
     total = np.zeros_like(picture)
     for moment in (np.arange(instants) + 0.5) / instants - 0.5:
-        x, y = (lattice - np.float32(moment) * part for lattice, part in zip((column, row), path))
-        total += cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        if moment:
+            x, y = (lattice - np.float32(moment) * part for lattice, part in zip((column, row), path))
+            total += cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        else:  # in the middle nothing has moved yet
+            total += picture
     return np.maximum(total / instants, 0)
+
+
+@lru_cache(maxsize=4)
+def _lattice(height: int, width: int) -> np.ndarray:
+    """Row and column of each pixel: (2, height, width) float32."""
+    return np.mgrid[:height, :width].astype(np.float32)
 
 
 def _positions(texel: np.ndarray) -> np.ndarray:

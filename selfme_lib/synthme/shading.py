@@ -60,8 +60,9 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray, meeting: csr_mat
         meeting = adjoining(triangles, len(vertices))
     a, b, c = (np.ascontiguousarray(vertices.T).take(corner, axis=1) for corner in triangles.T)
     (x1, y1, z1), (x2, y2, z2) = b - a, c - a
-    x, y, z = (meeting @ across for across in (y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2))
-    return np.stack([x, y, z], axis=1) / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-12)[:, None]
+    normals = meeting @ np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2], axis=1)
+    x, y, z = normals.T
+    return normals / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-12)[:, None]
 
 
 def visibility(
@@ -91,11 +92,12 @@ def soft_visibility(vertices: np.ndarray, triangles: np.ndarray, direction: np.n
 def irradiance(normals: np.ndarray, light: Light, openness: np.ndarray, lit: np.ndarray) -> np.ndarray:
     """Light falling on vertices, linear RGB (n, 3), from normals (n, 3) in camera axes, openness (n,) to the sky in [0, 1], and
     visibility of the lamps (2, n)."""
-    total = light.ambient * openness[:, None] * (0.8 + 0.2 * normals[:, 1:2])
+    wrap = WRAP[:, None]  # arrays are (3, n) in here, since NumPy is slow along a last axis of three
+    total = light.ambient * openness * (0.8 + 0.2 * normals[:, 1])
     for direction, colour, seen in zip(light.directions, light.colours, lit):
-        facing = (normals @ direction)[:, None]
-        total = total + colour * (np.clip((facing + WRAP) / (1 + WRAP), 0, 1) ** 1.1) * seen[:, None]
-    return total
+        facing = normals @ direction
+        total = total + colour[:, None] * (np.clip((facing + wrap) / (1 + wrap), 0, 1) ** 1.1) * seen
+    return total.T
 
 
 def gloss(normals: np.ndarray, light: Light, lit: np.ndarray, strength: np.ndarray) -> np.ndarray:

@@ -23,6 +23,11 @@ def test_rotation_is_a_rotation():
     assert np.linalg.det(matrix) == pytest.approx(1)
 
 
+def test_a_rotation_that_is_kept_cannot_be_spoilt():
+    with pytest.raises(ValueError, match="read-only"):
+        Pose(yaw=0.1).rotation()[0, 0] = 2
+
+
 def test_shifts_are_pixels_of_a_256_frame():
     shifted, _ = CAMERA.project(CAMERA.centre[None], Pose(shift_x=4.0, shift_y=-2.0))
     assert np.allclose(shifted, [[63.5 + 2, 63.5 - 1]])

@@ -17,6 +17,7 @@ from selfme_lib.synthme.head import load_head
 from selfme_lib.synthme.identity import make_face
 from selfme_lib.synthme.lips import lip_shape
 from selfme_lib.synthme.looks import LOOKS
+from selfme_lib.synthme.optics import axes_of_lamp
 from selfme_lib.synthme.panes import Panes
 from selfme_lib.synthme.portrait import paint_portrait
 from selfme_lib.synthme.shading import Light
@@ -119,6 +120,16 @@ def test_the_lamps_image_is_where_the_mirror_says(people):
     shone = eyes._image(np.stack([mirrored, [0.0, 0.0, 1.0], -lamp]), lamp)
     assert shone[1] < 0.05 and shone[2] == 0
     assert eyes.window or shone[0] == pytest.approx(1)
+
+
+def test_axes_of_a_lamp_are_at_right_angles(generator):
+    for way in generator.normal(size=(8, 3)):
+        way = way / np.linalg.norm(way)
+        right, up = axes_of_lamp(way)
+        assert (
+            right[1] == 0 and right @ way == pytest.approx(0, abs=1e-12) and np.linalg.norm(right) == pytest.approx(1)
+        )
+        np.testing.assert_allclose(up, np.cross(way, right), rtol=0, atol=1e-15)
 
 
 def test_panes_mirror_the_lamps_and_what_they_mirror_moves_with_the_lamp_and_the_head():

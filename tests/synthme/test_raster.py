@@ -132,6 +132,16 @@ def test_what_is_likely_to_be_seen_changes_nothing(seed):
         np.testing.assert_array_equal(seen.weights.toarray(), plain.weights.toarray())
 
 
+def test_vertices_that_are_used_are_enough(generator):
+    points, depth = generator.uniform(-2, 30, (60, 2)), generator.uniform(1, 9, 60)
+    triangles = orient(points, np.arange(60).reshape(20, 3))
+    seen = rasterise(points, depth, triangles, 24, np.arange(20) % 3 == 0)
+    values = generator.normal(size=(60, 4))
+    assert set(seen.used) == set(triangles[seen.drawn[seen.owner]].ravel()) and 0 < len(seen.used) < 60
+    np.testing.assert_array_equal(seen.weights_of_used @ values[seen.used], seen.weights @ values)
+    np.testing.assert_array_equal(seen.corners, triangles[seen.drawn])
+
+
 def test_hidden_triangles_are_not_drawn():
     """Else what is likely to be seen would save nothing."""
     generator = np.random.default_rng(0)
