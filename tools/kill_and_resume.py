@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import timm.models.vision_transformer  # noqa: F401  (each child would import it anew, and be killed meanwhile)
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

@@ -155,7 +155,7 @@ for command, example in (  # in the order of the help
     (runs.sweep, "selfme sweep notebooks/05_loso_evaluation.ipynb notebooks/grids/table_1.yaml --out runs/table_1"),
     (analyse.analyse, "selfme analyse me.mp4 --out analysis"),
     (motion.motion, "selfme motion onset.png apex.png --out flow.npy --gamma 2 --png flow.png"),
-    (motion.features, "selfme features pictures --dataset casme2 --root DIR --method tvl1"),
+    (datasets.features, "selfme features pictures --dataset casme2 --root DIR --method tvl1"),
     (motion.pretrain, "selfme pretrain runs/plus --form plus --world home --persons 632"),
     (amplify.amplify, "selfme amplify me.mp4 --gamma 8 --out large.mp4 --side-by-side"),
     (pages.explore, "selfme explore --dataset casme2 --root DIR"),

@@ -95,7 +95,7 @@ def process_pool(workers: int, *, gpus: int = 0) -> concurrent.futures.ProcessPo
     Args:
         gpus: with two or more, workers take one each, in turn.
     """
-    context = multiprocessing.get_context("spawn") if gpus > 1 or DEVICE != "cpu" else _quick_starter()
+    context = _starter()
     numbers = context.SimpleQueue() if gpus > 1 else None
     if numbers:
         for worker in range(workers):
@@ -105,12 +105,12 @@ def process_pool(workers: int, *, gpus: int = 0) -> concurrent.futures.ProcessPo
     )
 
 
-def _quick_starter() -> multiprocessing.context.BaseContext:
-    """Where the system allows it, workers are forked from a server that has imported what this process has, and never computed.
+def _starter() -> multiprocessing.context.BaseContext:
+    """How workers begin: forked from a server that has imported what this process has and never computed, where that is possible.
 
     They start within a moment instead of seconds, and share the memory of what is imported.
     """
-    if sys.platform != "linux":
+    if DEVICE != "cpu" or sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith(f"{PACKAGE.name}.")))
@@ -119,10 +119,9 @@ def _quick_starter() -> multiprocessing.context.BaseContext:
 
 def get_ready(workers: int) -> None:
     """Let workers' imports begin, beside whatever this process does next, if it is going to have workers."""
-    if workers > 1 and DEVICE == "cpu" and sys.platform == "linux":
+    if workers > 1 and _starter().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
-        _quick_starter()
         ensure_running()
 
 

@@ -69,3 +69,14 @@ def test_the_learned_motion_is_the_profiles_or_one_that_comes_with_the_package(t
         load_features(load_clips("features", tmp_path / name), 28) for name in ("selfme", "plus", "printed")
     )
     assert torch.equal(selfme, plus) and not torch.equal(plus, printed)
+
+
+def test_a_profile_whose_checkpoint_is_missing_is_named(tmp_path, monkeypatch, capfd):
+    root = trees.casme2(tmp_path / "casme2")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("profile: smoke\nmotion: {checkpoint: lost.safetensors}\n")
+    assert cli.run(["features", "out", "--dataset", "casme2", "--root", str(root), "--profile", "mine.yaml"]) == 1
+    assert (
+        "lost.safetensors: no such checkpoint of a motion learner; correct motion.checkpoint" in capfd.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()

@@ -127,6 +127,45 @@ def align(
     print(f"{out}: faces of {size} x {size} pixels, in {time}", file=sys.stderr)
 
 
+def features(
+    out: Annotated[Path, typer.Argument(help="Folder of the pictures and their labels.csv.", show_default=False)],
+    root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
+    dataset: Annotated[str, typer.Option(help="casme2, smic, samm, casme3, composite or synthme.")] = "synthme",
+    method: Annotated[
+        str, typer.Option(help="selfme, plus, printed, truth, or a classical flow: tvl1, dis.")
+    ] = "selfme",
+    gamma: Annotated[float, typer.Option(metavar="N", min=0, max=1_000, help="Motion amplification.")] = 1.0,
+    profile: Annotated[
+        str, typer.Option(help="Whose frames and learner: smoke, quick, paper, or a YAML file.")
+    ] = "quick",
+) -> None:
+    """Write the motion of every clip as a picture. Red, green and blue are u, v and optical strain."""
+    from selfme_lib.motion.checkpoint import SHIPPED_FORMS, load_estimator
+    from selfme_lib.runtime.device import DEVICE
+    from selfme_lib.study import keys, profiles
+    from selfme_lib.study.clips import prepare_clips
+    from selfme_lib.study.extraction import LEARNED, MOTION_METHODS, extract
+    from selfme_lib.study.feature_pictures import check_empty, write_feature_pictures
+
+    time = Stopwatch()
+    folder("OUT", out)
+    one_of("--method", method, MOTION_METHODS)
+    if not root.is_dir():
+        raise DataError(f"--root {root}: no such folder; give the folder of the data set")
+    check_empty(out)
+    data = {"dataset": dataset, "root": str(root.absolute())}
+    if dataset in ("smic", "composite"):
+        data["apex_rule"] = "middle"  # SMIC labels none
+    form = {"checkpoint": method} if method in SHIPPED_FORMS else {}
+    settings = profiles.load(profile, data=data, motion=form)
+    learner = load_estimator(keys.start_of(settings), device=DEVICE) if method in LEARNED else None
+    clips = prepare_clips(settings, root)
+    motion = extract(
+        method, clips, size=settings.data.size, learner=learner, bspline=settings.motion.bspline, gamma=gamma, root=root
+    )
+    print(f"{write_feature_pictures(out, clips, motion)}: {len(clips)} clips, in {time}", file=sys.stderr)
+
+
 def _print_faults(faults: "list[Fault]", root: Path) -> None:
     """A table of severity, file (relative to `root`), row, what is wrong and what to do; nothing if nothing is wrong."""
     from selfme_lib.data.faults import printable

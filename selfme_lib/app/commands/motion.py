@@ -10,7 +10,7 @@ import typer
 
 from selfme_lib.runtime.errors import DataError, UsageError
 
-from .choices import folder, one_of
+from .choices import folder
 from .output import Stopwatch
 
 
@@ -68,43 +68,6 @@ def motion(
         with atomic_path(png) as temporary:
             imsave(temporary, flow_to_rgb(flow, common_scale(flow)).permute(1, 2, 0).numpy())
     print(f"{out}: 2 x {height} x {width}, longest motion {flow.norm(dim=0).max():.2f} px", file=sys.stderr)
-
-
-def features(
-    out: Annotated[Path, typer.Argument(help="Folder of the pictures and their labels.csv.", show_default=False)],
-    root: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
-    dataset: Annotated[str, typer.Option(help="casme2, smic, samm, casme3, composite or synthme.")] = "synthme",
-    method: Annotated[str, typer.Option(help="selfme, tvl1, tvl1_fast, farneback, dis or truth.")] = "selfme",
-    gamma: Annotated[float, typer.Option(metavar="N", min=0, max=1_000, help="Motion amplification.")] = 1.0,
-    profile: Annotated[
-        str, typer.Option(help="Whose frames and learner: smoke, quick, paper, or a YAML file.")
-    ] = "quick",
-) -> None:
-    """Write the motion of every clip as a picture. Red, green and blue are u, v and optical strain."""
-    from selfme_lib.motion.checkpoint import load_estimator, start_of
-    from selfme_lib.runtime.device import DEVICE
-    from selfme_lib.study import profiles
-    from selfme_lib.study.clips import prepare_clips
-    from selfme_lib.study.extraction import LEARNED, MOTION_METHODS, extract
-    from selfme_lib.study.feature_pictures import check_empty, write_feature_pictures
-
-    time = Stopwatch()
-    folder("OUT", out)
-    one_of("--method", method, MOTION_METHODS)
-    if not root.is_dir():
-        raise DataError(f"--root {root}: no such folder; give the folder of the data set")
-    check_empty(out)
-    data = {"dataset": dataset, "root": str(root.absolute())}
-    if dataset in ("smic", "composite"):
-        data["apex_rule"] = "middle"  # SMIC labels none
-    settings = profiles.load(profile, data=data)
-    form = settings.motion.checkpoint if method == "selfme" else method
-    learner = load_estimator(start_of(form), device=DEVICE) if method in LEARNED else None
-    clips = prepare_clips(settings, root)
-    motion = extract(
-        method, clips, size=settings.data.size, learner=learner, bspline=settings.motion.bspline, gamma=gamma, root=root
-    )
-    print(f"{write_feature_pictures(out, clips, motion)}: {len(clips)} clips, in {time}", file=sys.stderr)
 
 
 def pretrain(
