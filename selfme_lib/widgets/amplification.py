@@ -17,6 +17,7 @@ from selfme_lib.grids import jacobian_determinant, warp
 from selfme_lib.motion import checkpoint
 from selfme_lib.plots.montage import Picture, enlarge
 from selfme_lib.plots.style import flow_to_rgb
+from selfme_lib.runtime.device import one_thread
 from selfme_lib.runtime.errors import DataError, UsageError
 
 from .canvas import draw_arrows, draw_folds, pale, zoom_for
@@ -159,7 +160,8 @@ class AmplificationExplorer(PanelExplorer):
 
     @cached_property
     def _rendered(self) -> tuple[Picture, str]:
-        rows, said = self.render()
+        with one_thread():
+            rows, said = self.render()
         return montage(rows), said
 
     def _shown(self) -> tuple[Picture, str]:

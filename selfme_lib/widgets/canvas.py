@@ -5,6 +5,7 @@ draw on the picture that they are given, and return it.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import matplotlib as mpl
@@ -63,7 +64,8 @@ def draw_lines(
     picture: Picture, lines: Sequence[Float[Tensor, "_ 2"]], zoom: int, colour: str, thickness: int = 1
 ) -> Picture:
     """Polygonal lines through places (x, y) in pixels of the frame."""
-    points = [np.array(_fixed(line, zoom), np.int32) for line in lines]
+    places = np.array(_fixed(torch.cat(list(lines)), zoom), np.int32)
+    points = np.split(places, np.cumsum([len(line) for line in lines])[:-1])
     return cv2.polylines(picture, points, False, rgb(colour), thickness, cv2.LINE_AA, shift=BITS)
 
 
@@ -83,6 +85,7 @@ def draw_folds(picture: Picture, folded: Bool[Tensor, "h w"], zoom: int) -> Pict
     return picture
 
 
+@lru_cache(maxsize=8)
 def wheel(scale: float, side: int = 96) -> tuple[str, Picture]:
     """The wheel of the colours of motions and what its full colour stands for, as a titled picture."""
     line = torch.linspace(-1.0, 1.0, side)

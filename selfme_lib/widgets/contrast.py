@@ -6,7 +6,7 @@ class get. A small $\tau$ listens to the nearest alone, a large one to all alike
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -58,9 +58,9 @@ class ContrastExplorer(PanelExplorer):
     ):
         if len(motion) < 2:
             raise UsageError(f"explore_contrast: expected at least two clips to compare, got {len(motion)}")
-        self._motion, self._labels, self._regions = resize_flow(motion, (SIDE, SIDE)), labels, regions.detach()
-        scale = common_scale(self._motion)
-        self._coloured = cache(lambda clip: enlarge(flow_to_rgb(-self._motion[clip], scale), 1))
+        self._motion, self._labels, self._regions = motion, labels, regions.detach()
+        self._scale = common_scale(resize_flow(motion, (SIDE, SIDE)))
+        self._coloured = lru_cache(maxsize=32)(self._colour)
         self._unit = F.normalize(self._regions.float(), dim=-1)
         self._names = [classes[label] for label in labels.tolist()]
         self.anchor = Choice("clip i", [(f"{place + 1}: {name}", place) for place, name in enumerate(self._names)])
@@ -124,6 +124,10 @@ class ContrastExplorer(PanelExplorer):
             f"positives get {share[positive].sum():.2f} of the attention, with {int(positive.sum())} of "
             f"{int(counts.sum())} candidates"
         )
+
+    def _colour(self, clip: int) -> Picture:
+        motion = resize_flow(self._motion[clip][None], (SIDE, SIDE))[0]
+        return enlarge(flow_to_rgb(-motion, self._scale), 1)
 
     def _face(self, clip: int, region: int) -> Picture:
         """A motion with its four regions; one of them stands out."""

@@ -75,7 +75,7 @@ class Choice(Control):
 
 
 class Slider(Control):
-    """A number.
+    """A number. It changes no other control, so the browser need not ask before it shows again what it has shown before.
 
     Attributes:
         min, max, step: of the value. A value beyond them is moved to the nearer end.

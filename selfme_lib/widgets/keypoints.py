@@ -5,7 +5,7 @@ where on the face it counts (Eq 4). Their weighted sum is the dense motion (Eq 5
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -20,7 +20,7 @@ from selfme_lib.plots.style import VERMILION, YELLOW, common_scale, flow_to_rgb
 from .amplification import OnsetApex
 from .canvas import colours, draw_dots, draw_lines, pale, wheel, zoom_for
 from .controls import Choice, Slider, clip_menu
-from .panels import Panel, PanelExplorer
+from .panels import CLIPS, Panel, PanelExplorer
 
 
 class KeypointViewer(PanelExplorer):
@@ -41,8 +41,9 @@ class KeypointViewer(PanelExplorer):
 
     def __init__(self, clips: Mapping[str, OnsetApex], *, learner: MotionLearner | None = None):
         self._learner = learner or checkpoint.load(checkpoint.PRINTED)
-        self._frames, self._motion = cache(clips.__getitem__), cache(self._forward)
-        self._dense = cache(self._dense_of)
+        kept = lru_cache(maxsize=CLIPS)
+        self._frames, self._motion = kept(clips.__getitem__), kept(self._forward)
+        self._dense = kept(self._dense_of)
         self.clip = clip_menu(clips)
         count = self._learner.config.keypoints
         points = [*((str(k), k) for k in range(1, count + 1)), ("none: standing still", count + 1)]

@@ -6,7 +6,7 @@ Chapter 07 keeps the networks of some folds; for the others there is no attentio
 
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -31,7 +31,7 @@ from selfme_lib.study.study import Study
 
 from .canvas import bars, heat_over
 from .controls import Choice
-from .panels import Panel, PanelExplorer
+from .panels import CLIPS, Panel, PanelExplorer
 
 SIDE = 192  # px of a picture
 FIRST_SHOWN = "SelfME-motion+SCViT"  # if the run has it
@@ -56,10 +56,12 @@ class LosoExplorer(PanelExplorer):
         self._records, self._classes = _records(study), study.classes
         self._place = {clip.key: place for place, clip in enumerate(study.clips)}
         self._study, self._labels = study, torch.from_numpy(study.labels)
-        self._inputs = cache(lambda name: _motion_of(study, self._row(name)))
-        self._frozen = cache(lambda name: _trunk_and_descriptions(study, self._row(name)))
-        self._networks = cache(lambda name: kept_classifiers(study, self._row(name)))
-        self._frames = cache(lambda key: load_onset_apex([study.clips[self._place[key]]], SIDE))
+        kept = lru_cache(maxsize=2)  # methods
+        self._inputs = kept(lambda name: _motion_of(study, self._row(name)))
+        self._frozen = kept(lambda name: _trunk_and_descriptions(study, self._row(name)))
+        self._networks = kept(lambda name: kept_classifiers(study, self._row(name)))
+        self._evidence = lru_cache(maxsize=2 * len(study.classes))(self._evidence_of)
+        self._frames = lru_cache(maxsize=CLIPS)(lambda key: load_onset_apex([study.clips[self._place[key]]], SIDE))
         self.method = Choice("method", self._records)
         if FIRST_SHOWN in self._records:
             self.method.value = FIRST_SHOWN
@@ -80,16 +82,18 @@ class LosoExplorer(PanelExplorer):
         """
         row, target = self._row(self.method.value), torch.tensor([label])
         if _is_frozen(self._study, row):
-            return self._evidence(row, label)
+            own = [clip.key for clip in self._study.clips if clip.subject == self.subject.value]
+            return self._evidence(row.name, self.subject.value, label)[own.index(self.clip.value)]
         network = self._networks(self.method.value).get(self.subject.value)
         return None if network is None else attention_map(network, self._motion()[None], target)[0]
 
-    def _evidence(self, row: Row, label: int) -> Float[Tensor, "h w"]:
-        study, subject = self._study, self.subject.value
-        network, described = self._frozen(row.name)
-        found = held_out_evidence(
+    def _evidence_of(self, method: str, subject: str, label: int) -> Float[Tensor, "n h w"]:
+        """For a class, in each clip of a subject."""
+        study = self._study
+        network, described = self._frozen(method)
+        return held_out_evidence(
             network,
-            self._inputs(row.name),
+            self._inputs(method),
             described,
             self._labels,
             study.subjects.tolist(),
@@ -97,8 +101,6 @@ class LosoExplorer(PanelExplorer):
             target=torch.full_like(self._labels, label),
             only=[subject],
         )
-        own = [clip.key for clip in study.clips if clip.subject == subject]
-        return found[own.index(self.clip.value)]
 
     def render(self) -> tuple[list[list[Panel]], str]:
         found, classes = self.prediction(), self._classes

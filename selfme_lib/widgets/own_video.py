@@ -109,6 +109,7 @@ class OwnVideo(PanelExplorer):
             self.analysis = analyse_recording(watched, self._tools or shipped_tools(), progress=self._bars)
         except (DataError, UsageError) as error:
             self._trouble = printable(str(error).replace(str(path), called))
+        self.forget()
         shown = [] if self.analysis is None else self.analysis.expressions
         with self.hold_picture():
             self.event.options = [

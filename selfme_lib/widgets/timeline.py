@@ -6,7 +6,7 @@ micro-expression does.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -50,8 +50,9 @@ class TimelineExplorer(PanelExplorer):
 
     def __init__(self, clips: Sequence[Clip], *, truth: Mapping[str, Truth] | None = None, size: int = 128):
         self._clips, self._truth, self._size = {clip.key: clip for clip in clips}, truth or {}, size
-        self._frames, self._curves = cache(self._read), cache(self._curves_of)
-        self._background = cache(self._timeline_of)  # all but the frame that is shown
+        kept = lru_cache(maxsize=2)  # clips
+        self._frames, self._curves = kept(self._read), kept(self._curves_of)
+        self._background = kept(self._timeline_of)  # all but the frame that is shown
         self.clip = clip_menu(self._clips)
         numbers, start = clips[0].frame_numbers, _start(clips[0])
         self.frame = Slider("frame", start, numbers[0], numbers[-1], play=True)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from selfme_lib.motion.forms import TITLES
+from selfme_lib.motion.forms import TITLES, FormOfMotion
 from selfme_lib.runtime.errors import UsageError
 from selfme_lib.widgets import explore_forms
 from selfme_lib.widgets.amplification import VIEWS
@@ -11,16 +11,35 @@ SIZE = 64
 LENGTHS = {"plus": 1.0, "printed": 0.5, "lucas-kanade": 2.0}
 
 
-def shift(length):
-    """A form that always finds the same shift to the right."""
-    return lambda onset, apex, gamma: gamma * torch.tensor([length, 0.0])[:, None, None].expand(1, 2, SIZE, SIZE)
+@pytest.fixture
+def searched():
+    """The lengths of those that were asked what they find, in turn."""
+    return []
 
 
 @pytest.fixture
-def explorer():
+def explorer(searched):
     frames = {name: (torch.rand(3, SIZE, SIZE), torch.rand(3, SIZE, SIZE)) for name in ("first", "<b>second</b>")}
     truths = {"first": torch.tensor([1.0, 0.0])[:, None, None].expand(2, SIZE, SIZE)}
+
+    def shift(length):
+        """A form that always finds the same shift to the right."""
+
+        def find(onset, apex):
+            searched.append(length)
+            return torch.tensor([length, 0.0])[:, None, None].expand(1, 2, SIZE, SIZE)
+
+        return FormOfMotion(find=find, amplify=lambda flow, size, gamma: gamma * flow)
+
     return explore_forms(frames, truths=truths, forms={form: shift(length) for form, length in LENGTHS.items()})
+
+
+def test_forms_search_once_a_clip_whatever_gamma(explorer, searched):
+    for gamma in (0.0, 3.0, 6.0):
+        explorer.gamma.value = gamma
+    assert searched == list(LENGTHS.values())
+    explorer.clip.value = "<b>second</b>"
+    assert searched == 2 * list(LENGTHS.values())
 
 
 def test_the_note_says_how_far_each_form_is_from_the_truth(explorer):

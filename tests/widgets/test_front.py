@@ -304,18 +304,28 @@ def test_the_clips_of_a_page_are_whole():
 
 
 MODEL = """() => {
-    const picture = new DataView(new Uint8Array([1]).buffer), heard = {};
+    const heard = {};
+    window.picture = (byte) => new DataView(new Uint8Array([byte]).buffer);
     window.sent = [];
     window.state = {
         _controls: [[{ name: '0.0', kind: 'slider', label: 'n', low: 0, high: 9, step: 1, digits: 0, value: 2, play: true }],
             [{ name: '1.0', kind: 'buttons', label: 'side', options: ['left', 'right'], value: 0 }]],
-        _panels: [[{ title: 'first', data: picture, width: 50 }, { title: 'second', data: picture, width: 50 }]],
-        _note: '<b>2</b>',
+        _panels: [['first', 'second'].map((title) => ({ title, data: picture(1), width: 50, height: 40 }))],
+        _note: '<b>2</b>', _drawn: 1, _answered: 0, _edition: 0,
     };
     const model = { get: (name) => state[name], on: (name, act) => (heard[name] = act), send: (one) => sent.push(one) };
     window.answer = (change) => {
-        Object.assign(state, change);
-        Object.values(heard).forEach((act) => act());
+        Object.assign(state, { _drawn: state._drawn + 1, _answered: state._answered + 1 }, change);
+        heard.change();
+    };
+    window.drawn = (value) => {
+        state._controls[0][0].value = value;
+        answer({ _panels: [[{ ...state._panels[0][0], data: picture(value) }]], _note: `note ${value}` });
+    };
+    window.ahead = ({ ask, ahead }) => {
+        const panels = (at) => [[{ title: 'first', data: at, width: 50, height: 40 }]];
+        const answers = ahead.map((value, at) => ({ panels: panels(at), note: `note ${value}` }));
+        heard['msg:custom']({ ask, answers }, ahead.map(picture));
     };
     const root = frame('explorer');
     document.body.replaceChildren(root);
@@ -353,18 +363,97 @@ def test_pictures_and_note_follow_and_are_described(panels):
     assert panels.locator(".selfme-note").inner_text() == "done"
 
 
-def test_a_slider_that_plays(panels):
+def test_only_a_picture_that_has_changed_is_loaded_and_nothing_moves(panels):
+    def shown():
+        return panels.evaluate("[...document.querySelectorAll('img')].map((one) => one.src)")
+
+    before = shown()
+    panels.evaluate("window.nodes = [...document.querySelectorAll('img, figcaption')]")
+    panels.evaluate("""() => {
+        const [one, other] = state._panels[0], data = new DataView(new Uint8Array([2]).buffer);
+        answer({ _panels: [[one, { ...other, title: 'another', data }]] });
+    }""")
+    after = shown()
+    assert after[0] == before[0] and after[1] != before[1]
+    assert panels.locator("figcaption").all_inner_texts() == ["first", "another"]
+    assert panels.evaluate("[...document.querySelectorAll('img, figcaption')].every((one, at) => one === nodes[at])")
+    assert panels.evaluate("nodes[1].getBoundingClientRect().height") == 40, "there is room for it before it is loaded"
+
+
+def test_what_is_wrong_is_said_and_the_next_value_can_be_asked_for(panels):
+    panels.get_by_role("slider", name="n").focus()
+    for _ in range(2):
+        panels.keyboard.press("ArrowRight")
+    panels.evaluate("answer({ _note: 'no such frame', _drawn: state._drawn })")
+    assert panels.locator(".selfme-note").inner_text() == "no such frame"
+    assert (
+        panels.evaluate("sent.map((one) => one.value)") == [3, 4] and panels.get_by_role("slider").input_value() == "4"
+    )
+
+
+def test_what_was_seen_is_shown_again_at_once_and_python_hears_of_it_when_the_slider_rests(panels):
+    slider, note = panels.get_by_role("slider", name="n"), panels.locator(".selfme-note")
+    slider.focus()
+    panels.keyboard.press("ArrowRight")
+    panels.evaluate("drawn(3)")
+    assert note.inner_text() == "note 3"
+    panels.keyboard.press("ArrowLeft")
+    assert note.inner_text() == "<b>2</b>" and panels.locator("img").count() == 2
+    assert panels.evaluate("sent.length") == 1
+    panels.keyboard.press("ArrowRight")
+    assert note.inner_text() == "note 3"
+    until(panels, lambda: panels.evaluate("sent.length") == 2)
+    assert panels.evaluate("sent.at(-1)") == {"to": "0.0", "value": 3}
+
+
+def test_an_answer_to_an_earlier_value_does_not_take_away_what_is_shown(panels):
+    panels.get_by_role("slider", name="n").focus()
+    panels.keyboard.press("ArrowRight")
+    panels.keyboard.press("ArrowLeft")
+    panels.evaluate("drawn(3)")
+    assert panels.locator(".selfme-note").inner_text() == "<b>2</b>"
+    assert panels.get_by_role("slider").input_value() == "2"
+
+
+def test_nothing_old_is_shown_once_something_else_has_changed(panels):
+    panels.get_by_role("slider", name="n").focus()
+    panels.keyboard.press("ArrowRight")
+    panels.evaluate("drawn(3); state._edition++")
+    panels.keyboard.press("ArrowLeft")
+    assert panels.evaluate("sent.map((one) => one.value)") == [3, 2]
+
+
+def test_a_slider_that_plays_asks_for_some_pictures_at_a_time_and_once(panels):
+    panels.evaluate("""() => {
+        drawn(2);
+        window.notes = [];
+        const note = document.querySelector('.selfme-note');
+        new MutationObserver(() => notes.push(Number(note.textContent.at(-1)))).observe(note, { childList: true });
+    }""")
     panels.get_by_role("button", name="Play").click()
-    until(panels, lambda: panels.evaluate("sent.length") == 3)
+    until(panels, lambda: panels.evaluate("sent.length"))
     panels.wait_for_timeout(150)
-    assert panels.evaluate("sent.map((one) => one.value)") == [3, 4, 5], "while one is shown, the next are drawn"
-    panels.evaluate("state._controls[0][0].value = 3; answer({})")
-    until(panels, lambda: panels.evaluate("sent.length") == 4)
-    assert panels.evaluate("sent.at(-1).value") == 6, "an answer to an earlier frame does not set it back"
+    (first,) = panels.evaluate("sent")
+    assert first["to"] == "0.0" and first["ahead"] == [3, 4, 5, 6, 7, 8, 9, 0]
+    assert panels.evaluate("notes") == [], "nothing is skipped while pictures are drawn"
+    panels.evaluate("ahead(sent[0])")
+    until(panels, lambda: panels.evaluate("sent.length") == 2)
+    assert panels.evaluate("sent[1].ahead") == [1]
+    panels.evaluate("ahead(sent[1])")
+    until(panels, lambda: panels.evaluate("notes.length") > 22)
+    notes = panels.evaluate("notes")
+    assert notes == [(3 + at) % 10 for at in range(len(notes))], "frame by frame"
+    assert panels.evaluate("sent.length") == 2, "a second time around needs nothing"
     panels.get_by_role("button", name="Pause").click()
-    panels.evaluate("answer({}); answer({})")
-    panels.wait_for_timeout(150)
-    assert panels.evaluate("sent.length") == 4
+    until(panels, lambda: panels.evaluate("sent.length") == 3)
+    assert panels.evaluate("sent[2]") == {"to": "0.0", "value": int(panels.get_by_role("slider").input_value())}
+
+
+def test_a_slider_stops_where_there_is_nothing_to_show(panels):
+    panels.get_by_role("button", name="Play").click()
+    until(panels, lambda: panels.evaluate("sent.length"))
+    panels.evaluate("ahead({ ...sent[0], ahead: [] })")
+    assert panels.get_by_role("button", name="Play").is_visible()
 
 
 def test_explorers_on_one_page_do_not_take_each_others_controls(browser):
