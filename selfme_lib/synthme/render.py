@@ -195,6 +195,19 @@ class Renderer:
         """The picture of a state; `path` (n, 2) is how far each vertex moves on the fine lattice while the shutter is open."""
         lamps = self.light.swayed(*shot.sway) if any(shot.sway) else self.light
         surface = rasterise(state.points, state.depth, self.triangles, self.size * SUPERSAMPLING, self._likely)
+        picture = self._backdrop.copy()
+        moved = self._draw(picture, surface, state, lamps, shot, path) if len(surface.pixel) else None
+        linear = shot.gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        if moved is not None:
+            linear = _exposed(
+                linear, [cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA) for part in moved]
+            )
+        return self._tone(linear)
+
+    def _draw(
+        self, picture: np.ndarray, surface: Surface, state: Posed, lamps: Light, shot: Shot, path: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Draw the head, of which something is seen, into the picture; gives how far each pixel moves if there is a `path`."""
         at_used = self._shaded(state, surface.used, lamps, self._lit_by(shot.sway, surface.used))
         if path is not None:
             at_used = np.column_stack([at_used, (path.take(surface.used, axis=0) / SUPERSAMPLING).astype(np.float32)])
@@ -209,7 +222,6 @@ class Renderer:
         dark = None
         if shot.furrows and (lines := self._furrows.darkening(state.expression.action_units)) is not None:
             dark = 1 - np.float32(shot.furrows) * _look_up(lines, texel, len(gleam))[:, 0]
-        picture = self._backdrop.copy()
         for channel, (colour, light) in enumerate(zip(channels, seen[2:5])):
             colour = (colour if dark is None else colour * dark) * light
             colour += gleam
@@ -218,13 +230,7 @@ class Renderer:
             view = self._view(state, surface, seen[:2], lamps)
             for reflect in self._optics:
                 reflect(picture, view)
-        linear = shot.gain * cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        if path is not None:
-            moved = surface.image(seen[6:].T)
-            linear = _exposed(
-                linear, [cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA) for part in moved]
-            )
-        return self._tone(linear)
+        return None if path is None else surface.image(seen[6:].T)
 
     def _lit_by(self, sway: tuple[float, float], used: np.ndarray) -> np.ndarray:
         """How much of each swayed lamp the `used` vertices (u,) see: (2, u)."""

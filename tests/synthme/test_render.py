@@ -21,6 +21,12 @@ def test_the_face_fills_the_frame_and_values_are_in_range(renderer):
     assert 0.5 < len(seen.pixel) / 96**2 <= 1
 
 
+def test_a_head_outside_the_frame_leaves_the_wall(renderer):
+    away = renderer.render(pose=Pose(shift_x=2000.0))
+    assert np.array_equal(away, renderer.render(pose=Pose(shift_y=-2000.0)))
+    assert away.std() < renderer.render().std()
+
+
 def test_the_same_call_gives_the_same_picture(renderer):
     assert np.array_equal(renderer.render(), renderer.render())
 
