@@ -95,7 +95,9 @@ def process_pool(workers: int, *, gpus: int = 0) -> concurrent.futures.ProcessPo
     Args:
         gpus: with two or more, workers take one each, in turn.
     """
-    context = multiprocessing.get_context("spawn") if gpus > 1 else _starter()  # a GPU is named by the environment of now
+    context = (
+        multiprocessing.get_context("spawn") if gpus > 1 else _starter()
+    )  # a GPU is named by the environment of now
     numbers = context.SimpleQueue() if gpus > 1 else None
     if numbers:
         for worker in range(workers):

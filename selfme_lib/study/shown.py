@@ -46,10 +46,14 @@ def rendered(figure: "Figure", *, dpi: int) -> np.ndarray:
 
 
 def palette_png(pixels: np.ndarray) -> bytes:
-    """A picture as a PNG with at most 256 colours, a third of the bytes of one with all."""
+    """A picture as a PNG with at most 256 colours, a third of the bytes of one with all.
+
+    The colours are spread over all that occur and then moved to where they are needed most. A median cut gives nearly all of
+    them to photographs, and paints the few pixels of a flow beside these in wrong ones.
+    """
     from PIL import Image
 
-    few = Image.fromarray(pixels).quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    few = Image.fromarray(pixels).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2)
     file = io.BytesIO()
     few.save(file, format="png", optimize=True)
     return file.getvalue()

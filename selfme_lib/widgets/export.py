@@ -46,7 +46,7 @@ def _pictures(clip: MovingClip, view: Callable[[int, float], Picture], title: st
 def _gif(pictures: list[Picture]) -> bytes:
     """All frames share one palette, so that colours do not flicker."""
     every = np.concatenate(pictures[:: max(1, len(pictures) // 6)])
-    palette = Image.fromarray(every).quantize(256)
+    palette = Image.fromarray(every).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2)  # of flows, too
     first, *others = (Image.fromarray(one).quantize(palette=palette) for one in pictures)
     file = BytesIO()
     first.save(file, format="GIF", save_all=True, append_images=others, duration=1000 // RATE, loop=0, optimize=False)
