@@ -122,6 +122,7 @@ def serve(notebook: nbformat.NotebookNode, *, port: int, browser: bool, idle: in
             f'<meta http-equiv="refresh" content="0; url={address}">'
         )  # a command line shows others the token
         options = [f"--port={port}", "--Voila.port_retries=0", "--Voila.ip=127.0.0.1", f"--Voila.token={token}"]
+        options += ["--Voila.log_level=WARN"]  # it would print the address, too, without the token
         options += [f"--MappingKernelManager.cull_idle_timeout={idle}"]
         options += [f"--MappingKernelManager.cull_interval={max(1, idle // 4)}"]
         options += ["--VoilaConfiguration.kernel_spec_manager_class=selfme_lib.app.kernels.OwnKernels"]
