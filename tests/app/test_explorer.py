@@ -126,6 +126,11 @@ def kernels(process):
     return [one for one in running if one["ppid"] == process.pid and one["status"] != psutil.STATUS_ZOMBIE]
 
 
+def test_the_address_is_said_once_and_opens_the_page(server, tmp_path_factory):
+    said = (tmp_path_factory.getbasetemp() / "server0" / "log").read_text()
+    assert re.findall(r"http://\S*token=\S+", said) == [server[2]], "an address without the token opens nothing"
+
+
 def test_who_does_not_know_the_token_sees_nothing_and_starts_no_kernel(server):
     process, bare, _ = server
     for address in (bare, f"{bare}?token=guess"):
